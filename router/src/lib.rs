@@ -3,6 +3,30 @@
 //! No I/O, no clock, no randomness of its own: everything is told, so that every decision can be derived again,
 //! bit for bit.
 
+mod ask;
+mod balance;
+mod decide;
+mod decision;
+mod fleet;
+mod health;
+mod objective;
+mod policy;
 mod price;
+mod quote;
+mod receipt;
+mod signals;
+mod time;
 
+pub use ask::Ask;
+pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, balancer};
+pub use decide::{NoRoute, decide};
+pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
+pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
+pub use health::{EJECT_AFTER, FIRST_EJECTION_MS, Health, LONGEST_EJECTION_MS};
+pub use objective::{Certificate, Route, WhenNone};
+pub use policy::certified_choice;
 pub use price::{NanoUsd, Price, PriceError, Tokens};
+pub use quote::{Quote, Reason};
+pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
+pub use signals::{ExpertSignal, Needs, Share, Signals};
+pub use time::Tick;

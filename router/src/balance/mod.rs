@@ -1,0 +1,111 @@
+//! Which replica of a pool gets a request, asked when the request really goes.
+
+mod least_load;
+mod p2c;
+mod round_robin;
+
+/// What a balancer knows of one replica.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReplicaLoad {
+    /// Requests that it is answering.
+    pub in_flight: u32,
+    /// Requests that it may answer at once.
+    pub limit: u32,
+    /// Whether it takes work: healthy and not draining.
+    pub is_up: bool,
+}
+
+impl ReplicaLoad {
+    /// Whether one more request may go there now.
+    pub fn has_room(&self) -> bool {
+        self.is_up && self.in_flight < self.limit
+    }
+}
+
+/// What is known of the request that looks for a replica.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pick {
+    /// The request's seed.
+    pub seed: u64,
+    /// How many requests the pool has sent before.
+    pub turn: u64,
+}
+
+/// Chooses among the replicas that have room; `None` when none has.
+pub type Balancer = fn(&[ReplicaLoad], Pick) -> Option<usize>;
+
+/// A balancer that a configuration may name.
+pub struct Row {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// The choice.
+    pub pick: Balancer,
+    /// For the reference page.
+    pub about: &'static str,
+}
+
+/// Every balancer that a configuration may name. The order is the order in the reference.
+pub const BALANCERS: &[Row] = &[
+    Row { name: "p2c", pick: p2c::pick, about: "the less loaded of two drawn at random; the default" },
+    Row { name: "least_load", pick: least_load::pick, about: "the one with the most free room" },
+    Row { name: "round_robin", pick: round_robin::pick, about: "one after the other" },
+];
+
+/// The balancer with this name.
+pub fn balancer(name: &str) -> Option<&'static Row> {
+    BALANCERS.iter().find(|row| row.name == name)
+}
+
+/// Positions of the replicas that have room.
+fn with_room(replicas: &[ReplicaLoad]) -> Vec<usize> {
+    (0..replicas.len()).filter(|&at| replicas[at].has_room()).collect()
+}
+
+/// Orders two replicas by the share of their room that is used; exact, in integers.
+fn by_use(a: &ReplicaLoad, b: &ReplicaLoad) -> std::cmp::Ordering {
+    let left = u64::from(a.in_flight) * u64::from(b.limit);
+    left.cmp(&(u64::from(b.in_flight) * u64::from(a.limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replica(in_flight: u32, is_up: bool) -> ReplicaLoad {
+        ReplicaLoad { in_flight, limit: 4, is_up }
+    }
+
+    /// What every row must keep, whatever it prefers.
+    #[test]
+    fn every_balancer_picks_only_where_there_is_room() {
+        let replicas = [replica(4, true), replica(0, false), replica(3, true), replica(1, true)];
+        for row in BALANCERS {
+            for seed in 0..200 {
+                let at = (row.pick)(&replicas, Pick { seed, turn: seed }).expect("two have room");
+                assert!(replicas[at].has_room(), "{} picked {at}", row.name);
+            }
+            assert_eq!((row.pick)(&replicas[..2], Pick::default()), None, "{}", row.name);
+            assert_eq!((row.pick)(&[], Pick::default()), None, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn every_balancer_reaches_every_equal_replica() {
+        let replicas = [replica(0, true), replica(0, true), replica(0, true)];
+        for row in BALANCERS {
+            let mut seen = [false; 3];
+            for turn in 0..300u64 {
+                let seed = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                seen[(row.pick)(&replicas, Pick { seed, turn }).expect("all have room")] = true;
+            }
+            assert_eq!(seen, [true; 3], "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (at, row) in BALANCERS.iter().enumerate() {
+            assert!(BALANCERS[..at].iter().all(|other| other.name != row.name), "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Power of two choices: draw two replicas, take the less loaded.
+//!
+//! Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001): nearly as even as knowing
+//! every load, without the herd that a stale minimum attracts.
+
+use super::{Pick, ReplicaLoad, by_use, with_room};
+
+pub(super) fn pick(replicas: &[ReplicaLoad], ask: Pick) -> Option<usize> {
+    let room = with_room(replicas);
+    let count = room.len() as u64;
+    if count < 2 {
+        return room.first().copied();
+    }
+    let first = ask.seed % count;
+    let second = (first + 1 + (ask.seed >> 32) % (count - 1)) % count;
+    let (a, b) = (room[first as usize], room[second as usize]);
+    Some(if by_use(&replicas[b], &replicas[a]).is_lt() { b } else { a })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_less_loaded_of_two_wins() {
+        let replicas = [3, 1].map(|in_flight| ReplicaLoad { in_flight, limit: 4, is_up: true });
+        for seed in 0..50 {
+            assert_eq!(pick(&replicas, Pick { seed, turn: 0 }), Some(1));
+        }
+    }
+}

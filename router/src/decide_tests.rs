@@ -1,0 +1,253 @@
+use super::*;
+use crate::fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
+use crate::objective::{Certificate, Route, WhenNone};
+use crate::price::{Price, Tokens};
+use crate::signals::{ExpertSignal, Needs, Share, Signals};
+use std::sync::Arc;
+
+const BIG: usize = 0;
+const LAW: usize = 1;
+const SMALL: usize = 2;
+
+fn expert(name: &str, kind: Kind, output_price: &str) -> Expert {
+    Expert {
+        name: name.to_owned(),
+        kind,
+        domains: if kind == Kind::Vertical { vec!["law".to_owned()] } else { vec![] },
+        languages: vec![],
+        keywords: vec![],
+        context_tokens: 8_192,
+        max_output_tokens: 1_000,
+        features: vec![],
+        out_of_domain: OutOfDomain::Allow,
+        privacy: Privacy::Public,
+        region: None,
+        price: Price::from_decimals(output_price, None, output_price).expect("valid"),
+    }
+}
+
+fn up() -> PoolState {
+    PoolState { replicas_up: 1, limit: 8, ..PoolState::default() }
+}
+
+/// Three experts with one pool each; all up, all graded, no certificate.
+fn ask() -> Ask {
+    let experts = vec![
+        expert("big", Kind::General, "10"),
+        expert("law", Kind::Vertical, "1"),
+        expert("small", Kind::General, "0.5"),
+    ];
+    let pools = (0..3).map(|expert| Pool { name: format!("pool-{expert}"), expert }).collect();
+    let signal = |p_capable| Some(ExpertSignal { p_capable, p_lower: p_capable, output_tokens: 100.0 });
+    let route = Route {
+        name: "auto".to_owned(),
+        experts: vec![BIG, LAW, SMALL],
+        reference: BIG,
+        quality_floor: 0.95,
+        confidence: 0.95,
+        latency_per_s: NanoUsd::ZERO,
+        max_cost: None,
+        when_none: WhenNone::Degrade,
+        explore: 0.0,
+        pinned: false,
+        certificate: None,
+    };
+    Ask {
+        fleet: Arc::new(Fleet { experts, pools }),
+        route: Arc::new(route),
+        signals: Signals {
+            experts: vec![signal(0.9), signal(0.85), signal(0.3)],
+            domains: vec![Share { name: "law".to_owned(), p: 0.9 }],
+            ..Signals::default()
+        },
+        needs: Needs { prompt_tokens: 100, prompt_bytes: 400, ..Needs::default() },
+        pools: vec![up(), up(), up()],
+    }
+}
+
+fn with_route(mut ask: Ask, change: impl FnOnce(&mut Route)) -> Ask {
+    change(Arc::make_mut(&mut ask.route));
+    ask
+}
+
+fn with_expert(mut ask: Ask, index: usize, change: impl FnOnce(&mut Expert)) -> Ask {
+    change(&mut Arc::make_mut(&mut ask.fleet).experts[index]);
+    ask
+}
+
+fn certified(lambda: f64) -> Ask {
+    let certificate = Certificate {
+        lambda,
+        floor: 0.95,
+        confidence: 0.95,
+        method: "normal".to_owned(),
+        rows: 2_000,
+        lower_bound: 0.01,
+        quality_ratio: 0.98,
+        saved_pct: 50.0,
+        data: String::new(),
+    };
+    with_route(ask(), |route| route.certificate = Some(certificate))
+}
+
+fn first(ask: &Ask) -> (usize, ChosenBy, bool) {
+    let decision = decide(ask, Tick(0), 7).expect("somebody may answer");
+    (decision.steps[0].expert, decision.chosen_by, decision.steps[0].floor_held)
+}
+
+#[test]
+fn without_a_certificate_the_reference_answers() {
+    assert_eq!(first(&ask()), (BIG, ChosenBy::Reference, true));
+}
+
+#[test]
+fn a_certificate_sends_to_the_cheapest_capable_expert() {
+    // Big costs 2,000,000 nano-USD here, law 200,000: 0.05 of score is worth it at this lambda, 0.6 is not.
+    assert_eq!(first(&certified(1e-7)), (LAW, ChosenBy::Certificate, true));
+    assert_eq!(first(&certified(1e-12)), (BIG, ChosenBy::Certificate, true));
+    assert_eq!(first(&certified(1e-3)), (SMALL, ChosenBy::Certificate, true));
+}
+
+#[test]
+fn a_higher_floor_than_the_certificate_s_goes_to_the_reference() {
+    let mut ask = certified(1e-7);
+    ask.needs.floor = Some(0.99);
+    assert_eq!(first(&ask), (BIG, ChosenBy::Reference, true));
+}
+
+#[test]
+fn when_the_certified_choice_is_down_only_at_least_as_good_ones_keep_the_floor() {
+    let mut ask = certified(1e-7);
+    ask.pools[LAW].replicas_up = 0;
+    assert_eq!(first(&ask), (BIG, ChosenBy::Certificate, true));
+    ask.pools[BIG].replicas_up = 0;
+    assert_eq!(first(&ask), (SMALL, ChosenBy::Degraded, false));
+    let ask = with_route(ask, |route| route.when_none = WhenNone::Refuse);
+    let error = decide(&ask, Tick(0), 7).expect_err("nobody is certified");
+    assert!(error.to_string().contains("small is not certified"), "{error}");
+}
+
+#[test]
+fn a_plan_goes_elsewhere_in_order_of_the_ranking() {
+    let decision = decide(&certified(1e-7), Tick(0), 7).expect("decided");
+    let plan: Vec<_> = decision.steps.iter().map(|step| (step.expert, step.trigger, step.floor_held)).collect();
+    assert_eq!(
+        plan,
+        [(LAW, Trigger::First, true), (BIG, Trigger::Elsewhere, true), (SMALL, Trigger::Elsewhere, false)]
+    );
+    let worst = Price::from_decimals("10", None, "10").expect("valid");
+    assert_eq!(decision.ceiling, worst.cost(Tokens { prompt: 400, cached: 0, output: 1_000 }));
+}
+
+#[test]
+fn a_vertical_expert_without_a_certificate_needs_the_client_s_word_or_a_keyword() {
+    let mut by_domain = ask();
+    by_domain.needs.domain = Some("law".to_owned());
+    assert_eq!(first(&by_domain), (LAW, ChosenBy::Rule, true));
+    let mut by_keyword = ask();
+    by_keyword.needs.keyword_experts = vec![LAW];
+    assert_eq!(first(&by_keyword), (LAW, ChosenBy::Rule, true));
+    let mut elsewhere = by_keyword;
+    elsewhere.needs.domain = Some("travel".to_owned());
+    assert_eq!(first(&elsewhere), (BIG, ChosenBy::Reference, true));
+}
+
+#[test]
+fn a_pinned_expert_has_no_substitute() {
+    let pinned = with_route(certified(1e-7), |route| {
+        route.pinned = true;
+        route.experts = vec![SMALL];
+    });
+    let decision = decide(&pinned, Tick(0), 7).expect("decided");
+    assert_eq!((decision.steps.len(), decision.chosen_by), (1, ChosenBy::Pinned));
+    let mut down = pinned;
+    down.pools[SMALL].replicas_up = 0;
+    assert_eq!(decide(&down, Tick(0), 7).expect_err("down").reasons[0].1, Some(Reason::Down));
+}
+
+#[test]
+fn every_reason_keeps_an_expert_out() {
+    let reason = |ask: &Ask| quote::quote(ask, LAW, Tick(0)).reason;
+    let base = ask();
+    assert_eq!(reason(&base), None);
+    let mut tools = base.clone();
+    tools.needs.features = vec!["tools".to_owned()];
+    assert_eq!(reason(&tools), Some(Reason::Feature("tools".to_owned())));
+    let mut long = base.clone();
+    long.needs.prompt_tokens = 6_302;
+    assert_eq!(reason(&long), Some(Reason::Context));
+    let mut region = base.clone();
+    region.needs.residency = vec!["eu".to_owned()];
+    assert_eq!(reason(&region), Some(Reason::Residency));
+    let mut private = base.clone();
+    private.needs.privacy = Privacy::Private;
+    assert_eq!(reason(&private), Some(Reason::Privacy));
+    let mut poem = with_expert(base.clone(), LAW, |law| law.out_of_domain = OutOfDomain::Refuse);
+    poem.signals.domains = vec![Share { name: "poems".to_owned(), p: 1.0 }];
+    assert_eq!(reason(&poem), Some(Reason::Domain));
+    let mut cheap = base.clone();
+    cheap.needs.max_cost = Some(NanoUsd(415_999)); // 400 bytes and 16 tokens cost 416,000
+    assert_eq!(reason(&cheap), Some(Reason::MaxCost));
+    let mut late = base.clone();
+    late.needs.deadline = Some(Tick(1_000));
+    late.pools[LAW] = PoolState { in_flight: 8, service_ms: 100.0, ..up() };
+    assert_eq!(reason(&late), Some(Reason::Deadline));
+    let mut down = base;
+    down.pools[LAW].replicas_up = 0;
+    assert_eq!(reason(&down), Some(Reason::Down));
+}
+
+#[test]
+fn a_cost_bound_cuts_the_answer_to_what_it_covers() {
+    let mut ask = ask();
+    ask.needs.max_cost = Some(NanoUsd(500_000));
+    let quote = quote::quote(&ask, LAW, Tick(0));
+    assert_eq!((quote.max_output_tokens, quote.worst), (100, NanoUsd(500_000)));
+}
+
+#[test]
+fn a_second_of_waiting_has_its_price_but_never_costs_the_floor() {
+    let mut busy = with_route(certified(1e-7), |route| route.latency_per_s = NanoUsd(1_000_000));
+    busy.pools[LAW] = PoolState { in_flight: 8, service_ms: 80_000.0, ..up() };
+    assert_eq!(first(&busy), (BIG, ChosenBy::Certificate, true));
+    busy.pools[BIG] = busy.pools[LAW];
+    assert_eq!(first(&busy).0, LAW, "small is idle, but not good enough");
+}
+
+#[test]
+fn exploration_stays_certified_and_logs_its_propensity() {
+    let ask = with_route(certified(1e-7), |route| route.explore = 0.2);
+    let mut explored = 0;
+    for seed in 0..2_000 {
+        let decision = decide(&ask, Tick(0), seed).expect("decided");
+        match decision.chosen_by {
+            ChosenBy::Exploration => {
+                assert_eq!((decision.steps[0].expert, decision.propensity), (BIG, 0.1));
+                explored += 1;
+            }
+            _ => assert_eq!((decision.steps[0].expert, decision.propensity), (LAW, 0.9)),
+        }
+    }
+    assert!((150..250).contains(&explored), "about a tenth, not {explored} of 2000");
+}
+
+#[test]
+fn the_same_ask_time_and_seed_decide_alike_after_a_round_trip_through_json() {
+    let ask = certified(1e-7);
+    let decision = decide(&ask, Tick(42), 7).expect("decided");
+    let snapshot = crate::Snapshot { fleet: ask.fleet.clone(), routes: vec![ask.route.clone()] };
+    let receipt = crate::Receipt {
+        id: "1".to_owned(),
+        route: "auto".to_owned(),
+        signals: ask.signals,
+        needs: ask.needs,
+        pools: ask.pools,
+        now: Tick(42),
+        decision: decision.clone(),
+        versions: crate::Versions::default(),
+    };
+    let stored = serde_json::to_string(&(&receipt, &snapshot)).expect("plain data");
+    let (receipt, snapshot): (crate::Receipt, crate::Snapshot) = serde_json::from_str(&stored).expect("as written");
+    assert_eq!(receipt.decision, decision);
+    assert_eq!(receipt.replay(&snapshot), Ok(decision));
+}

@@ -1,0 +1,194 @@
+//! One expert's offer for one request: how likely, how dear, how long, and whether it may have it at all.
+
+use crate::ask::Ask;
+use crate::fleet::{Expert, Kind, OutOfDomain};
+use crate::price::{NanoUsd, Tokens};
+use crate::signals::ExpertSignal;
+use crate::time::Tick;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One expert's offer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quote {
+    /// The expert, as an index into the fleet.
+    pub expert: usize,
+    /// Its best pool that is up, as an index into the fleet.
+    pub pool: Option<usize>,
+    /// Probability that it answers well enough; the declared prior for an expert without grades.
+    pub p_capable: f64,
+    /// Lower bound of that probability; 0 for an expert without grades.
+    pub p_lower: f64,
+    /// True when `p_capable` comes from graded outcomes rather than from declarations.
+    pub graded: bool,
+    /// Expected cost.
+    pub cost: NanoUsd,
+    /// Cost if the prompt has as many tokens as bytes and the answer is as long as it may be.
+    pub worst: NanoUsd,
+    /// Most output tokens that the request may use here.
+    pub max_output_tokens: u32,
+    /// Expected wait in line.
+    pub wait_ms: f64,
+    /// Expected time until the answer is complete, the wait included.
+    pub total_ms: f64,
+    /// Why it may not have the request; `None` means eligible.
+    pub reason: Option<Reason>,
+}
+
+/// Why an expert may not have a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "why", content = "what")]
+pub enum Reason {
+    /// It lacks a feature that the request needs.
+    Feature(String),
+    /// The prompt doesn't fit its context window.
+    Context,
+    /// It runs in the wrong region.
+    Residency,
+    /// It may not see data as private as this.
+    Privacy,
+    /// It is locked to its domains and the request is outside them.
+    Domain,
+    /// Even sixteen tokens of its answer may cost more than allowed.
+    MaxCost,
+    /// Its line alone is longer than the time that is left.
+    Deadline,
+    /// None of its replicas takes work.
+    Down,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Feature(feature) => write!(f, "lacks the feature {feature}"),
+            Reason::Context => f.write_str("the prompt doesn't fit its context window"),
+            Reason::Residency => f.write_str("runs in a region that the request excludes"),
+            Reason::Privacy => f.write_str("may not see data as private as this"),
+            Reason::Domain => f.write_str("is locked to its domains, and the request is outside them"),
+            Reason::MaxCost => f.write_str("may cost more than the request allows"),
+            Reason::Deadline => f.write_str("its line is longer than the time that is left"),
+            Reason::Down => f.write_str("has no replica that takes work"),
+        }
+    }
+}
+
+impl Quote {
+    /// Whether the expert may have the request, now.
+    pub fn is_eligible(&self) -> bool {
+        self.reason.is_none()
+    }
+
+    /// Whether the expert may have the request when it is up, whatever its load is now.
+    pub fn is_fit(&self) -> bool {
+        matches!(self.reason, None | Some(Reason::Down | Reason::Deadline))
+    }
+}
+
+/// What the expert with this index offers for `ask`.
+pub fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
+    let expert = &ask.fleet.experts[index];
+    let graded = ask.signals.experts.get(index).copied().flatten();
+    let signal = graded.unwrap_or_else(|| declared(ask, expert));
+    let pool = best_pool(ask, index);
+    let state = pool.map(|pool| ask.pools[pool]).unwrap_or_default();
+    let asked = ask.needs.max_output_tokens.unwrap_or(expert.max_output_tokens).min(expert.max_output_tokens);
+    let max_output_tokens = affordable(ask, expert, asked);
+    let output = signal.output_tokens.min(f64::from(asked)).max(1.0);
+    let wait_ms = state.wait_ms();
+    let granted = max_output_tokens.unwrap_or(asked);
+    let worst = Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output: granted };
+    Quote {
+        expert: index,
+        pool,
+        p_capable: signal.p_capable,
+        p_lower: signal.p_lower,
+        graded: graded.is_some(),
+        cost: NanoUsd(libm::ceil(expert.price.expected(f64::from(ask.needs.prompt_tokens), output)) as i64),
+        worst: expert.price.cost(worst),
+        max_output_tokens: granted,
+        wait_ms,
+        total_ms: wait_ms + state.ttft_ms + output * state.tpot_ms,
+        reason: refusal(ask, expert, max_output_tokens).or_else(|| unavailable(ask, pool, wait_ms, now)),
+    }
+}
+
+/// The prior for an expert without grades: declared domains are believed a little, and nothing is certified by it.
+fn declared(ask: &Ask, expert: &Expert) -> ExpertSignal {
+    let p_capable = match expert.kind {
+        Kind::General => 0.5,
+        Kind::Vertical if within_domains(ask, expert) => 0.5,
+        Kind::Vertical => 0.1,
+    };
+    ExpertSignal { p_capable, p_lower: 0.0, output_tokens: PRIOR_OUTPUT_TOKENS }
+}
+
+/// The pool with the shortest wait among those that are up; the first of equals.
+fn best_pool(ask: &Ask, expert: usize) -> Option<usize> {
+    let up = ask.fleet.pools_of(expert).filter(|&pool| ask.pools[pool].replicas_up > 0);
+    up.min_by(|&a, &b| ask.pools[a].wait_ms().total_cmp(&ask.pools[b].wait_ms()))
+}
+
+/// How many of the `asked` output tokens the cost bounds cover; `None` when not even the least useful number.
+fn affordable(ask: &Ask, expert: &Expert, asked: u32) -> Option<u32> {
+    let bounds = [ask.needs.max_cost, ask.route.max_cost];
+    let Some(bound) = bounds.into_iter().flatten().min() else { return Some(asked) };
+    let within = |output| expert.price.cost(Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output }) <= bound;
+    if within(asked) {
+        return Some(asked);
+    }
+    let (mut low, mut high) = (0, asked); // within(low) is assumed, !within(high) is known
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if within(middle) { low = middle } else { high = middle }
+    }
+    (low >= LEAST_OUTPUT_TOKENS.min(asked) && within(low)).then_some(low)
+}
+
+/// Why the expert may not have the request whatever the load; `None` when it may.
+fn refusal(ask: &Ask, expert: &Expert, max_output: Option<u32>) -> Option<Reason> {
+    let needs = &ask.needs;
+    if let Some(missing) = needs.features.iter().find(|feature| !expert.features.contains(feature)) {
+        return Some(Reason::Feature(missing.clone()));
+    }
+    if f64::from(needs.prompt_tokens) * CONTEXT_MARGIN > f64::from(expert.context_tokens) {
+        return Some(Reason::Context);
+    }
+    let region_allowed = |region: &String| needs.residency.contains(region);
+    if !needs.residency.is_empty() && !expert.region.as_ref().is_some_and(region_allowed) {
+        return Some(Reason::Residency);
+    }
+    if expert.privacy < needs.privacy {
+        return Some(Reason::Privacy);
+    }
+    if expert.out_of_domain == OutOfDomain::Refuse && !within_domains(ask, expert) {
+        return Some(Reason::Domain);
+    }
+    max_output.is_none().then_some(Reason::MaxCost)
+}
+
+/// Why the expert can't take the request just now; `None` when it can.
+fn unavailable(ask: &Ask, pool: Option<usize>, wait_ms: f64, now: Tick) -> Option<Reason> {
+    if pool.is_none() {
+        return Some(Reason::Down);
+    }
+    let too_late = |deadline: Tick| wait_ms >= deadline.since_ms(now);
+    ask.needs.deadline.is_some_and(too_late).then_some(Reason::Deadline)
+}
+
+/// Whether the request belongs to a domain that the expert declares: by the client's word, a keyword, or the model.
+pub fn within_domains(ask: &Ask, expert: &Expert) -> bool {
+    if let Some(domain) = &ask.needs.domain {
+        return expert.domains.contains(domain);
+    }
+    let by_keyword = ask.needs.keyword_experts.iter().any(|&index| ask.fleet.experts[index].name == expert.name);
+    by_keyword || ask.signals.p_within(&expert.domains) >= DOMAIN_THRESHOLD
+}
+
+/// Expected answer length of an expert that no grades tell of, in tokens.
+const PRIOR_OUTPUT_TOKENS: f64 = 256.0;
+/// An answer shorter than this is of no use, so a cost bound that covers less makes the expert ineligible.
+const LEAST_OUTPUT_TOKENS: u32 = 16;
+/// Token estimates may be this much too low before a prompt overruns a context window.
+const CONTEXT_MARGIN: f64 = 1.3;
+/// A request is inside an expert's domains from this probability on.
+const DOMAIN_THRESHOLD: f64 = 0.5;
