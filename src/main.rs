@@ -1,2 +1,17 @@
-//! The `sluice` binary.
-fn main() {}
+//! The `sluice` binary: arguments to one command, its result to an exit code.
+
+mod cmd;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cmd::Cli::try_parse() {
+        Ok(cli) => cmd::run(cli),
+        Err(error) => {
+            // Help and version go to stdout and end with 0, mistakes to stderr and end with 2.
+            let code = if error.use_stderr() { cmd::EXIT_INPUT } else { 0 };
+            error.print().map_or(ExitCode::from(cmd::EXIT_FAILED), |()| ExitCode::from(code))
+        }
+    }
+}

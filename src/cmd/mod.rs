@@ -1,0 +1,81 @@
+//! The commands: one file each, one row each in [`Command`].
+
+use std::fmt;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// A mixture-of-experts serving gateway: each request goes to the cheapest expert that is capable.
+#[derive(clap::Parser)]
+#[command(name = "sluice", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Every command. The order is the order of `sluice --help`.
+#[derive(clap::Subcommand)]
+enum Command {}
+
+/// Runs the command and turns its end into an exit code.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let end: Result<ExitCode, Failure> = match cli.command {};
+    end.unwrap_or_else(|failure| {
+        complain(&failure.to_string());
+        ExitCode::from(failure.code)
+    })
+}
+
+/// The work failed.
+pub(crate) const EXIT_FAILED: u8 = 1;
+/// Usage, configuration or input is wrong.
+pub(crate) const EXIT_INPUT: u8 = 2;
+/// A gate did not hold.
+pub(crate) const EXIT_GATE: u8 = 3;
+
+/// Why a command ended without its result, with its exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// The caller's arguments, configuration or input are wrong; the message says where and how to mend it.
+    pub(crate) fn input(error: impl Into<anyhow::Error>) -> Failure {
+        Failure { code: EXIT_INPUT, error: error.into() }
+    }
+}
+
+/// Whatever a command doesn't class otherwise is failed work.
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure { code: EXIT_FAILED, error: error.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    /// The message and its causes, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)
+    }
+}
+
+/// A line for people, on stderr.
+pub(crate) fn say(line: &str) {
+    // A closed stderr must not end the work.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// An error for people, on stderr.
+pub(crate) fn complain(message: &str) {
+    say(&format!("error: {message}"));
+}
+
+/// A result, on stdout.
+///
+/// # Errors
+/// Whatever stdout says, a closed pipe included.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    Ok(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())?)
+}
