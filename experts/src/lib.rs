@@ -1,1 +1,9 @@
-//! experts
+//! How Sluice talks to engines: one dialect a file, one call, one stream of events.
+
+mod call;
+mod error;
+mod protocol;
+
+pub use call::{Call, Endpoint, Engine, Event, Events, Finish, Secret, Usage};
+pub use error::{ErrorKind, ExpertError};
+pub use protocol::{Connect, EndpointError, PROTOCOLS, Row as ProtocolRow, protocol};

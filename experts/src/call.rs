@@ -1,0 +1,132 @@
+//! One call of an engine: what goes in, and the events that come out.
+
+use crate::error::ExpertError;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use sluice_proto::v1;
+use std::time::Duration;
+
+/// One request as an engine gets it.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// The gateway's id of the request, for the engine's log.
+    pub request_id: String,
+    /// The conversation, oldest first.
+    pub messages: Vec<v1::Message>,
+    /// Most tokens to produce, at least 1.
+    pub max_tokens: u32,
+    /// 0 to 2; `None` is the engine's default.
+    pub temperature: Option<f32>,
+    /// 0 to 1; `None` is the engine's default.
+    pub top_p: Option<f32>,
+    /// Strings that end the answer.
+    pub stop: Vec<String>,
+    /// Makes the answer repeatable where the engine can.
+    pub seed: Option<i64>,
+    /// Further fields of an OpenAI chat request as one JSON object; empty means none.
+    pub extra_json: String,
+    /// Time left until the answer must be complete; passed on to engines that take deadlines.
+    pub time_left: Option<Duration>,
+}
+
+/// What an engine says, in this order: any number of deltas, then one end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// More of the answer.
+    Delta {
+        /// New text, possibly empty.
+        text: String,
+        /// The engine's delta object where it holds more than text (tool calls, reasoning); empty otherwise.
+        json: String,
+    },
+    /// The answer is complete.
+    Finished(Finish),
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Finish {
+    /// `stop`, `length`, `tool_calls` or `content_filter`.
+    pub reason: String,
+    /// What the engine counted; `None` when it doesn't count.
+    pub usage: Option<Usage>,
+    /// True when the text is made up by a simulator.
+    pub simulated: bool,
+}
+
+/// Tokens as an engine counted them; `prompt` includes `cached`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt: u32,
+    /// Of which came from a cache.
+    pub cached: u32,
+    /// Tokens produced.
+    pub output: u32,
+}
+
+/// The events of one answer. It ends after [`Event::Finished`] or the first error; a connection that closes before
+/// either is an error too, never a clean end.
+///
+/// # Cancel safety
+/// Dropping it cancels the engine's work.
+pub type Events = BoxStream<'static, Result<Event, ExpertError>>;
+
+/// One endpoint of an engine, whatever its dialect.
+pub trait Engine: Send + Sync {
+    /// Sends a call; resolves when the engine has accepted it and its first event is at hand or known to come.
+    ///
+    /// # Errors
+    /// [`ExpertError`] when nothing was accepted: whose fault it was and whether elsewhere may help.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the call.
+    fn generate(&self, call: Call) -> BoxFuture<'static, Result<Events, ExpertError>>;
+
+    /// Whether the engine says that it can serve.
+    ///
+    /// # Errors
+    /// [`ExpertError`] when it can't be reached or says no.
+    fn probe(&self) -> BoxFuture<'static, Result<(), ExpertError>>;
+}
+
+/// Where an engine is and how patient to be with it.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// `http://host:port` or `https://host:port`, with an optional path prefix.
+    pub url: String,
+    /// The engine's own name of the model.
+    pub model: String,
+    /// Sent as `authorization: Bearer`; never shown.
+    pub api_key: Option<Secret>,
+    /// Further headers, lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// How long the first event may take once connected.
+    pub first_token_timeout: Duration,
+    /// How long the stream may be silent after that.
+    pub idle_timeout: Duration,
+}
+
+/// A key or token. It has no `Display`, and its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret, without surrounding white space (a key file ends with a newline).
+    pub fn new(text: &str) -> Secret {
+        Secret(text.trim().to_owned())
+    }
+
+    /// The secret itself, for the one place that sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
