@@ -132,7 +132,8 @@ fn best_pool(ask: &Ask, expert: usize) -> Option<usize> {
 fn affordable(ask: &Ask, expert: &Expert, asked: u32) -> Option<u32> {
     let bounds = [ask.needs.max_cost, ask.route.max_cost];
     let Some(bound) = bounds.into_iter().flatten().min() else { return Some(asked) };
-    let within = |output| expert.price.cost(Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output }) <= bound;
+    let within =
+        |output| expert.price.cost(Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output }) <= bound;
     if within(asked) {
         return Some(asked);
     }
@@ -180,7 +181,8 @@ pub fn within_domains(ask: &Ask, expert: &Expert) -> bool {
     if let Some(domain) = &ask.needs.domain {
         return expert.domains.contains(domain);
     }
-    let by_keyword = ask.needs.keyword_experts.iter().any(|&index| ask.fleet.experts[index].name == expert.name);
+    let by_keyword =
+        ask.needs.keyword_experts.iter().any(|&index| ask.fleet.experts[index].name == expert.name);
     by_keyword || ask.signals.p_within(&expert.domains) >= DOMAIN_THRESHOLD
 }
 

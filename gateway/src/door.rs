@@ -1,0 +1,62 @@
+//! What an edge may ask of the gateway. Edges know nothing else of it, so that each is a thin translator.
+
+use crate::error::Fault;
+use crate::request::{OutEvent, Request};
+use futures::future::BoxFuture;
+use sluice_proto::v1;
+use sluice_router::Tick;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// The gateway as its edges see it.
+pub trait Door: Send + Sync + 'static {
+    /// Now, on the gateway's clock.
+    fn now(&self) -> Tick;
+
+    /// Wall time, for the `created` fields of answers, in seconds since 1970.
+    fn unix_seconds(&self) -> u64;
+
+    /// A new request id, a UUIDv7.
+    fn new_id(&self) -> Uuid;
+
+    /// Resolves at `tick`; at once when it has passed.
+    fn sleep_until(&self, tick: Tick) -> BoxFuture<'static, ()>;
+
+    /// Serves a request in a task of its own; dropping the receiver says that the client has left.
+    fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent>;
+
+    /// Decides without sending anything.
+    ///
+    /// # Errors
+    /// What `submit` would have answered before its first byte.
+    fn explain(&self, request: Request) -> Result<v1::ExplainResponse, Fault>;
+
+    /// A stored decision.
+    ///
+    /// # Errors
+    /// [`crate::FaultCode::DecisionNotFound`], or a store that fails.
+    fn receipt(&self, decision_id: String) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>>;
+
+    /// Routes, then experts.
+    fn models(&self) -> Vec<v1::Model>;
+
+    /// Whether new requests are taken.
+    fn readiness(&self) -> Readiness;
+
+    /// Largest body, in bytes.
+    fn max_body_bytes(&self) -> usize;
+
+    /// The metrics in the Prometheus text format.
+    fn metrics(&self) -> String;
+}
+
+/// Whether new requests are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// They are.
+    Ready,
+    /// Not yet or not now, and why.
+    NotReady(String),
+    /// Never again: the gateway is draining.
+    Draining,
+}

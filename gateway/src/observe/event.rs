@@ -1,0 +1,167 @@
+//! Everything worth telling, as a type. Prompts and keys have no field.
+
+use crate::error::FaultCode;
+use sluice_router::{Decision, NanoUsd, Tokens};
+
+/// Something that happened. Emitting it writes the log line and moves the metrics.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A configuration took effect.
+    Configured {
+        /// Its SHA-256.
+        config: &'a str,
+        /// Whether it replaced another one.
+        is_reload: bool,
+        /// One line for each route: what it promises or why it goes to the reference.
+        routes: &'a [String],
+    },
+    /// A new configuration or model was refused; the old one stays.
+    ReloadRefused {
+        /// What is wrong with it.
+        why: &'a str,
+    },
+    /// The listeners are up.
+    Ready {
+        /// Address of the data port.
+        data: &'a str,
+        /// Address of the admin port.
+        admin: &'a str,
+    },
+    /// The gateway takes no more requests.
+    Draining {
+        /// How many are under way.
+        in_flight: usize,
+    },
+    /// A plan was chosen.
+    Decided {
+        /// The request's label.
+        request: &'a str,
+        /// The route.
+        route: &'a str,
+        /// The expert of the first step.
+        expert: &'a str,
+        /// The plan.
+        decision: &'a Decision,
+        /// Time for features and classification, in microseconds.
+        classify_us: u64,
+        /// Time from text in memory to the decision, in microseconds, classification included.
+        decide_us: u64,
+    },
+    /// A request got its slot.
+    Joined {
+        /// The pool.
+        pool: &'a str,
+        /// Time in the pool's line, in milliseconds.
+        wait_ms: f64,
+    },
+    /// How a pool is; sent whenever it changes.
+    Pool {
+        /// The pool.
+        pool: &'a str,
+        /// Requests in its line.
+        queued: usize,
+        /// Requests being answered.
+        in_flight: usize,
+        /// Replicas that take work.
+        up: usize,
+        /// Replicas that don't.
+        ejected: usize,
+    },
+    /// The first token of an answer came.
+    FirstToken {
+        /// The expert.
+        expert: &'a str,
+        /// Dispatch to first token, in milliseconds.
+        ttft_ms: f64,
+    },
+    /// A try ended.
+    Attempt {
+        /// The request's label.
+        request: &'a str,
+        /// The expert.
+        expert: &'a str,
+        /// The pool.
+        pool: &'a str,
+        /// The replica's address.
+        replica: &'a str,
+        /// How.
+        end: AttemptEnd,
+        /// Why it failed; empty when it didn't.
+        detail: &'a str,
+        /// First token to end over the tokens between them, in milliseconds.
+        tpot_ms: Option<f64>,
+    },
+    /// A replica stopped taking work, or takes it again.
+    Replica {
+        /// The pool.
+        pool: &'a str,
+        /// The replica's address.
+        replica: &'a str,
+        /// Whether it takes work now.
+        is_up: bool,
+    },
+    /// A request ended.
+    Settled {
+        /// The request's label.
+        request: &'a str,
+        /// The route.
+        route: &'a str,
+        /// Whose it is.
+        tenant: &'a str,
+        /// Who answered; empty when nobody did.
+        expert: &'a str,
+        /// What went wrong; `None` when nothing did.
+        fault: Option<FaultCode>,
+        /// Why; empty when nothing went wrong.
+        detail: &'a str,
+        /// The HTTP status that stands for its end.
+        http_status: u16,
+        /// What all attempts used.
+        tokens: Tokens,
+        /// What all attempts cost.
+        cost: NanoUsd,
+        /// What the reference would have cost.
+        baseline: NanoUsd,
+        /// From the door to the last byte, in milliseconds.
+        total_ms: f64,
+        /// Of which was neither line nor engine, in milliseconds.
+        overhead_ms: f64,
+    },
+    /// The journal can't be written to, or can again.
+    Journal {
+        /// What is wrong; `None` when it works.
+        trouble: Option<&'a str>,
+        /// Age of the oldest record that is not yet durable, in seconds.
+        lag_s: f64,
+    },
+    /// A part of the gateway panicked; the request that it was for failed, nothing else.
+    Panicked {
+        /// Which task.
+        task: &'a str,
+    },
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// The answer is complete.
+    Done,
+    /// The engine accepted nothing.
+    Refused,
+    /// The answer broke off.
+    Broken,
+    /// The client left, the deadline passed, or the gateway's drain ended.
+    Cut,
+}
+
+impl AttemptEnd {
+    /// As written in records and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            AttemptEnd::Done => "done",
+            AttemptEnd::Refused => "refused",
+            AttemptEnd::Broken => "broken",
+            AttemptEnd::Cut => "cut",
+        }
+    }
+}

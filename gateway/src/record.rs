@@ -1,0 +1,125 @@
+//! What the journal keeps of a request: its decision, its attempts, and its money as double entries.
+
+use sluice_router::{NanoUsd, Receipt, Tokens};
+use uuid::Uuid;
+
+/// One unit of the journal; each is written in one transaction, wholly or not at all.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// A configuration that decisions refer to.
+    Snapshot {
+        /// SHA-256 of `json`, hex.
+        config: String,
+        /// A [`sluice_router::Snapshot`].
+        json: String,
+    },
+    /// A request has ended, with everything that belongs to it.
+    Settled(Box<Settled>),
+}
+
+/// A request that has ended.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The request's id, a UUIDv7.
+    pub request_id: Uuid,
+    /// What the client calls it.
+    pub label: String,
+    /// When it ended, in milliseconds since 1970.
+    pub at_unix_ms: i64,
+    /// Whose it is.
+    pub tenant: String,
+    /// The route or pinned expert; empty when the name was unknown.
+    pub route: String,
+    /// Which edge it came through.
+    pub front: &'static str,
+    /// The most probable domain; empty without a model.
+    pub domain: String,
+    /// The most probable language; empty without a model.
+    pub language: String,
+    /// `ok`, or the name of the fault.
+    pub status: &'static str,
+    /// Who answered; empty when nobody did.
+    pub expert: String,
+    /// False when the route's floor was not held.
+    pub floor_held: bool,
+    /// All attempts together.
+    pub cost: NanoUsd,
+    /// What the reference would have cost.
+    pub baseline: NanoUsd,
+    /// Time to the first token, in milliseconds; `None` when none came.
+    pub ttft_ms: Option<f64>,
+    /// Time until the end, in milliseconds.
+    pub total_ms: f64,
+    /// `x-sluice-tags`.
+    pub tags: Vec<(String, String)>,
+    /// The decision; `None` when none was made.
+    pub receipt: Option<Box<Receipt>>,
+    /// Every try, in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// The money, one entry for each attempt that cost any.
+    pub entries: Vec<LedgerEntry>,
+}
+
+/// One try of one step on one replica.
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    /// 0, 1, ...
+    pub n: u8,
+    /// Who was asked.
+    pub expert: String,
+    /// Where.
+    pub pool: String,
+    /// At which address.
+    pub replica: String,
+    /// `done`, `refused`, `broken` or `cut`.
+    pub end: &'static str,
+    /// Why it failed; empty when it didn't.
+    pub detail: String,
+    /// What it used.
+    pub tokens: Tokens,
+    /// True when the gateway counted by itself because the engine did not.
+    pub estimated: bool,
+    /// What it cost.
+    pub cost: NanoUsd,
+    /// Time in the pool's line, in milliseconds.
+    pub wait_ms: f64,
+    /// Dispatch to first event, in milliseconds.
+    pub ttft_ms: Option<f64>,
+    /// Dispatch to end, in milliseconds.
+    pub total_ms: f64,
+}
+
+/// One booking: `amount` moves from `credit` to `debit`. The key (request, attempt, phase) is unique.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// Which attempt.
+    pub attempt: u8,
+    /// Which step of an attempt's life.
+    pub phase: Phase,
+    /// The account that grows.
+    pub debit: Account,
+    /// The account that shrinks.
+    pub credit: Account,
+    /// Above 0.
+    pub amount: NanoUsd,
+    /// Version of the prices: the snapshot's SHA-256.
+    pub price_version: String,
+}
+
+/// Which step of an attempt's life a booking belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The one true booking at its end.
+    Settle,
+}
+
+/// Where money stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account {
+    /// What tenants put in.
+    Funded,
+    /// What answers that reached a client cost.
+    Spent,
+    /// What tries cost that no client saw.
+    Overhead,
+}

@@ -1,0 +1,125 @@
+//! One request inside the gateway, whatever edge it came through, and the way its answer takes back.
+
+use crate::error::Fault;
+use sluice_proto::v1;
+use sluice_router::{NanoUsd, Privacy, Tick};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// A request as an edge hands it in.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Sluice's own id, always; a UUIDv7.
+    pub id: Uuid,
+    /// What logs and answers call it: the client's `x-request-id` where it is well-formed, else `id`.
+    pub label: String,
+    /// Which edge it came through.
+    pub front: Front,
+    /// Model, messages and sampling parameters.
+    pub body: v1::GenerateRequest,
+    /// What its headers or metadata ask for.
+    pub hints: Hints,
+    /// When it had been read.
+    pub received: Tick,
+    /// When its answer must be complete.
+    pub deadline: Option<Tick>,
+    /// Whether the client reads a stream; for the record only.
+    pub streams: bool,
+}
+
+/// An edge, for the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// gRPC `sluice.v1.Gateway`.
+    Grpc,
+    /// HTTP with the OpenAI shapes.
+    OpenAi,
+}
+
+impl Front {
+    /// As written in logs and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Front::Grpc => "grpc",
+            Front::OpenAi => "openai",
+        }
+    }
+}
+
+/// What a request's headers or gRPC metadata ask for. A hint can tighten a rule, never loosen it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hints {
+    /// `x-sluice-floor`, 0 to 1.
+    pub floor: Option<f64>,
+    /// `x-sluice-max-cost-usd`.
+    pub max_cost: Option<NanoUsd>,
+    /// `x-sluice-domain`.
+    pub domain: Option<String>,
+    /// `x-sluice-tags`: at most 16 pairs.
+    pub tags: Vec<(String, String)>,
+    /// `x-sluice-residency`: regions, comma separated.
+    pub residency: Vec<String>,
+    /// `x-sluice-privacy`.
+    pub privacy: Privacy,
+}
+
+/// What goes back to an edge, in this order: one `Started`, any number of deltas, one `Finished`; or `Failed` at any
+/// point, which is the last.
+#[derive(Debug, Clone)]
+pub enum OutEvent {
+    /// Who answers.
+    Started(v1::Started),
+    /// More of the answer.
+    Delta(v1::TextDelta),
+    /// The answer is complete.
+    Finished(v1::Finished),
+    /// The answer will not come, or will not be complete.
+    Failed(Fault),
+}
+
+/// The sending half: the spine writes, the edge reads. Closed when the client has left.
+#[derive(Debug)]
+pub struct Outlet {
+    events: mpsc::Sender<OutEvent>,
+    touched: bool,
+}
+
+/// How many events may wait for a slow client before its engine's stream is no longer read.
+pub const OUTLET_EVENTS: usize = 32;
+
+impl Outlet {
+    /// An outlet and what the edge reads from it.
+    pub fn new() -> (Outlet, mpsc::Receiver<OutEvent>) {
+        let (events, receiver) = mpsc::channel(OUTLET_EVENTS);
+        (Outlet { events, touched: false }, receiver)
+    }
+
+    /// True until something of an answer has been handed over: only then may another expert answer instead.
+    pub fn is_untouched(&self) -> bool {
+        !self.touched
+    }
+
+    /// Hands an event over, waiting while the client is slow. `Err` means that the client has left.
+    ///
+    /// # Cancel safety
+    /// Dropping the future sends nothing.
+    pub async fn send(&mut self, event: OutEvent) -> Result<(), ClientLeft> {
+        self.touched = true;
+        self.events.send(event).await.map_err(|_| ClientLeft)
+    }
+
+    /// Hands the last event over. A client that has left, or that doesn't read, does not hold the gateway up.
+    pub fn fail(&mut self, fault: Fault) {
+        self.touched = true;
+        let _ = self.events.try_send(OutEvent::Failed(fault));
+    }
+
+    /// Resolves when the client has left.
+    pub async fn closed(&self) {
+        self.events.closed().await;
+    }
+}
+
+/// The client has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientLeft;
