@@ -9,7 +9,9 @@ mod store;
 
 pub use door::{Door, Readiness};
 pub use error::{Blame, Fault, FaultCode, Retry};
-pub use observe::{AttemptEnd, Event};
+pub use observe::{
+    AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
+};
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
 pub use store::{Journal, StoreError, Stored};

@@ -15,6 +15,14 @@ pub enum Event<'a> {
         /// One line for each route: what it promises or why it goes to the reference.
         routes: &'a [String],
     },
+    /// What a route promises; sent for each route that isn't a pinned expert when a configuration takes effect.
+    Promised {
+        /// The route.
+        route: &'a str,
+        /// Mean quality of at least this share of the reference's: the certified floor, else 1, as then only the
+        /// reference answers.
+        ratio: f64,
+    },
     /// A new configuration or model was refused; the old one stays.
     ReloadRefused {
         /// What is wrong with it.
