@@ -70,9 +70,10 @@ impl ExpertError {
     /// Whether this tells that the replica is ill; a busy engine or a bad request does not.
     pub fn is_ill_health(&self) -> bool {
         match self.kind {
-            ErrorKind::Busy { .. } | ErrorKind::Rejected { .. } | ErrorKind::ContextTooLong | ErrorKind::Deadline => {
-                false
-            }
+            ErrorKind::Busy { .. }
+            | ErrorKind::Rejected { .. }
+            | ErrorKind::ContextTooLong
+            | ErrorKind::Deadline => false,
             ErrorKind::Unreachable
             | ErrorKind::Unauthorised
             | ErrorKind::Failed
