@@ -1,9 +1,11 @@
 //! How Sluice talks to engines: one dialect a file, one call, one stream of events.
 
 mod call;
+mod codec;
 mod error;
 mod protocol;
 
 pub use call::{Call, Endpoint, Engine, Event, Events, Finish, Secret, Usage};
+pub use codec::{SseError, SseEvent, SseParser};
 pub use error::{ErrorKind, ExpertError};
 pub use protocol::{Connect, EndpointError, PROTOCOLS, Row as ProtocolRow, protocol};
