@@ -1,6 +1,9 @@
 //! The `sluice` binary: arguments to one command, its result to an exit code.
 
 mod cmd;
+mod replay;
+mod sims;
+mod watch;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -1,10 +1,26 @@
 //! Sluice's gateway: one port, one spine, exact metering.
 
+mod app;
+mod choose;
+pub mod config;
 mod door;
+mod edge;
+mod entrance;
 mod error;
+mod invariants;
+mod lane;
+mod lease;
+mod live;
+mod meter;
+mod needs;
 mod observe;
+mod offline;
 mod record;
+mod relay;
 mod request;
+mod retry;
+mod running;
+mod serve;
 mod store;
 
 pub use door::{Door, Readiness};
@@ -12,6 +28,8 @@ pub use error::{Blame, Fault, FaultCode, Retry};
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
 };
+pub use offline::Offline;
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
+pub use running::{Running, StartError, load_model, start};
 pub use store::{Journal, StoreError, Stored};

@@ -114,9 +114,10 @@ impl Outlet {
         let _ = self.events.try_send(OutEvent::Failed(fault));
     }
 
-    /// Resolves when the client has left.
-    pub async fn closed(&self) {
-        self.events.closed().await;
+    /// A future of its own that resolves when the client has left.
+    pub fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let events = self.events.clone();
+        async move { events.closed().await }
     }
 }
 

@@ -1,7 +1,11 @@
 //! The commands: one file each, one row each in [`Command`].
 
+mod config;
+mod explain;
+mod serve;
+
 use std::fmt;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 /// A mixture-of-experts serving gateway: each request goes to the cheapest expert that is capable.
@@ -14,11 +18,19 @@ pub(crate) struct Cli {
 
 /// Every command. The order is the order of `sluice --help`.
 #[derive(clap::Subcommand)]
-enum Command {}
+enum Command {
+    Serve(serve::Args),
+    Config(config::Args),
+    Explain(explain::Args),
+}
 
 /// Runs the command and turns its end into an exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
-    let end: Result<ExitCode, Failure> = match cli.command {};
+    let end: Result<ExitCode, Failure> = match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Explain(args) => explain::run(&args),
+    };
     end.unwrap_or_else(|failure| {
         complain(&failure.to_string());
         ExitCode::from(failure.code)
@@ -78,4 +90,27 @@ pub(crate) fn complain(message: &str) {
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     Ok(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())?)
+}
+
+/// The runtime that serves; two threads at least, so that one slow poll never stops everything.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Runs a task beside a command, for as long as the command runs.
+#[expect(clippy::disallowed_methods, reason = "a command's own tasks end with the process")]
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(task));
+}
+
+/// This process's environment, as far as it is text.
+pub(crate) fn environment() -> sluice_gateway::config::Overrides {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+/// Log lines go to stderr: text for a terminal, JSON otherwise. `RUST_LOG` filters them.
+pub(crate) fn init_logging() -> Result<(), Failure> {
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    let json = !std::io::stderr().is_terminal();
+    sluice_gateway::init_logging(json, &filter).map_err(|error| Failure::input(anyhow::anyhow!("RUST_LOG: {error}")))
 }

@@ -1,0 +1,104 @@
+//! The gateway's parts, and the only place with a clock, ids and spawned tasks.
+
+use crate::live::Live;
+use crate::observe::{Event, Observer};
+use crate::retry::RetryBudget;
+use crate::store::Journal;
+use arc_swap::ArcSwap;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use sluice_router::Tick;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+/// Everything that requests share.
+pub(crate) struct App {
+    /// The time.
+    pub(crate) clock: Clock,
+    /// Configuration, model and lanes; swapped whole.
+    pub(crate) live: ArcSwap<Live>,
+    /// The durable record.
+    pub(crate) journal: Arc<dyn Journal>,
+    /// Logs and metrics.
+    pub(crate) observe: Observer,
+    /// How many more tries the gateway may spend.
+    pub(crate) retries: RetryBudget,
+    /// True from the moment that a drain begins.
+    pub(crate) draining: AtomicBool,
+    /// Cancelled when the drain's time is over: running requests end.
+    pub(crate) cut: CancellationToken,
+    /// Requests that run.
+    pub(crate) requests: TaskTracker,
+    /// Connections and other tasks that drain waits for after the requests.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl App {
+    /// The configuration in force, for one request from beginning to end.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Whether new requests are refused.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Runs a request as a task that drain waits for. A panic ends it alone, and is told.
+    pub(crate) fn spawn_request(self: &Arc<App>, request: BoxFuture<'static, ()>) {
+        self.requests.spawn(guarded(self.clone(), "request", request));
+    }
+
+    /// Runs anything else as a task that drain waits for.
+    pub(crate) fn spawn(self: &Arc<App>, name: &'static str, task: BoxFuture<'static, ()>) {
+        self.tasks.spawn(guarded(self.clone(), name, task));
+    }
+}
+
+async fn guarded(app: Arc<App>, name: &'static str, task: BoxFuture<'static, ()>) {
+    if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+        app.observe.emit(Event::Panicked { task: name });
+    }
+}
+
+/// The time: monotonic for decisions and limits, wall time for labels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    zero: Instant,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn new() -> Clock {
+        Clock { zero: Instant::now() }
+    }
+
+    /// Now, in microseconds since the clock's start, at least 1.
+    pub(crate) fn now(&self) -> Tick {
+        Tick(u64::try_from(self.zero.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1))
+    }
+
+    /// Milliseconds since 1970, UTC.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn unix_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// A future that resolves at `tick`.
+    pub(crate) fn sleep_until(&self, tick: Tick) -> BoxFuture<'static, ()> {
+        let until = self.zero + Duration::from_micros(tick.0);
+        Box::pin(tokio::time::sleep_until(until.into()))
+    }
+}
+
+/// A new UUIDv7 from wall time and the operating system's randomness.
+pub(crate) fn new_id() -> Uuid {
+    Uuid::now_v7()
+}

@@ -1,0 +1,135 @@
+//! From a request to its decision: needs, signals, quotes, plan. Sends nothing, so `explain` is the same code.
+
+use crate::app::{App, new_id};
+use crate::error::{Fault, FaultCode};
+use crate::live::{Live, Rules};
+use crate::needs;
+use crate::observe::Span;
+use crate::request::Request;
+use sluice_router::{Ask, Decision, Needs, NoRoute, PoolState, Reason, Receipt, Route, Signals, Tick};
+use std::sync::Arc;
+
+/// A decision with what it was made from.
+pub(crate) struct Chosen {
+    /// Configuration and model that it was made by.
+    pub(crate) live: Arc<Live>,
+    /// The route.
+    pub(crate) route: Arc<Route>,
+    /// What the request needs.
+    pub(crate) needs: Needs,
+    /// What is stored.
+    pub(crate) receipt: Box<Receipt>,
+    /// Time for features and classification.
+    pub(crate) classify_us: u64,
+    /// Time from text in memory to the decision.
+    pub(crate) decide_us: u64,
+}
+
+impl Chosen {
+    /// The plan.
+    pub(crate) fn decision(&self) -> &Decision {
+        &self.receipt.decision
+    }
+
+    /// The name of an expert of the fleet.
+    pub(crate) fn expert_name(&self, expert: usize) -> &str {
+        &self.live.rules.snapshot.fleet.experts[expert].name
+    }
+
+    /// The name of a pool of the fleet.
+    pub(crate) fn pool_name(&self, pool: usize) -> &str {
+        &self.live.rules.snapshot.fleet.pools[pool].name
+    }
+}
+
+/// Decides on a request.
+///
+/// # Errors
+/// A wrong request, an unknown model, or nobody who may answer.
+pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
+    needs::check(&request.body)?;
+    let live = app.live();
+    let route = live.rules.route(&request.body.model)?.clone();
+    let span = Span::route(&route.name);
+    let begun = app.clock.now();
+    let planned = span.in_scope(|| {
+        let signals = live.rules.classify(&needs::route_text(&request.body));
+        let classified = app.clock.now();
+        let receipt = plan(&live.rules, &route, request, signals, live.pool_states(classified), classified);
+        receipt.map(|receipt| (receipt, classified))
+    });
+    let (receipt, classified) = planned?;
+    let decided = app.clock.now();
+    let chosen = Chosen {
+        needs: receipt.needs.clone(),
+        receipt: Box::new(receipt),
+        classify_us: classified.since_us(begun),
+        decide_us: decided.since_us(begun),
+        live,
+        route,
+    };
+    let first = chosen.decision().steps[0].expert;
+    span.decided(&chosen.receipt.id, chosen.expert_name(first), chosen.decision().propensity);
+    Ok(chosen)
+}
+
+/// Quotes and decides, and writes down everything that the decision was made from.
+///
+/// # Errors
+/// Nobody may answer.
+pub(crate) fn plan(
+    rules: &Rules,
+    route: &Arc<Route>,
+    request: &Request,
+    signals: Signals,
+    pools: Vec<PoolState>,
+    now: Tick,
+) -> Result<Receipt, Fault> {
+    let needs = needs::needs(request, &rules.snapshot.fleet);
+    let ask = Ask { fleet: rules.snapshot.fleet.clone(), route: route.clone(), signals, needs, pools };
+    let decision = sluice_router::decide(&ask, now, seed(request)).map_err(|error| no_route(&error))?;
+    let Ask { signals, needs, pools, .. } = ask;
+    Ok(Receipt {
+        id: new_id().to_string(),
+        route: route.name.clone(),
+        signals,
+        needs,
+        pools,
+        now,
+        decision,
+        versions: rules.versions.clone(),
+    })
+}
+
+/// The client's seed, else the random half of the request's id.
+fn seed(request: &Request) -> u64 {
+    let drawn = request.id.as_u64_pair().1;
+    request.body.seed.map_or(drawn, |seed| seed.cast_unsigned())
+}
+
+/// Nobody may answer: the reason that is nearest to mending decides what the client is told.
+fn no_route(error: &NoRoute) -> Fault {
+    let any = |wanted: fn(&Reason) -> bool| error.reasons.iter().flat_map(|(_, reason)| reason).any(wanted);
+    let detail = error.to_string();
+    if error.reasons.iter().any(|(_, reason)| reason.is_none()) {
+        return Fault::passing(FaultCode::NoCapableExpert, 1_000, detail);
+    }
+    if any(|reason| matches!(reason, Reason::Down)) {
+        return Fault::passing(FaultCode::NoCapacity, 1_000, detail);
+    }
+    if any(|reason| matches!(reason, Reason::Deadline)) {
+        return Fault::new(FaultCode::DeadlineExceeded, detail);
+    }
+    let code = if any(|reason| matches!(reason, Reason::MaxCost)) {
+        FaultCode::CostBound
+    } else if any(|reason| matches!(reason, Reason::Context)) {
+        FaultCode::ContextLengthExceeded
+    } else if any(|reason| matches!(reason, Reason::Feature(_))) {
+        FaultCode::UnsupportedParameter
+    } else if any(|reason| matches!(reason, Reason::Residency | Reason::Privacy)) {
+        FaultCode::ResidencyViolation
+    } else {
+        FaultCode::NoCapableExpert
+    };
+    Fault::new(code, detail)
+}

@@ -1,0 +1,194 @@
+//! The configuration: read strictly, checked wholly, then a value that the gateway can rely on.
+
+mod check;
+mod mistake;
+mod raw;
+mod starter;
+
+pub use mistake::{ConfigError, Mistake};
+pub use raw::RawConfig;
+pub use starter::STARTER;
+
+use sluice_experts::Secret;
+use sluice_router::{Expert, NanoUsd, WhenNone};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Listeners and limits.
+    pub server: ServerConfig,
+    /// Alias to route or expert.
+    pub aliases: BTreeMap<String, String>,
+    /// The router model's file.
+    pub model: Option<PathBuf>,
+    /// Share of the certified traffic that explores.
+    pub explore: f64,
+    /// The journal's address, with an absolute path.
+    pub journal: String,
+    /// The answerers, in order.
+    pub experts: Vec<Expert>,
+    /// Their pools, in order.
+    pub pools: Vec<PoolConfig>,
+    /// Routes; one of them is `auto`.
+    pub routes: Vec<RouteConfig>,
+}
+
+/// Listeners and limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The data port.
+    pub listen: SocketAddr,
+    /// The admin port.
+    pub admin_listen: SocketAddr,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a drain waits.
+    pub drain: Duration,
+}
+
+/// A pool with its engines. Equal ones keep their connections and their health over a reload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoolConfig {
+    /// Its name, unique.
+    pub name: String,
+    /// Index of its expert.
+    pub expert: usize,
+    /// The dialect; `sim` and `replay` are replaced by `native` before the gateway starts.
+    pub protocol: String,
+    /// One address for each replica.
+    pub endpoints: Vec<String>,
+    /// The engine's own name of the model.
+    pub model: String,
+    /// The engine's key.
+    pub api_key: Option<Secret>,
+    /// Requests that one replica answers at once.
+    pub max_concurrency: u32,
+    /// Requests that may wait.
+    pub max_queue: usize,
+    /// Name of a row of [`sluice_router::BALANCERS`].
+    pub balance: String,
+    /// How long a connection may take.
+    pub connect_timeout: Duration,
+    /// How long the first token may take.
+    pub first_token_timeout: Duration,
+    /// How long an answer may be silent.
+    pub idle_timeout: Duration,
+    /// Further headers for the engine.
+    pub headers: Vec<(String, String)>,
+    /// What a simulated pool is made of.
+    pub sim: Option<SimConfig>,
+}
+
+/// What a simulated pool is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimConfig {
+    /// Name or file of a GPU profile.
+    pub profile: String,
+    /// How much faster than real time.
+    pub time_scale: f64,
+    /// Replicas.
+    pub replicas: u32,
+    /// Files of graded outcomes whose recorded lengths are replayed; empty for plain simulation.
+    pub data: Vec<PathBuf>,
+}
+
+/// A route before its certificate is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteConfig {
+    /// The name that clients ask for.
+    pub name: String,
+    /// Experts, as indices.
+    pub experts: Vec<usize>,
+    /// The reference; `None` leaves it to the model, else to the dearest general expert.
+    pub reference: Option<usize>,
+    /// The promise.
+    pub quality_floor: f64,
+    /// How sure it is.
+    pub confidence: f64,
+    /// What a second is worth.
+    pub latency_per_s: NanoUsd,
+    /// Bound on the worst case.
+    pub max_cost: Option<NanoUsd>,
+    /// What happens when no certified expert is up.
+    pub when_none: WhenNone,
+}
+
+/// Environment variables that override the file: `SLUICE_SECTION__KEY`.
+pub type Overrides = BTreeMap<String, String>;
+
+/// Reads and checks a file.
+///
+/// # Errors
+/// Every mistake with its place and its mend.
+pub fn load(path: &Path, environment: &Overrides) -> Result<Config, ConfigError> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError::whole(&file, format!("can't be read: {error}; `sluice config init` writes a starter"))
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    parse(&file, &text, folder, environment)
+}
+
+/// Checks a configuration's text; relative paths in it are relative to `folder`.
+///
+/// # Errors
+/// Every mistake with its place and its mend.
+pub fn parse(file: &str, text: &str, folder: &Path, environment: &Overrides) -> Result<Config, ConfigError> {
+    let raw: RawConfig = toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
+    let raw = override_by(raw, file, text, environment)?;
+    check::check(raw, file, text, folder, environment)
+}
+
+/// The JSON Schema of the file.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(RawConfig);
+    serde_json::to_string_pretty(&schema).expect("a schema is plain JSON")
+}
+
+/// Applies `SLUICE_SECTION__KEY` variables; the sections are the plain tables of the file.
+fn override_by(
+    raw: RawConfig,
+    file: &str,
+    text: &str,
+    environment: &Overrides,
+) -> Result<RawConfig, ConfigError> {
+    let overrides = environment.iter().filter_map(|(name, value)| {
+        let (section, key) = name.strip_prefix("SLUICE_")?.split_once("__")?;
+        let section = section.to_lowercase();
+        SECTIONS.contains(&section.as_str()).then(|| (name, section, key.to_lowercase(), value))
+    });
+    let mut raw = raw;
+    let mut table: toml::Table = toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
+    for (name, section, key, value) in overrides {
+        let inner = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        if let Some(inner) = inner.as_table_mut() {
+            inner.insert(key, as_toml(value));
+        }
+        let told = |error: toml::de::Error| {
+            ConfigError::whole(&format!("environment variable {name}"), error.message().to_owned())
+        };
+        raw = table.clone().try_into().map_err(told)?;
+    }
+    Ok(raw)
+}
+
+/// A number or boolean where it reads as one, else a string.
+fn as_toml(value: &str) -> toml::Value {
+    let as_integer = value.parse().map(toml::Value::Integer);
+    let as_float = || value.parse().map(toml::Value::Float);
+    let as_boolean = || value.parse().map(toml::Value::Boolean);
+    as_integer
+        .or_else(|_| as_float().map_err(drop))
+        .or_else(|()| as_boolean().map_err(drop))
+        .unwrap_or_else(|()| toml::Value::String(value.to_owned()))
+}
+
+/// Sections that environment variables may override.
+const SECTIONS: &[&str] = &["server", "router", "store"];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! The configuration as it is written: every key with its type, nothing checked beyond that.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A configuration file, `sluice.toml`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawConfig {
+    /// Listeners and limits.
+    pub server: RawServer,
+    /// Names that old clients use, each standing for a route or an expert.
+    pub aliases: BTreeMap<String, String>,
+    /// The router model.
+    pub router: RawRouter,
+    /// Where records are kept.
+    pub store: RawStore,
+    /// The answerers.
+    pub expert: Vec<RawExpert>,
+    /// Virtual model names with their promises.
+    pub route: Vec<RawRoute>,
+}
+
+/// Listeners and limits.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawServer {
+    /// Address of the data port: gRPC and HTTP.
+    pub listen: String,
+    /// Address of the admin port: metrics and health.
+    pub admin_listen: String,
+    /// Whether strangers may be served: needed to listen beyond loopback without keys.
+    pub open: bool,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// How long a drain waits for running requests, in milliseconds.
+    pub drain_ms: u64,
+}
+
+impl Default for RawServer {
+    fn default() -> RawServer {
+        RawServer {
+            listen: "127.0.0.1:8080".to_owned(),
+            admin_listen: "127.0.0.1:9090".to_owned(),
+            open: false,
+            max_body_bytes: 8 << 20,
+            drain_ms: 30_000,
+        }
+    }
+}
+
+/// The router model.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawRouter {
+    /// Path of the file that `sluice train` made, relative to this file. Without it everything goes to the
+    /// reference.
+    pub model: Option<String>,
+    /// Share of the certified traffic that explores, 0 to 0.5.
+    pub explore: f64,
+}
+
+/// Where records are kept.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawStore {
+    /// This gateway's own durable record, `sqlite:PATH`, relative to this file.
+    pub journal: String,
+}
+
+impl Default for RawStore {
+    fn default() -> RawStore {
+        RawStore { journal: "sqlite:sluice.db".to_owned() }
+    }
+}
+
+/// One answerer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawExpert {
+    /// Its name, unique; clients may ask for it.
+    pub name: String,
+    /// For some domains, or for everything.
+    #[serde(default)]
+    pub kind: RawKind,
+    /// Domains it declares.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    /// Languages it declares, ISO 639-1; none means any.
+    #[serde(default)]
+    pub languages: Vec<String>,
+    /// Words that send a request here while no certificate decides.
+    #[serde(default)]
+    pub keywords: Vec<String>,
+    /// Largest prompt plus answer, in tokens.
+    #[serde(default = "default_context")]
+    pub context_tokens: u32,
+    /// Longest answer, in tokens, when the client names none.
+    #[serde(default = "default_max_output")]
+    pub max_output_tokens: u32,
+    /// What it can do beyond text: `tools`, `json_schema`, `vision`.
+    #[serde(default)]
+    pub features: Vec<String>,
+    /// Whether it may see requests outside its domains.
+    #[serde(default)]
+    pub out_of_domain: RawOutOfDomain,
+    /// Which data it may see.
+    #[serde(default)]
+    pub privacy: RawPrivacy,
+    /// Where it runs.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// What it charges.
+    pub price: RawPrice,
+    /// Where it runs: at least one pool.
+    #[serde(default)]
+    pub pool: Vec<RawPool>,
+}
+
+fn default_context() -> u32 {
+    32_768
+}
+
+fn default_max_output() -> u32 {
+    4_096
+}
+
+/// For some domains, or for everything.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawKind {
+    /// For its declared domains.
+    Vertical,
+    /// For everything.
+    #[default]
+    General,
+}
+
+/// Whether an expert may see requests outside its domains.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawOutOfDomain {
+    /// It may.
+    #[default]
+    Allow,
+    /// It never sees one.
+    Refuse,
+}
+
+/// Which data an expert may see.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawPrivacy {
+    /// Public data only.
+    #[default]
+    Public,
+    /// It runs inside our walls.
+    Private,
+    /// It runs on the asker's own device.
+    Device,
+}
+
+/// Decimal strings of USD per million tokens.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPrice {
+    /// Per million uncached prompt tokens.
+    pub input_per_mtok: String,
+    /// Per million cached prompt tokens; the input price when absent.
+    #[serde(default)]
+    pub cached_input_per_mtok: Option<String>,
+    /// Per million tokens produced.
+    pub output_per_mtok: String,
+}
+
+/// A set of replicas that serve one expert.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPool {
+    /// Its name, unique.
+    pub name: String,
+    /// The dialect of its engines, or `sim` for simulated ones.
+    #[serde(default = "default_protocol")]
+    pub protocol: String,
+    /// One address for each replica.
+    #[serde(default)]
+    pub endpoints: Vec<String>,
+    /// The engine's own name of the model; the expert's name when absent.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Name of the environment variable that holds the engine's key.
+    #[serde(default)]
+    pub api_key_env: Option<String>,
+    /// Path of the file that holds the engine's key.
+    #[serde(default)]
+    pub api_key_file: Option<String>,
+    /// Requests that one replica answers at once.
+    #[serde(default = "default_concurrency")]
+    pub max_concurrency: u32,
+    /// Requests that may wait for a replica.
+    #[serde(default = "default_queue")]
+    pub max_queue: usize,
+    /// Which replica gets a request.
+    #[serde(default = "default_balance")]
+    pub balance: String,
+    /// How long a connection may take, in milliseconds.
+    #[serde(default = "default_connect")]
+    pub connect_timeout_ms: u64,
+    /// How long the first token may take, in milliseconds.
+    #[serde(default = "default_patience")]
+    pub first_token_timeout_ms: u64,
+    /// How long an answer may be silent, in milliseconds.
+    #[serde(default = "default_patience")]
+    pub idle_timeout_ms: u64,
+    /// Further headers for the engine.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// How requests are grouped.
+    #[serde(default)]
+    pub batching: RawBatching,
+    /// Protocols `sim` and `replay`: which simulated GPU.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// Protocols `sim` and `replay`: how much faster than real time.
+    #[serde(default)]
+    pub time_scale: Option<f64>,
+    /// Protocol `replay`: files of graded outcomes whose recorded lengths are replayed.
+    #[serde(default)]
+    pub data: Vec<String>,
+    /// Protocols `sim` and `replay`: how many simulated replicas.
+    #[serde(default)]
+    pub replicas: Option<u32>,
+}
+
+fn default_protocol() -> String {
+    "openai".to_owned()
+}
+
+fn default_concurrency() -> u32 {
+    64
+}
+
+fn default_queue() -> usize {
+    1_024
+}
+
+fn default_balance() -> String {
+    "p2c".to_owned()
+}
+
+fn default_connect() -> u64 {
+    1_000
+}
+
+fn default_patience() -> u64 {
+    30_000
+}
+
+/// How requests are grouped.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawBatching {
+    /// The engine batches by itself.
+    #[serde(default)]
+    pub mode: RawBatchMode,
+}
+
+/// Who groups requests.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawBatchMode {
+    /// The engine, by continuous batching: each request goes when a slot is free.
+    #[default]
+    Continuous,
+}
+
+/// A virtual model name with its promise.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRoute {
+    /// The name that clients ask for.
+    pub name: String,
+    /// Experts that may serve it; `"*"` means all.
+    #[serde(default = "default_experts")]
+    pub experts: Vec<String>,
+    /// The expert that quality is measured against.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// Promise: mean score of at least this share of the reference's, 0 to 1.
+    #[serde(default = "default_share")]
+    pub quality_floor: f64,
+    /// How sure the promise is, 0.5 to below 1.
+    #[serde(default = "default_share")]
+    pub confidence: f64,
+    /// What a second until the answer is complete is worth, in decimal USD.
+    #[serde(default)]
+    pub latency_usd_per_s: Option<String>,
+    /// Bound on the worst case of each request, in decimal USD.
+    #[serde(default)]
+    pub max_cost_usd: Option<String>,
+    /// What happens when no certified expert is up.
+    #[serde(default)]
+    pub when_none: RawWhenNone,
+}
+
+fn default_experts() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+fn default_share() -> f64 {
+    0.95
+}
+
+/// What happens when no certified expert is up.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawWhenNone {
+    /// The best available answers, and the answer says so.
+    #[default]
+    Degrade,
+    /// The request is refused.
+    Refuse,
+}
+
+impl Default for RawRoute {
+    /// The route that exists when none is named `auto`.
+    fn default() -> RawRoute {
+        RawRoute {
+            name: "auto".to_owned(),
+            experts: default_experts(),
+            reference: None,
+            quality_floor: default_share(),
+            confidence: default_share(),
+            latency_usd_per_s: None,
+            max_cost_usd: None,
+            when_none: RawWhenNone::Degrade,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+use super::*;
+
+const MINIMAL: &str = r#"
+[[expert]]
+name = "big"
+price = { input_per_mtok = "1", output_per_mtok = "2" }
+  [[expert.pool]]
+  name = "big-a"
+  endpoints = ["http://127.0.0.1:9"]
+"#;
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    parse("sluice.toml", text, Path::new("/etc/sluice"), &Overrides::new())
+}
+
+/// The first mistake of a text, as a person reads it.
+fn mistake(text: &str) -> String {
+    read(text).expect_err("wrong").to_string().lines().next().expect("one line").to_owned()
+}
+
+#[test]
+fn a_minimal_file_has_working_defaults() {
+    let config = read(MINIMAL).expect("valid");
+    assert_eq!(config.routes.len(), 1);
+    assert_eq!((config.routes[0].name.as_str(), config.routes[0].quality_floor), ("auto", 0.95));
+    assert_eq!(config.journal, "sqlite:/etc/sluice/sluice.db");
+    assert_eq!((config.pools[0].protocol.as_str(), config.pools[0].model.as_str()), ("openai", "big"));
+}
+
+#[test]
+fn the_starter_is_valid() {
+    let config = read(STARTER).expect("valid");
+    assert_eq!(config.experts.len(), 2);
+    assert_eq!(config.pools[0].sim.as_ref().expect("simulated").replicas, 2);
+}
+
+#[test]
+fn mistakes_have_a_place_and_a_mend() {
+    let cases = [
+        ("[server]\nlisen = \"x\"", "sluice.toml:2:1: unknown field `lisen`", "did you mean `listen`?"),
+        ("[server]\nmax_body_bytes = \"x\"", "sluice.toml:2:18: ", "expected usize"),
+        ("[server\n", "sluice.toml:1:8: ", "unclosed table"),
+        ("", "sluice.toml: expert: there is none", "sluice config init"),
+        ("[server]\nlisten = \"0.0.0.0:80\"", "sluice.toml:2:10: server.listen: ", "open = true"),
+    ];
+    for (text, begin, mend) in cases {
+        let text = if text.is_empty() { String::new() } else { format!("{text}\n{MINIMAL}") };
+        let told = mistake(&text);
+        assert!(told.starts_with(begin) && told.contains(mend), "{told}");
+    }
+}
+
+#[test]
+fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
+    let with = |from: &str, to: &str| {
+        assert!(MINIMAL.contains(from), "{from}");
+        mistake(&MINIMAL.replace(from, to))
+    };
+    let cases = [
+        (with("\"2\"", "\"-2\""), "expert[0].price", "negative"),
+        (with("\"2\"", "\"2e3\""), "expert[0].price", "not a decimal number"),
+        (with("http://", "tcp://"), "expert[0].pool[0].endpoints[0]", "is not an address"),
+        (with("name = \"big-a\"", "name = \"a\"\nbalance = \"best\""), "pool[0].balance", "p2c"),
+        (with("name = \"big-a\"", "name = \"a\"\nprotocol = \"opnai\""), "pool[0].protocol", "did you mean \"openai\""),
+        (with("name = \"big-a\"", "name = \"a\"\nmax_concurrency = 0"), "max_concurrency", "at least 1"),
+        (with("name = \"big-a\"", "name = \"a\"\napi_key_env = \"NO_SUCH_KEY\""), "api_key_env", "is not set"),
+        (with("name = \"big\"", "name = \"big\"\nkind = \"vertical\""), "expert[0].domains", "at least one domain"),
+        (mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nexperts = [\"bug\"]")), "experts[0]", "did you mean \"big\""),
+        (mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nquality_floor = 1.5")), "quality_floor", "at most 1"),
+        (mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nconfidence = 1.0")), "confidence", "below 1"),
+        (mistake(&format!("{MINIMAL}[[route]]\nname = \"big\"")), "expert[0].name", "another route or expert"),
+        (mistake(&format!("[aliases]\n\"gpt-4o\" = \"atuo\"\n{MINIMAL}")), "aliases.gpt-4o", "did you mean \"auto\""),
+        (mistake(&format!("[store]\njournal = \"mysql:x\"\n{MINIMAL}")), "store.journal", "sqlite:sluice.db"),
+    ];
+    for (told, key, mend) in cases {
+        assert!(told.contains(key) && told.contains(mend), "{told}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+    let text = MINIMAL.replace("\"2\"", "\"x\"").replace("http://", "tcp://");
+    let error = read(&text).expect_err("wrong");
+    let places: Vec<_> = error.mistakes.iter().map(|mistake| mistake.place).collect();
+    assert_eq!(places.len(), 2);
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
+fn an_alias_with_a_dot_finds_its_target() {
+    let config = read(&format!("[aliases]\n\"gpt-3.5-turbo\" = \"auto\"\n{MINIMAL}")).expect("valid");
+    assert_eq!(config.aliases["gpt-3.5-turbo"], "auto");
+}
+
+#[test]
+fn the_environment_overrides_plain_sections() {
+    let environment = Overrides::from([
+        ("SLUICE_SERVER__LISTEN".to_owned(), "127.0.0.1:7000".to_owned()),
+        ("SLUICE_SERVER__DRAIN_MS".to_owned(), "5".to_owned()),
+        ("SLUICE_OTHER".to_owned(), "x".to_owned()),
+    ]);
+    let config = parse("f", MINIMAL, Path::new("."), &environment).expect("valid");
+    assert_eq!(config.server.listen.port(), 7000);
+    assert_eq!(config.server.drain, Duration::from_millis(5));
+    let wrong = Overrides::from([("SLUICE_SERVER__LISEN".to_owned(), "x".to_owned())]);
+    let told = parse("f", MINIMAL, Path::new("."), &wrong).expect_err("wrong").to_string();
+    assert!(told.starts_with("environment variable SLUICE_SERVER__LISEN: unknown field"), "{told}");
+}
+
+#[test]
+fn the_schema_names_every_section() {
+    let schema: serde_json::Value = serde_json::from_str(&schema()).expect("JSON");
+    for section in ["server", "aliases", "router", "store", "expert", "route"] {
+        assert!(schema["properties"][section].is_object(), "{section}");
+    }
+}

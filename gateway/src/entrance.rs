@@ -1,0 +1,125 @@
+//! The gateway as its edges see it: [`Door`] over [`App`].
+
+use crate::app::{App, new_id};
+use crate::choose::{Chosen, choose};
+use crate::door::{Door, Readiness};
+use crate::error::{Fault, FaultCode};
+use crate::request::{OutEvent, Outlet, Request};
+use crate::serve;
+use futures::future::BoxFuture;
+use sluice_proto::v1;
+use sluice_router::{Decision, Receipt, Snapshot, Tick};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// What the edges are given.
+pub(crate) struct Entrance {
+    pub(crate) app: Arc<App>,
+    pub(crate) max_body_bytes: usize,
+}
+
+impl Door for Entrance {
+    fn now(&self) -> Tick {
+        self.app.clock.now()
+    }
+
+    fn unix_seconds(&self) -> u64 {
+        u64::try_from(self.app.clock.unix_ms() / 1_000).unwrap_or(0)
+    }
+
+    fn new_id(&self) -> Uuid {
+        new_id()
+    }
+
+    fn sleep_until(&self, tick: Tick) -> BoxFuture<'static, ()> {
+        self.app.clock.sleep_until(tick)
+    }
+
+    fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
+        let (mut out, events) = Outlet::new();
+        if self.app.is_draining() {
+            out.fail(Fault::passing(FaultCode::Draining, 1_000, "the gateway is shutting down; send the request again"));
+            return events;
+        }
+        let app = self.app.clone();
+        self.app.spawn_request(Box::pin(async move { serve::serve(&app, request, out).await }));
+        events
+    }
+
+    fn explain(&self, request: Request) -> Result<v1::ExplainResponse, Fault> {
+        let chosen = choose(&self.app, &request)?;
+        Ok(explained(&chosen))
+    }
+
+    fn receipt(&self, decision_id: String) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
+        let journal = self.app.journal.clone();
+        Box::pin(async move {
+            let internal = |error: String| Fault::new(FaultCode::Internal, error);
+            journal.flush().await.map_err(|error| internal(error.to_string()))?;
+            let stored = journal.receipt(decision_id).await.map_err(|error| internal(error.to_string()))?;
+            let (receipt_json, snapshot) = stored.ok_or_else(|| {
+                Fault::new(FaultCode::DecisionNotFound, "no stored decision has this id")
+            })?;
+            let snapshot: Snapshot = serde_json::from_str(&snapshot).map_err(|error| internal(error.to_string()))?;
+            let receipt: Receipt = serde_json::from_str(&receipt_json).map_err(|error| internal(error.to_string()))?;
+            Ok(response(&receipt.decision, &snapshot, receipt_json))
+        })
+    }
+
+    fn models(&self) -> Vec<v1::Model> {
+        self.app.live().rules.models()
+    }
+
+    fn readiness(&self) -> Readiness {
+        if self.app.is_draining() {
+            return Readiness::Draining;
+        }
+        if let Some(trouble) = self.app.journal.trouble() {
+            return Readiness::NotReady(format!("the journal can't be written: {trouble}"));
+        }
+        let live = self.app.live();
+        let now = self.app.clock.now();
+        if live.lanes.iter().any(|lane| lane.counts(now).up > 0) {
+            Readiness::Ready
+        } else {
+            Readiness::NotReady("no pool has a replica that takes work".to_owned())
+        }
+    }
+
+    fn max_body_bytes(&self) -> usize {
+        self.max_body_bytes
+    }
+
+    fn metrics(&self) -> String {
+        self.app.observe.render()
+    }
+}
+
+fn explained(chosen: &Chosen) -> v1::ExplainResponse {
+    let receipt_json = serde_json::to_string(&*chosen.receipt).expect("a receipt is plain data");
+    response(chosen.decision(), &chosen.live.rules.snapshot, receipt_json)
+}
+
+fn response(decision: &Decision, snapshot: &Snapshot, receipt_json: String) -> v1::ExplainResponse {
+    let fleet = &snapshot.fleet;
+    let name = |expert: usize| fleet.experts.get(expert).map(|expert| expert.name.clone()).unwrap_or_default();
+    let first = decision.steps.first();
+    let quotes = decision.quotes.iter().map(|quote| v1::Quote {
+        expert: name(quote.expert),
+        p_capable: quote.p_capable,
+        p_lower: quote.p_lower,
+        cost_nanousd: quote.cost.0,
+        worst_nanousd: quote.worst.0,
+        wait_ms: quote.wait_ms,
+        eligible: quote.is_eligible(),
+        reason: quote.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+    });
+    v1::ExplainResponse {
+        expert: first.map(|step| name(step.expert)).unwrap_or_default(),
+        pool: first.and_then(|step| fleet.pools.get(step.pool)).map(|pool| pool.name.clone()).unwrap_or_default(),
+        quotes: quotes.collect(),
+        propensity: decision.propensity,
+        receipt_json,
+    }
+}

@@ -1,0 +1,315 @@
+//! The line before a pool: who waits, which replica takes the next request, and how the replicas are.
+//!
+//! The line is first come, first served. A request binds to a replica when it really goes, so no stale load is acted
+//! on. The slot that it gets lives until its last byte; dropping it hands the place to the next in line.
+
+use crate::config::PoolConfig;
+use crate::error::{Fault, FaultCode};
+use sluice_experts::{Endpoint, EndpointError, Engine};
+use sluice_router::{Balancer, Health, Pick, PoolState, ReplicaLoad, Tick};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// A pool's replicas and the line before them.
+pub(crate) struct Lane {
+    /// What it was made of; an equal configuration keeps the lane over a reload.
+    pub(crate) config: PoolConfig,
+    balancer: Balancer,
+    engines: Vec<Arc<dyn Engine>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    replicas: Vec<Replica>,
+    waiting: VecDeque<Waiter>,
+    turn: u64,
+    ttft_ms: Average,
+    tpot_ms: Average,
+    service_ms: Average,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Replica {
+    in_flight: u32,
+    health: Health,
+}
+
+struct Waiter {
+    seed: u64,
+    slot: oneshot::Sender<Slot>,
+}
+
+/// How a lane is, for events and readiness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaneCounts {
+    pub(crate) queued: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) up: usize,
+    pub(crate) ejected: usize,
+}
+
+impl Lane {
+    /// A lane for a pool whose replicas have addresses.
+    ///
+    /// # Errors
+    /// [`EndpointError`] when an address or header can't be used.
+    pub(crate) fn new(config: PoolConfig) -> Result<Lane, EndpointError> {
+        let row = sluice_experts::protocol(&config.protocol).expect("the configuration names known protocols");
+        let balancer = sluice_router::balancer(&config.balance).expect("the configuration names known balancers");
+        let endpoint = |url: &String| Endpoint {
+            url: url.clone(),
+            model: config.model.clone(),
+            api_key: config.api_key.clone(),
+            headers: config.headers.clone(),
+            connect_timeout: config.connect_timeout,
+            first_token_timeout: config.first_token_timeout,
+            idle_timeout: config.idle_timeout,
+        };
+        let engines = config.endpoints.iter().map(|url| (row.connect)(endpoint(url))).collect::<Result<Vec<_>, _>>()?;
+        let state = State {
+            replicas: vec![Replica::default(); engines.len()],
+            waiting: VecDeque::new(),
+            turn: 0,
+            ttft_ms: Average::default(),
+            tpot_ms: Average::default(),
+            service_ms: Average::default(),
+        };
+        Ok(Lane { balancer: balancer.pick, engines, state: Mutex::new(state), config })
+    }
+
+    /// Waits for a slot on a replica that is not in `tried`.
+    ///
+    /// # Errors
+    /// `NoCapacity` when the line is full, `UpstreamError` when no replica takes work.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the line; a slot that was just granted goes to the next.
+    pub(crate) async fn join(self: &Arc<Self>, seed: u64, tried: &[usize], now: Tick) -> Result<Slot, Fault> {
+        let granted = {
+            let mut state = self.lock();
+            if let Some(replica) = self.pick(&mut state, seed, tried, now) {
+                return Ok(Slot::new(self, replica, now));
+            }
+            if !state.any_up(tried, now) {
+                return Err(self.all_down());
+            }
+            if state.waiting.len() >= self.config.max_queue {
+                return Err(self.line_full(&state));
+            }
+            let (slot, granted) = oneshot::channel();
+            state.waiting.push_back(Waiter { seed, slot });
+            granted
+        };
+        granted.await.map_err(|_| self.all_down())
+    }
+
+    /// How the pool is, for a decision.
+    pub(crate) fn pool_state(&self, now: Tick) -> PoolState {
+        let state = self.lock();
+        let up = state.replicas.iter().filter(|replica| replica.health.takes_work(now)).count() as u32;
+        PoolState {
+            replicas_up: up,
+            in_flight: state.replicas.iter().map(|replica| replica.in_flight).sum(),
+            limit: up * self.config.max_concurrency,
+            queued: state.queued() as u32,
+            ttft_ms: state.ttft_ms.value(),
+            tpot_ms: state.tpot_ms.value(),
+            service_ms: state.service_ms.value(),
+        }
+    }
+
+    /// How the pool is, for events.
+    pub(crate) fn counts(&self, now: Tick) -> LaneCounts {
+        let state = self.lock();
+        let up = state.replicas.iter().filter(|replica| replica.health.takes_work(now)).count();
+        LaneCounts {
+            queued: state.queued(),
+            in_flight: state.replicas.iter().map(|replica| replica.in_flight as usize).sum(),
+            up,
+            ejected: state.replicas.len() - up,
+        }
+    }
+
+    /// Whether a replica other than those in `tried` takes work.
+    pub(crate) fn has_another(&self, tried: &[usize], now: Tick) -> bool {
+        self.lock().any_up(tried, now)
+    }
+
+    /// Chooses a replica that has room and counts the request there.
+    fn pick(&self, state: &mut State, seed: u64, tried: &[usize], now: Tick) -> Option<usize> {
+        let limit = self.config.max_concurrency;
+        let load = |(at, replica): (usize, &Replica)| ReplicaLoad {
+            in_flight: replica.in_flight,
+            limit,
+            is_up: replica.health.takes_work(now) && !tried.contains(&at),
+        };
+        let loads: Vec<ReplicaLoad> = state.replicas.iter().enumerate().map(load).collect();
+        let chosen = (self.balancer)(&loads, Pick { seed, turn: state.turn })?;
+        state.turn += 1;
+        state.replicas[chosen].in_flight += 1;
+        state.replicas[chosen].health.on_send();
+        Some(chosen)
+    }
+
+    /// Gives free places to those who wait, or turns them away when nobody is left to wait for.
+    fn hand_on(self: &Arc<Self>, now: Tick) {
+        loop {
+            let (waiter, replica) = {
+                let mut state = self.lock();
+                state.waiting.retain(|waiter| !waiter.slot.is_closed());
+                let Some(seed) = state.waiting.front().map(|waiter| waiter.seed) else { return };
+                match self.pick(&mut state, seed, &[], now) {
+                    Some(replica) => (state.waiting.pop_front().expect("one is in front"), replica),
+                    None if state.any_up(&[], now) => return,
+                    None => return state.waiting.clear(), // their receivers learn that all are down
+                }
+            };
+            // The send fails when its client left meanwhile: the slot comes back, and its drop hands it on.
+            drop(waiter.slot.send(Slot::new(self, replica, now)));
+        }
+    }
+
+    fn all_down(&self) -> Fault {
+        let detail = format!("no replica of pool {} takes work", self.config.name);
+        Fault::passing(FaultCode::UpstreamError, 1_000, detail)
+    }
+
+    fn line_full(&self, state: &State) -> Fault {
+        let detail = format!(
+            "pool {} is busy and its line is full ({} wait, at most {})",
+            self.config.name,
+            state.waiting.len(),
+            self.config.max_queue
+        );
+        Fault::passing(FaultCode::NoCapacity, 1_000, detail)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock can't leave the counts half-changed: nothing under it panics between two writes.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn any_up(&self, tried: &[usize], now: Tick) -> bool {
+        let is_up = |(at, replica): (usize, &Replica)| !tried.contains(&at) && replica.health.takes_work(now);
+        self.replicas.iter().enumerate().any(is_up)
+    }
+
+    fn queued(&self) -> usize {
+        self.waiting.iter().filter(|waiter| !waiter.slot.is_closed()).count()
+    }
+}
+
+/// A place on one replica. Dropping it frees the place.
+pub(crate) struct Slot {
+    lane: Arc<Lane>,
+    replica: usize,
+    told: bool,
+    /// When its use ended; until then, when it was granted.
+    freed_at: Tick,
+}
+
+/// What a slot's use tells about its replica.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Verdict {
+    /// It answered, with these times.
+    Answered {
+        /// Dispatch to first event.
+        ttft_ms: f64,
+        /// Per token after the first; `None` when there was at most one.
+        tpot_ms: Option<f64>,
+        /// Dispatch to end.
+        service_ms: f64,
+    },
+    /// It refused or was cut for a reason that tells nothing about it.
+    Neutral,
+    /// It failed by its own fault.
+    Ill {
+        /// No connection could be made.
+        unreachable: bool,
+    },
+}
+
+impl Slot {
+    fn new(lane: &Arc<Lane>, replica: usize, now: Tick) -> Slot {
+        Slot { lane: lane.clone(), replica, told: false, freed_at: now }
+    }
+
+    /// Which replica it is on, as an index into the pool's.
+    pub(crate) fn replica(&self) -> usize {
+        self.replica
+    }
+
+    /// The replica's address.
+    pub(crate) fn address(&self) -> &str {
+        &self.lane.config.endpoints[self.replica]
+    }
+
+    /// The replica's engine.
+    pub(crate) fn engine(&self) -> &Arc<dyn Engine> {
+        &self.lane.engines[self.replica]
+    }
+
+    /// Ends the use of the place. Returns whether the replica takes work now, where that has changed.
+    pub(crate) fn end(mut self, verdict: Verdict, now: Tick) -> Option<bool> {
+        self.told = true;
+        self.freed_at = now;
+        let mut state = self.lane.lock();
+        let before = state.replicas[self.replica].health;
+        let health = &mut state.replicas[self.replica].health;
+        match verdict {
+            Verdict::Answered { .. } => health.on_success(),
+            Verdict::Neutral => health.on_unknown(now),
+            Verdict::Ill { unreachable } => health.on_failure(now, unreachable),
+        }
+        let (was_up, is_up) = (takes_new_work(before), takes_new_work(*health));
+        if let Verdict::Answered { ttft_ms, tpot_ms, service_ms } = verdict {
+            state.ttft_ms.add(ttft_ms);
+            state.service_ms.add(service_ms);
+            if let Some(tpot_ms) = tpot_ms {
+                state.tpot_ms.add(tpot_ms);
+            }
+        }
+        (was_up != is_up).then_some(is_up)
+    }
+}
+
+fn takes_new_work(health: Health) -> bool {
+    matches!(health, Health::Up | Health::Failing { .. })
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        {
+            let mut state = self.lane.lock();
+            let replica = &mut state.replicas[self.replica];
+            replica.in_flight -= 1;
+            if !self.told {
+                replica.health.on_unknown(self.freed_at);
+            }
+        }
+        self.lane.hand_on(self.freed_at);
+    }
+}
+
+/// An exponentially weighted mean; the first value counts whole.
+#[derive(Clone, Copy, Default)]
+struct Average(Option<f64>);
+
+impl Average {
+    fn add(&mut self, value: f64) {
+        self.0 = Some(self.0.map_or(value, |mean| mean + WEIGHT * (value - mean)));
+    }
+
+    fn value(self) -> f64 {
+        self.0.unwrap_or(0.0)
+    }
+}
+
+/// How much one answer moves the mean of its pool's times: about the last twenty count.
+const WEIGHT: f64 = 0.05;
+
+#[cfg(test)]
+mod tests;

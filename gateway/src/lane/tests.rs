@@ -1,0 +1,141 @@
+use super::*;
+use futures::FutureExt as _;
+use std::time::Duration;
+
+const NOW: Tick = Tick(1_000);
+
+fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
+    let config = PoolConfig {
+        name: "pool".to_owned(),
+        expert: 0,
+        protocol: "openai".to_owned(),
+        endpoints: (0..replicas).map(|at| format!("http://127.0.0.1:{}", at + 1)).collect(),
+        model: "m".to_owned(),
+        api_key: None,
+        max_concurrency,
+        max_queue,
+        balance: "least_load".to_owned(),
+        connect_timeout: Duration::from_secs(1),
+        first_token_timeout: Duration::from_secs(1),
+        idle_timeout: Duration::from_secs(1),
+        headers: vec![],
+        sim: None,
+    };
+    Arc::new(Lane::new(config).expect("addresses are valid"))
+}
+
+/// A slot that must be free now.
+fn now(lane: &Arc<Lane>, tried: &[usize]) -> Slot {
+    let joined = lane.join(0, tried, NOW).now_or_never();
+    joined.expect("no wait").unwrap_or_else(|fault| panic!("refused: {fault}"))
+}
+
+fn refused(lane: &Arc<Lane>, tried: &[usize]) -> FaultCode {
+    match lane.join(0, tried, NOW).now_or_never().expect("no wait") {
+        Ok(_) => panic!("granted"),
+        Err(fault) => fault.code,
+    }
+}
+
+fn answered() -> Verdict {
+    Verdict::Answered { ttft_ms: 1.0, tpot_ms: Some(1.0), service_ms: 10.0 }
+}
+
+const ILL: Verdict = Verdict::Ill { unreachable: true };
+
+#[test]
+fn a_freed_slot_goes_to_the_first_in_line() {
+    let lane = lane(1, 1, 8);
+    let slot = now(&lane, &[]);
+    let mut first = Box::pin(lane.join(1, &[], NOW));
+    let mut second = Box::pin(lane.join(2, &[], NOW));
+    assert!(first.as_mut().now_or_never().is_none());
+    assert!(second.as_mut().now_or_never().is_none());
+    assert_eq!(lane.counts(NOW).queued, 2);
+    slot.end(answered(), NOW);
+    let granted = first.as_mut().now_or_never().expect("granted").ok().expect("a slot");
+    assert!(second.as_mut().now_or_never().is_none());
+    drop(granted);
+    assert!(second.as_mut().now_or_never().is_some());
+}
+
+#[test]
+fn whoever_leaves_the_line_loses_nothing_for_the_others() {
+    let lane = lane(1, 1, 8);
+    let slot = now(&lane, &[]);
+    let mut leaves = Box::pin(lane.join(1, &[], NOW));
+    let mut stays = Box::pin(lane.join(2, &[], NOW));
+    assert!(leaves.as_mut().now_or_never().is_none() && stays.as_mut().now_or_never().is_none());
+    drop(leaves);
+    drop(slot);
+    assert!(stays.as_mut().now_or_never().is_some(), "the place went past the one who left");
+    drop(stays);
+    assert_eq!(lane.counts(NOW).in_flight, 0);
+}
+
+#[test]
+fn a_slot_granted_to_one_who_left_comes_back() {
+    let lane = lane(1, 1, 8);
+    let slot = now(&lane, &[]);
+    let mut leaves = Box::pin(lane.join(1, &[], NOW));
+    assert!(leaves.as_mut().now_or_never().is_none());
+    drop(slot); // granted, but never taken
+    drop(leaves);
+    assert_eq!(lane.counts(NOW).in_flight, 0);
+    now(&lane, &[]);
+}
+
+#[test]
+fn a_full_line_refuses() {
+    let lane = lane(1, 1, 1);
+    let _slot = now(&lane, &[]);
+    let mut waits = Box::pin(lane.join(1, &[], NOW));
+    assert!(waits.as_mut().now_or_never().is_none());
+    assert_eq!(refused(&lane, &[]), FaultCode::NoCapacity);
+}
+
+#[test]
+fn tried_replicas_are_not_tried_again() {
+    let lane = lane(2, 4, 8);
+    let first = now(&lane, &[]);
+    let second = now(&lane, &[first.replica()]);
+    assert_ne!(first.replica(), second.replica());
+    assert_eq!(refused(&lane, &[0, 1]), FaultCode::UpstreamError);
+    assert!(!lane.has_another(&[0, 1], NOW));
+}
+
+#[test]
+fn an_ill_replica_gets_no_work_and_those_who_wait_go_elsewhere() {
+    let lane = lane(1, 1, 8);
+    let slot = now(&lane, &[]);
+    let mut waits = Box::pin(lane.join(1, &[], NOW));
+    assert!(waits.as_mut().now_or_never().is_none());
+    assert_eq!(slot.end(ILL, NOW), Some(false));
+    let end = waits.as_mut().now_or_never().expect("told at once");
+    assert_eq!(end.err().map(|fault| fault.code), Some(FaultCode::UpstreamError));
+    assert_eq!((lane.pool_state(NOW).replicas_up, lane.counts(NOW).ejected), (0, 1));
+    let later = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
+    let trial = lane.join(0, &[], later).now_or_never().expect("no wait").ok().expect("a trial");
+    assert_eq!(trial.end(answered(), later), Some(true));
+}
+
+#[test]
+fn load_is_spread_and_counted() {
+    let lane = lane(2, 4, 8);
+    let slots: Vec<Slot> = (0..8).map(|_| now(&lane, &[])).collect();
+    let on_first = slots.iter().filter(|slot| slot.replica() == 0).count();
+    assert_eq!(on_first, 4);
+    let state = lane.pool_state(NOW);
+    assert_eq!((state.in_flight, state.limit, state.replicas_up), (8, 8, 2));
+    drop(slots);
+    assert_eq!(lane.pool_state(NOW).in_flight, 0);
+}
+
+#[test]
+fn times_of_answers_are_averaged() {
+    let lane = lane(1, 4, 8);
+    now(&lane, &[]).end(answered(), NOW);
+    now(&lane, &[]).end(Verdict::Answered { ttft_ms: 21.0, tpot_ms: None, service_ms: 30.0 }, NOW);
+    let state = lane.pool_state(NOW);
+    assert_eq!((state.ttft_ms, state.tpot_ms, state.service_ms), (2.0, 1.0, 11.0));
+}

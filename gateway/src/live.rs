@@ -1,0 +1,227 @@
+//! Configuration, model and lanes as one value: each request sees one version of it, and a reload swaps it whole.
+//!
+//! [`Rules`] is the part that decisions are made by; it needs no engine, so that `explain` can use it alone.
+
+use crate::config::{Config, RouteConfig};
+use crate::error::{Fault, FaultCode};
+use crate::lane::Lane;
+use sha2::{Digest as _, Sha256};
+use sluice_experts::EndpointError;
+use sluice_proto::v1;
+use sluice_router::{
+    Binding, CertifyAsk, Fleet, Kind, Params, Pool, PoolState, Price, Route, Signals, Snapshot, Tick, Versions,
+    classify,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One version of everything that a request meets.
+pub(crate) struct Live {
+    /// What decisions are made by.
+    pub(crate) rules: Rules,
+    /// The lines before the pools, in the fleet's order.
+    pub(crate) lanes: Vec<Arc<Lane>>,
+}
+
+impl Live {
+    /// Builds a version; lanes of `old` whose pools are unchanged are kept, with their connections and health.
+    ///
+    /// # Errors
+    /// [`EndpointError`] when an engine's address can't be used.
+    pub(crate) fn new(
+        config: &Config,
+        params: Option<Arc<Params>>,
+        old: Option<&Live>,
+    ) -> Result<Live, EndpointError> {
+        let lanes = lanes(config, old)?;
+        Ok(Live { rules: Rules::new(config, params), lanes })
+    }
+
+    /// How every pool is now.
+    pub(crate) fn pool_states(&self, now: Tick) -> Vec<PoolState> {
+        self.lanes.iter().map(|lane| lane.pool_state(now)).collect()
+    }
+}
+
+/// Fleet, routes with their certificates, and the model.
+pub(crate) struct Rules {
+    /// Fleet and routes.
+    pub(crate) snapshot: Snapshot,
+    /// The snapshot as JSON, for the journal.
+    pub(crate) snapshot_json: String,
+    /// Hashes of model and snapshot.
+    pub(crate) versions: Versions,
+    /// One line for each route: what it promises, or why it goes to the reference.
+    pub(crate) promises: Vec<String>,
+    aliases: BTreeMap<String, String>,
+    model: Option<Model>,
+}
+
+/// A router model, bound to the fleet.
+struct Model {
+    params: Arc<Params>,
+    binding: Binding,
+}
+
+impl Rules {
+    /// Certifies every route; takes up to a few seconds with a large model.
+    pub(crate) fn new(config: &Config, params: Option<Arc<Params>>) -> Rules {
+        let pools = config.pools.iter().map(|pool| Pool { name: pool.name.clone(), expert: pool.expert });
+        let fleet = Arc::new(Fleet { experts: config.experts.clone(), pools: pools.collect() });
+        let (mut routes, promises): (Vec<Arc<Route>>, Vec<String>) = config
+            .routes
+            .iter()
+            .map(|route| certified_route(config, route, &fleet, params.as_deref()))
+            .map(|(route, promise)| (Arc::new(route), promise))
+            .unzip();
+        routes.extend((0..fleet.experts.len()).map(|expert| Arc::new(pinned_route(&fleet, expert))));
+        let snapshot = Snapshot { fleet, routes };
+        let snapshot_json = serde_json::to_string(&snapshot).expect("a snapshot is plain data");
+        let versions = Versions {
+            model: params.as_ref().map(|params| params.version().to_owned()).unwrap_or_default(),
+            config: hex(&Sha256::digest(snapshot_json.as_bytes())),
+        };
+        let names: Vec<&str> = config.experts.iter().map(|expert| expert.name.as_str()).collect();
+        let model = params.map(|params| Model { binding: params.bind(&names), params });
+        Rules { snapshot, snapshot_json, versions, promises, aliases: config.aliases.clone(), model }
+    }
+
+    /// The route, pinned expert or alias with this name; empty means `auto`.
+    ///
+    /// # Errors
+    /// [`FaultCode::ModelNotFound`].
+    pub(crate) fn route(&self, name: &str) -> Result<&Arc<Route>, Fault> {
+        let name = if name.is_empty() { "auto" } else { name };
+        let name = self.aliases.get(name).map_or(name, String::as_str);
+        self.snapshot.route(name).ok_or_else(|| {
+            // The name is the client's text: it goes back to the client alone, shortened.
+            let shown: String = name.chars().take(SHOWN_NAME_CHARS).collect();
+            let what = format!("no route, expert or alias is named {shown:?}; GET /v1/models lists them");
+            Fault { param: Some("model".to_owned()), ..Fault::new(FaultCode::ModelNotFound, what) }
+        })
+    }
+
+    /// What the model sees in a prompt; nothing without a model.
+    pub(crate) fn classify(&self, text: &str) -> Signals {
+        match &self.model {
+            Some(model) => classify(&model.params, text, &model.binding),
+            None => Signals { experts: vec![None; self.snapshot.fleet.experts.len()], ..Signals::default() },
+        }
+    }
+
+    /// What clients may ask for: routes, then experts.
+    pub(crate) fn models(&self) -> Vec<v1::Model> {
+        let model = |route: &Arc<Route>| v1::Model {
+            id: route.name.clone(),
+            kind: if route.pinned { "expert" } else { "route" }.to_owned(),
+        };
+        self.snapshot.routes.iter().map(model).collect()
+    }
+}
+
+/// Keeps lanes whose pools are as they were, makes the others.
+fn lanes(config: &Config, old: Option<&Live>) -> Result<Vec<Arc<Lane>>, EndpointError> {
+    let kept = |pool| old.and_then(|old| old.lanes.iter().find(|lane| lane.config == *pool)).cloned();
+    let make = |pool| match kept(pool) {
+        Some(lane) => Ok(lane),
+        None => Lane::new(pool.clone()).map(Arc::new),
+    };
+    config.pools.iter().map(make).collect()
+}
+
+/// A route with its certificate where one can be had, and the line that says so.
+fn certified_route(
+    config: &Config,
+    route: &RouteConfig,
+    fleet: &Fleet,
+    params: Option<&Params>,
+) -> (Route, String) {
+    let priced: Vec<(&str, Price)> = route
+        .experts
+        .iter()
+        .map(|&expert| (fleet.experts[expert].name.as_str(), fleet.experts[expert].price))
+        .filter(|(name, _)| params.is_some_and(|params| params.experts().iter().any(|known| known == name)))
+        .collect();
+    let reference = route.reference.unwrap_or_else(|| reference(fleet, route, params, &priced));
+    let reference_name = fleet.experts[reference].name.as_str();
+    let certificate = match params {
+        None => Err("there is no router model".to_owned()),
+        Some(params) => params
+            .certify(&CertifyAsk {
+                experts: &priced,
+                reference: reference_name,
+                floor: route.quality_floor,
+                confidence: route.confidence,
+            })
+            .map_err(|refusal| refusal.to_string()),
+    };
+    let promise = match &certificate {
+        Ok(certificate) => format!(
+            "route {}: at least {} of {reference_name}'s quality with confidence {} ({}, {} rows): about {:.0} % saved",
+            route.name,
+            route.quality_floor,
+            route.confidence,
+            certificate.method,
+            certificate.rows,
+            certificate.saved_pct
+        ),
+        Err(why) => format!("route {}: everything goes to {reference_name}: {why}", route.name),
+    };
+    let route = Route {
+        name: route.name.clone(),
+        experts: route.experts.clone(),
+        reference,
+        quality_floor: route.quality_floor,
+        confidence: route.confidence,
+        latency_per_s: route.latency_per_s,
+        max_cost: route.max_cost,
+        when_none: route.when_none,
+        explore: config.explore,
+        pinned: false,
+        certificate: certificate.ok(),
+    };
+    (route, promise)
+}
+
+/// The graded expert with the highest mean score; without grades the dearest general expert, else the dearest.
+fn reference(fleet: &Fleet, route: &RouteConfig, params: Option<&Params>, priced: &[(&str, Price)]) -> usize {
+    let by_grades = params.and_then(|params| params.default_reference(priced).ok());
+    if let Some(expert) = by_grades.and_then(|name| fleet.expert(&name)) {
+        return expert;
+    }
+    let rank = |&&expert: &&usize| {
+        let expert = &fleet.experts[expert];
+        (expert.kind == Kind::General, expert.price.output + expert.price.input)
+    };
+    let dearest = route.experts.iter().rev().max_by_key(rank);
+    *dearest.expect("a checked route has experts")
+}
+
+/// A route for those who ask for an expert by name: no floor, no exploration, no other expert.
+fn pinned_route(fleet: &Fleet, expert: usize) -> Route {
+    Route {
+        name: fleet.experts[expert].name.clone(),
+        experts: vec![expert],
+        reference: expert,
+        quality_floor: 0.0,
+        confidence: 0.0,
+        latency_per_s: sluice_router::NanoUsd::ZERO,
+        max_cost: None,
+        when_none: sluice_router::WhenNone::Refuse,
+        explore: 0.0,
+        pinned: true,
+        certificate: None,
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string can't fail");
+        text
+    })
+}
+
+/// How much of an unknown model name an error repeats.
+const SHOWN_NAME_CHARS: usize = 64;

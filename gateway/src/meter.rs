@@ -1,0 +1,180 @@
+//! Exact money: what each try cost, what the reference would have cost, one settlement for each request.
+
+use crate::app::App;
+use crate::edge::http_status;
+use crate::error::{Fault, FaultCode};
+use crate::invariants;
+use crate::lane::Lane;
+use crate::lease::{Attempt, Ending, Lease};
+use crate::observe::{Event, Span};
+use crate::record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
+use sluice_router::{NanoUsd, Tick};
+
+/// What a request cost, and what it would have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Money {
+    /// All tries together.
+    pub(crate) cost: NanoUsd,
+    /// The reference's price for the tokens of the try that answered.
+    pub(crate) baseline: NanoUsd,
+}
+
+/// The money of all tries that have ended.
+pub(crate) fn money(lease: &Lease) -> Money {
+    let Some(chosen) = &lease.chosen else { return Money::default() };
+    let fleet = &chosen.live.rules.snapshot.fleet;
+    let reference = &fleet.experts[chosen.route.reference].price;
+    let answered = lease.answered();
+    Money {
+        cost: lease.attempts.iter().map(|attempt| cost(lease, attempt)).sum(),
+        baseline: answered.map(|attempt| reference.cost(attempt.tokens)).unwrap_or_default(),
+    }
+}
+
+/// What one try cost: one rounding, up.
+fn cost(lease: &Lease, attempt: &Attempt) -> NanoUsd {
+    let fleet = lease.chosen.as_ref().map(|chosen| &chosen.live.rules.snapshot.fleet);
+    fleet.map(|fleet| fleet.experts[attempt.step.expert].price.cost(attempt.tokens)).unwrap_or_default()
+}
+
+/// Ends a request: closes what is open, books it, tells it. Runs after the answer and is never cut.
+pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, span: &Span) {
+    let now = app.clock.now();
+    if lease.close(Ending::Cut, now).is_some() {
+        tell_attempt(app, &lease);
+    }
+    let money = money(&lease);
+    span.settled(money.cost, money.baseline);
+    if let Some(fault) = &fault {
+        span.failed(fault.code);
+    }
+    tell_settled(app, &lease, fault.as_ref(), money, now);
+    let settled = settled(app, lease, fault.map(|fault| fault.code), money, now);
+    debug_assert!(invariants::entries_sum_to_cost(&settled), "I2: the bookings of a request add up to its cost");
+    debug_assert!(invariants::one_end_per_attempt(&settled), "I1: each try ends once");
+    app.journal.record(Record::Settled(Box::new(settled))).await;
+}
+
+fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {
+    let attempts: Vec<AttemptRecord> =
+        lease.attempts.iter().enumerate().map(|(n, attempt)| attempt_record(&lease, n, attempt)).collect();
+    let entries = lease.attempts.iter().enumerate().filter_map(|(n, attempt)| entry(&lease, n, attempt)).collect();
+    let answered = lease.answered();
+    let chosen = lease.chosen.as_ref();
+    let name = |attempt: &Attempt| chosen.map(|chosen| chosen.expert_name(attempt.step.expert).to_owned());
+    let signal = |pick: fn(&sluice_router::Signals) -> Option<&sluice_router::Share>| {
+        chosen.and_then(|chosen| pick(&chosen.receipt.signals)).map(|share| share.name.clone()).unwrap_or_default()
+    };
+    Settled {
+        request_id: lease.request.id,
+        label: lease.request.label.clone(),
+        at_unix_ms: app.clock.unix_ms(),
+        tenant: TENANT.to_owned(),
+        route: chosen.map(|chosen| chosen.route.name.clone()).unwrap_or_default(),
+        front: lease.request.front.name(),
+        domain: signal(sluice_router::Signals::domain),
+        language: signal(sluice_router::Signals::language),
+        status: fault.map_or("ok", FaultCode::name),
+        expert: answered.and_then(name).unwrap_or_default(),
+        floor_held: answered.is_none_or(|attempt| attempt.step.floor_held),
+        cost: money.cost,
+        baseline: money.baseline,
+        ttft_ms: answered.and_then(|attempt| attempt.ttft_ms),
+        total_ms: now.since_ms(lease.request.received),
+        tags: lease.request.hints.tags.clone(),
+        attempts,
+        entries,
+        receipt: lease.chosen.map(|chosen| chosen.receipt),
+    }
+}
+
+fn attempt_record(lease: &Lease, n: usize, attempt: &Attempt) -> AttemptRecord {
+    let chosen = lease.chosen.as_ref().expect("a try follows a decision");
+    AttemptRecord {
+        n: number(n),
+        expert: chosen.expert_name(attempt.step.expert).to_owned(),
+        pool: chosen.pool_name(attempt.step.pool).to_owned(),
+        replica: attempt.replica.clone(),
+        end: attempt.end.name(),
+        detail: attempt.detail.clone(),
+        tokens: attempt.tokens,
+        estimated: attempt.estimated,
+        cost: cost(lease, attempt),
+        wait_ms: attempt.wait_ms,
+        ttft_ms: attempt.ttft_ms,
+        total_ms: attempt.total_ms,
+    }
+}
+
+/// The booking of one try; none when it cost nothing.
+fn entry(lease: &Lease, n: usize, attempt: &Attempt) -> Option<LedgerEntry> {
+    let amount = cost(lease, attempt);
+    let version = lease.chosen.as_ref().map(|chosen| chosen.live.rules.versions.config.clone());
+    (amount > NanoUsd::ZERO).then(|| LedgerEntry {
+        attempt: number(n),
+        phase: Phase::Settle,
+        debit: if attempt.is_for_client() { Account::Spent } else { Account::Overhead },
+        credit: Account::Funded,
+        amount,
+        price_version: version.unwrap_or_default(),
+    })
+}
+
+fn number(n: usize) -> u8 {
+    u8::try_from(n).expect("a request has at most four tries")
+}
+
+/// Tells of the try that has just ended.
+pub(crate) fn tell_attempt(app: &App, lease: &Lease) {
+    let Some((chosen, attempt)) = lease.chosen.as_ref().zip(lease.attempts.last()) else { return };
+    let pool = chosen.pool_name(attempt.step.pool);
+    app.observe.emit(Event::Attempt {
+        request: &lease.request.label,
+        expert: chosen.expert_name(attempt.step.expert),
+        pool,
+        replica: &attempt.replica,
+        end: attempt.end,
+        detail: &attempt.detail,
+        tpot_ms: attempt.tpot_ms,
+    });
+    if let Some(is_up) = attempt.replica_up {
+        app.observe.emit(Event::Replica { pool, replica: &attempt.replica, is_up });
+    }
+    tell_pool(app, &chosen.live.lanes[attempt.step.pool]);
+}
+
+/// Tells how a pool is.
+pub(crate) fn tell_pool(app: &App, lane: &Lane) {
+    let counts = lane.counts(app.clock.now());
+    app.observe.emit(Event::Pool {
+        pool: &lane.config.name,
+        queued: counts.queued,
+        in_flight: counts.in_flight,
+        up: counts.up,
+        ejected: counts.ejected,
+    });
+}
+
+fn tell_settled(app: &App, lease: &Lease, fault: Option<&Fault>, money: Money, now: Tick) {
+    let chosen = lease.chosen.as_ref();
+    let answered = lease.answered();
+    let total_ms = now.since_ms(lease.request.received);
+    let elsewhere_ms: f64 = lease.attempts.iter().map(|attempt| attempt.wait_ms + attempt.total_ms).sum();
+    app.observe.emit(Event::Settled {
+        request: &lease.request.label,
+        route: chosen.map_or("", |chosen| &chosen.route.name),
+        tenant: TENANT,
+        expert: answered.zip(chosen).map_or("", |(attempt, chosen)| chosen.expert_name(attempt.step.expert)),
+        fault: fault.map(|fault| fault.code),
+        detail: fault.map_or("", |fault| &fault.detail),
+        http_status: fault.map_or(200, |fault| http_status(fault.code)),
+        tokens: lease.tokens(),
+        cost: money.cost,
+        baseline: money.baseline,
+        total_ms,
+        overhead_ms: (total_ms - elsewhere_ms).max(0.0),
+    });
+}
+
+/// Everybody, until tenants are configured.
+const TENANT: &str = "default";

@@ -1,0 +1,132 @@
+//! What a request needs, read off its body and hints: exact facts for eligibility and bounds.
+
+use crate::error::{Fault, FaultCode};
+use crate::request::Request;
+use serde_json::Value;
+use sluice_proto::v1;
+use sluice_router::{Fleet, Needs, estimate_tokens};
+
+/// Refuses a body that no engine could answer.
+///
+/// # Errors
+/// The field at fault.
+pub(crate) fn check(body: &v1::GenerateRequest) -> Result<(), Fault> {
+    if body.messages.is_empty() {
+        return Err(Fault::invalid("messages", "messages must hold at least one message"));
+    }
+    for (at, message) in body.messages.iter().enumerate() {
+        if !ROLES.contains(&message.role.as_str()) {
+            let what = format!("the role must be one of {}", ROLES.join(", "));
+            return Err(Fault::invalid(format!("messages[{at}].role"), what));
+        }
+    }
+    let within = |value: Option<f32>, high: f32| value.is_none_or(|value| (0.0..=high).contains(&value));
+    if !within(body.temperature, 2.0) {
+        return Err(Fault::invalid("temperature", "temperature must be between 0 and 2"));
+    }
+    if !within(body.top_p, 1.0) {
+        return Err(Fault::invalid("top_p", "top_p must be between 0 and 1"));
+    }
+    if !body.extra_json.is_empty() && !matches!(extra(body), Some(Value::Object(_))) {
+        return Err(Fault::invalid("extra_json", "extra_json must be empty or one JSON object"));
+    }
+    Ok(())
+}
+
+/// The text that is classified: the last turn of the user.
+pub(crate) fn route_text(body: &v1::GenerateRequest) -> String {
+    let turns = body.messages.iter().map(|message| (message.role.as_str(), message.content.as_str()));
+    sluice_router::route_text(turns)
+}
+
+/// What `request` needs of an expert of `fleet`.
+pub(crate) fn needs(request: &Request, fleet: &Fleet) -> Needs {
+    let body = &request.body;
+    let hints = &request.hints;
+    let bytes: usize = body.messages.iter().map(message_bytes).sum::<usize>() + body.extra_json.len();
+    let tokens: u32 = body.messages.iter().map(|message| estimate_tokens(&message.content)).sum();
+    Needs {
+        prompt_tokens: tokens.saturating_add(estimate_tokens(&body.extra_json)),
+        prompt_bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+        max_output_tokens: (body.max_tokens > 0).then_some(body.max_tokens),
+        features: features(body),
+        domain: hints.domain.clone(),
+        keyword_experts: keyword_experts(body, fleet),
+        floor: hints.floor,
+        max_cost: hints.max_cost,
+        residency: hints.residency.clone(),
+        privacy: hints.privacy,
+        deadline: request.deadline,
+    }
+}
+
+/// Bytes of a message with the frame that chat templates put around it.
+fn message_bytes(message: &v1::Message) -> usize {
+    message.content.len().max(message.json.len()) + message.role.len() + FRAME_BYTES
+}
+
+/// Features that the answer needs, from the fields that OpenAI's API has for them.
+fn features(body: &v1::GenerateRequest) -> Vec<String> {
+    let extra = extra(body).unwrap_or(Value::Null);
+    let has_items = |key: &str| extra[key].as_array().is_some_and(|items| !items.is_empty());
+    let is_image = |message: &v1::Message| message.json.contains("\"image_url\"");
+    let wanted = [
+        ("tools", has_items("tools") || has_items("functions")),
+        ("json_schema", extra["response_format"]["type"] == "json_schema"),
+        ("vision", body.messages.iter().any(is_image)),
+    ];
+    wanted.iter().filter(|(_, needed)| *needed).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+fn extra(body: &v1::GenerateRequest) -> Option<Value> {
+    serde_json::from_str(&body.extra_json).ok()
+}
+
+/// Experts one of whose keywords occurs in the last turn of the user.
+fn keyword_experts(body: &v1::GenerateRequest, fleet: &Fleet) -> Vec<usize> {
+    if fleet.experts.iter().all(|expert| expert.keywords.is_empty()) {
+        return Vec::new();
+    }
+    let text = route_text(body).to_lowercase();
+    let mentions = |keywords: &[String]| keywords.iter().any(|word| text.contains(word.as_str()));
+    (0..fleet.experts.len()).filter(|&at| mentions(&fleet.experts[at].keywords)).collect()
+}
+
+/// Roles that chat templates know.
+const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool", "function"];
+/// What a chat template adds around a message, at most, in bytes; `user: …\nassistant: ` and its like.
+const FRAME_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(extra_json: &str) -> v1::GenerateRequest {
+        let message = v1::Message { role: "user".to_owned(), content: "hello".to_owned(), json: String::new() };
+        v1::GenerateRequest { messages: vec![message], extra_json: extra_json.to_owned(), ..Default::default() }
+    }
+
+    #[test]
+    fn features_are_read_off_the_openai_fields() {
+        assert!(features(&body("")).is_empty());
+        assert!(features(&body(r#"{"tools":[]}"#)).is_empty());
+        assert_eq!(features(&body(r#"{"tools":[{"type":"function"}]}"#)), ["tools"]);
+        let schema = r#"{"response_format":{"type":"json_schema","json_schema":{}}}"#;
+        assert_eq!(features(&body(schema)), ["json_schema"]);
+    }
+
+    #[test]
+    fn bodies_that_no_engine_could_answer_name_the_field() {
+        let param = |change: fn(&mut v1::GenerateRequest)| {
+            let mut body = body("");
+            change(&mut body);
+            check(&body).expect_err("wrong").param.expect("named")
+        };
+        assert_eq!(param(|body| body.messages.clear()), "messages");
+        assert_eq!(param(|body| body.messages[0].role = "wizard".to_owned()), "messages[0].role");
+        assert_eq!(param(|body| body.temperature = Some(f32::NAN)), "temperature");
+        assert_eq!(param(|body| body.top_p = Some(1.5)), "top_p");
+        assert_eq!(param(|body| body.extra_json = "[1]".to_owned()), "extra_json");
+        assert_eq!(check(&body("{}")).map_err(|fault| fault.code), Ok::<(), FaultCode>(()));
+    }
+}

@@ -1,0 +1,75 @@
+//! Decisions without a gateway: what `sluice explain` and `sluice config check` look at.
+
+use crate::app::{Clock, new_id};
+use crate::choose;
+use crate::config::Config;
+use crate::error::Fault;
+use crate::live::Rules;
+use crate::needs;
+use crate::request::{Front, Hints, Request};
+use crate::running::{StartError, load_model};
+use sluice_proto::v1;
+use sluice_router::{PoolState, Receipt, Snapshot};
+use std::sync::Arc;
+
+/// A configuration with its model and certificates, and no engine: every pool counts as idle and up.
+pub struct Offline {
+    rules: Rules,
+    idle: Vec<PoolState>,
+}
+
+impl Offline {
+    /// Loads the model and certifies every route.
+    ///
+    /// # Errors
+    /// The model can't be read or is none.
+    pub fn new(config: &Config) -> Result<Offline, StartError> {
+        let params = config.model.as_deref().map(load_model).transpose()?;
+        let idle = config.pools.iter().map(|pool| {
+            let replicas = pool.sim.as_ref().map_or(pool.endpoints.len(), |sim| sim.replicas as usize);
+            let replicas_up = u32::try_from(replicas).unwrap_or(u32::MAX);
+            PoolState { replicas_up, limit: replicas_up.saturating_mul(pool.max_concurrency), ..PoolState::default() }
+        });
+        Ok(Offline { idle: idle.collect(), rules: Rules::new(config, params.map(Arc::new)) })
+    }
+
+    /// One line for each route: what it promises, or why it goes to the reference.
+    pub fn promises(&self) -> &[String] {
+        &self.rules.promises
+    }
+
+    /// Fleet and routes.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.rules.snapshot
+    }
+
+    /// Decides on one prompt.
+    ///
+    /// # Errors
+    /// The route is unknown, or nobody may answer.
+    pub fn decide(&self, route: &str, prompt: &str) -> Result<Receipt, Fault> {
+        let message =
+            v1::Message { role: "user".to_owned(), content: prompt.to_owned(), json: String::new() };
+        let body = v1::GenerateRequest {
+            model: route.to_owned(),
+            messages: vec![message],
+            seed: Some(0),
+            ..v1::GenerateRequest::default()
+        };
+        let now = Clock::new().now();
+        let id = new_id();
+        let request = Request {
+            id,
+            label: id.to_string(),
+            front: Front::Grpc,
+            body,
+            hints: Hints::default(),
+            received: now,
+            deadline: None,
+            streams: false,
+        };
+        let route = self.rules.route(route)?;
+        let signals = self.rules.classify(&needs::route_text(&request.body));
+        choose::plan(&self.rules, route, &request, signals, self.idle.clone(), now)
+    }
+}

@@ -1,0 +1,256 @@
+//! Starting, reloading and draining a gateway.
+
+use crate::app::{App, Clock};
+use crate::config::{Config, ServerConfig};
+use crate::edge;
+use crate::entrance::Entrance;
+use crate::live::Live;
+use crate::meter;
+use crate::observe::{Event, Observer};
+use crate::record::Record;
+use crate::retry::RetryBudget;
+use crate::store::{StoreError, open_journal};
+use arc_swap::ArcSwap;
+use sluice_experts::EndpointError;
+use sluice_router::{Params, ParamsError};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A gateway that serves.
+pub struct Running {
+    app: Arc<App>,
+    server: ServerConfig,
+    journal: String,
+    data: SocketAddr,
+    admin: SocketAddr,
+    /// Ends the listeners once the last request is done.
+    stop: CancellationToken,
+}
+
+/// Starts a gateway: journal, model, certificates, lanes, then the listeners.
+///
+/// # Errors
+/// [`StartError`]: nothing listens then.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let clock = Clock::new();
+    let journal = open_journal(&config.journal)?;
+    let live = build(config.clone(), None).await?;
+    let app = Arc::new(App {
+        clock,
+        live: ArcSwap::from_pointee(live),
+        journal,
+        observe: Observer::new(),
+        retries: RetryBudget::new(),
+        draining: AtomicBool::new(false),
+        cut: CancellationToken::new(),
+        requests: TaskTracker::new(),
+        tasks: TaskTracker::new(),
+    });
+    let data = edge::listen(config.server.listen).await.map_err(|error| listen_error(config.server.listen, &error))?;
+    let admin =
+        edge::listen(config.server.admin_listen).await.map_err(|error| listen_error(config.server.admin_listen, &error))?;
+    configured(&app, false).await;
+    let running = Running {
+        data: data.addr(),
+        admin: admin.addr(),
+        journal: config.journal,
+        stop: CancellationToken::new(),
+        server: config.server,
+        app,
+    };
+    running.open(data, admin);
+    Ok(running)
+}
+
+impl Running {
+    /// Address of the data port.
+    pub fn data(&self) -> SocketAddr {
+        self.data
+    }
+
+    /// Address of the admin port.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// What each route promises, or why it goes to the reference; one line each.
+    pub fn promises(&self) -> Vec<String> {
+        self.app.live().rules.promises.clone()
+    }
+
+    /// Puts a new configuration and its model in force; requests under way keep the old one. Pools that did not
+    /// change keep their lines, connections and health.
+    ///
+    /// # Errors
+    /// [`StartError`]: the old configuration stays.
+    pub async fn reload(&self, config: Config) -> Result<(), StartError> {
+        let end = self.try_reload(config).await;
+        match &end {
+            Ok(()) => configured(&self.app, true).await,
+            Err(error) => self.reload_refused(&error.to_string()),
+        }
+        end
+    }
+
+    /// Tells that a new configuration could not even be read; the old one stays.
+    pub fn reload_refused(&self, why: &str) {
+        self.app.observe.emit(Event::ReloadRefused { why });
+    }
+
+    async fn try_reload(&self, config: Config) -> Result<(), StartError> {
+        if config.server != self.server {
+            return Err(StartError::NeedsRestart("[server]"));
+        }
+        if config.journal != self.journal {
+            return Err(StartError::NeedsRestart("[store]"));
+        }
+        let live = build(config, Some(self.app.live())).await?;
+        self.app.live.store(Arc::new(live));
+        Ok(())
+    }
+
+    /// Resolves when everything recorded so far is durable.
+    ///
+    /// # Errors
+    /// The journal's own words.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.app.journal.flush().await
+    }
+
+    /// Refuses new requests, waits for those under way, cuts what is left when the time is over, writes the journal
+    /// out, then closes the listeners.
+    ///
+    /// # Errors
+    /// The journal could not be written out.
+    pub async fn drain(self) -> Result<(), StoreError> {
+        let app = &self.app;
+        app.draining.store(true, Ordering::Relaxed);
+        app.observe.emit(Event::Draining { in_flight: app.requests.len() });
+        app.requests.close();
+        if tokio::time::timeout(self.server.drain, app.requests.wait()).await.is_err() {
+            app.cut.cancel();
+            // Cutting is quick: it only writes each settlement.
+            let _ = tokio::time::timeout(CUT_TIME, app.requests.wait()).await;
+        }
+        let flushed = app.journal.flush().await;
+        self.stop.cancel();
+        app.tasks.close();
+        // A client that doesn't read its last bytes must not hold the exit up.
+        let _ = tokio::time::timeout(CLOSE_TIME, app.tasks.wait()).await;
+        flushed
+    }
+
+    fn open(&self, data: edge::Bound, admin: edge::Bound) {
+        let max_body_bytes = self.server.max_body_bytes;
+        let door = Arc::new(Entrance { app: self.app.clone(), max_body_bytes });
+        let app = self.app.clone();
+        let spawn: edge::Spawn = Arc::new(move |name, task| app.spawn(name, task));
+        let serve = data.serve(door.clone(), spawn.clone(), self.stop.clone().cancelled_owned());
+        self.app.spawn("data listener", Box::pin(serve));
+        let serve = admin.serve_admin(door, spawn, self.stop.clone().cancelled_owned());
+        self.app.spawn("admin listener", Box::pin(serve));
+        self.app.spawn("journal watch", Box::pin(watch_journal(self.app.clone(), self.stop.clone())));
+        let (data, admin) = (self.data.to_string(), self.admin.to_string());
+        self.app.observe.emit(Event::Ready { data: &data, admin: &admin });
+    }
+}
+
+/// Reads the model and builds a version; certificates take a moment, so this runs beside the requests.
+async fn build(config: Config, old: Option<Arc<Live>>) -> Result<Live, StartError> {
+    let built = tokio::task::spawn_blocking(move || {
+        let params = config.model.as_deref().map(load_model).transpose()?;
+        Ok(Live::new(&config, params.map(Arc::new), old.as_deref())?)
+    });
+    built.await.map_err(|_| StartError::Panicked)?
+}
+
+/// Reads a router model.
+///
+/// # Errors
+/// [`StartError::ModelRead`] or [`StartError::Model`].
+pub fn load_model(path: &Path) -> Result<Params, StartError> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| StartError::ModelRead { file: file.clone(), why: error.to_string() })?;
+    Params::from_bytes(&bytes).map_err(|error| StartError::Model { file, error })
+}
+
+/// Tells every second how far the journal is behind, and whether it is in trouble.
+async fn watch_journal(app: Arc<App>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
+        let oldest = app.journal.oldest_waiting_ms();
+        let lag_ms = oldest.map_or(0, |oldest| app.clock.unix_ms().saturating_sub(oldest));
+        app.observe.emit(Event::Journal { trouble: app.journal.trouble().as_deref(), lag_s: lag_ms as f64 / 1e3 });
+    }
+}
+
+/// Records and tells of the configuration in force.
+async fn configured(app: &App, is_reload: bool) {
+    let live = app.live();
+    let config = live.rules.versions.config.clone();
+    app.journal.record(Record::Snapshot { config: config.clone(), json: live.rules.snapshot_json.clone() }).await;
+    app.observe.emit(Event::Configured { config: &config, is_reload, routes: &live.rules.promises });
+    for route in live.rules.snapshot.routes.iter().filter(|route| !route.pinned) {
+        let ratio = route.certificate.as_ref().map_or(1.0, |certificate| certificate.floor);
+        app.observe.emit(Event::Promised { route: &route.name, ratio });
+    }
+    for lane in &live.lanes {
+        meter::tell_pool(app, lane);
+    }
+}
+
+fn listen_error(address: SocketAddr, error: &std::io::Error) -> StartError {
+    StartError::Listen { address, why: error.to_string() }
+}
+
+/// Why a gateway does not start, or keeps its old configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The journal can't be opened.
+    #[error("the journal can't be opened: {0}")]
+    Store(#[from] StoreError),
+    /// The model's file can't be read.
+    #[error("{file}: the router model can't be read: {why}; `sluice train --out {file}` makes one")]
+    ModelRead {
+        /// Its path.
+        file: String,
+        /// The operating system's words.
+        why: String,
+    },
+    /// The model's file is no model.
+    #[error("{file}: {error}")]
+    Model {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        error: ParamsError,
+    },
+    /// An engine's address can't be used.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// A port can't be listened on.
+    #[error("can't listen on {address}: {why}; stop what listens there, or choose another port")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's words.
+        why: String,
+    },
+    /// A change that a running gateway can't make.
+    #[error("a change of {0} needs a restart; the rest was not taken over either")]
+    NeedsRestart(&'static str),
+    /// A bug.
+    #[error("building the configuration panicked; please report it")]
+    Panicked,
+}
+
+/// How often the journal is looked at.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// How long cut requests may take to settle.
+const CUT_TIME: Duration = Duration::from_secs(5);
+/// How long connections may take to close.
+const CLOSE_TIME: Duration = Duration::from_secs(2);

@@ -1,0 +1,106 @@
+//! The spine: one request, from the door to the ledger.
+
+use crate::app::App;
+use crate::choose::choose;
+use crate::error::{Fault, FaultCode};
+use crate::lease::{Lease, MAX_ATTEMPTS};
+use crate::meter;
+use crate::observe::{Event, Span, Traced as _};
+use crate::relay;
+use crate::request::{Outlet, Request};
+use sluice_router::Step;
+
+/// Serves one request. Whatever becomes of it, it ends with one settlement.
+pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
+    app.retries.earn();
+    let span = Span::request(&request);
+    let mut lease = Lease::new(request);
+    let cut = cut(app, &lease.request, out.closed());
+    let end = tokio::select! {
+        biased;
+        end = answer(app, &mut lease, &mut out).within(&span) => end,
+        fault = cut => Err(fault), // `answer` is dropped, and with it every call of an engine
+    };
+    if let Err(fault) = &end {
+        out.fail(fault.clone());
+    }
+    meter::settle(app, lease, end.err(), &span).await;
+}
+
+/// Resolves when the request must not go on: its client has left, its time is up, or the drain's is.
+async fn cut(app: &App, request: &Request, client_left: impl Future<Output = ()>) -> Fault {
+    let deadline = request.deadline.unwrap_or(request.received.plus_ms(LONGEST_REQUEST_MS));
+    tokio::select! {
+        biased;
+        () = client_left => Fault::new(FaultCode::ClientGone, "the client left before the answer was complete"),
+        () = app.clock.sleep_until(deadline) => {
+            Fault::new(FaultCode::DeadlineExceeded, "the deadline passed before the answer was complete")
+        }
+        () = app.cut.cancelled() => {
+            Fault::passing(FaultCode::Draining, 1_000, "the gateway is shutting down; send the request again")
+        }
+    }
+}
+
+/// Chooses, then walks the plan until one expert has answered. Whatever happens is noted in the lease.
+async fn answer(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fault> {
+    let chosen = choose(app, &lease.request)?;
+    let steps = chosen.decision().steps.clone();
+    app.observe.emit(Event::Decided {
+        request: &lease.request.label,
+        route: &chosen.route.name,
+        expert: chosen.expert_name(steps[0].expert),
+        decision: chosen.decision(),
+        classify_us: chosen.classify_us,
+        decide_us: chosen.decide_us,
+    });
+    lease.chosen = Some(chosen);
+    let mut last = None;
+    for (n, step) in steps.into_iter().enumerate() {
+        if n > 0 && !app.retries.spend() {
+            break;
+        }
+        match walk(app, step, lease, out).await {
+            Ok(()) => return Ok(()),
+            Err(failed) if failed.may_go_elsewhere && out.is_untouched() => last = Some(failed.fault),
+            Err(failed) => return Err(failed.fault),
+        }
+        if lease.attempts.len() >= MAX_ATTEMPTS {
+            break;
+        }
+    }
+    Err(last.expect("a plan has at least one step"))
+}
+
+/// Tries one step, on another replica of its pool too where that may help.
+async fn walk(app: &App, step: Step, lease: &mut Lease, out: &mut Outlet) -> Result<(), Failed> {
+    let lane = lease.chosen.as_ref().expect("a plan was chosen").live.lanes[step.pool].clone();
+    let mut tried = Vec::new();
+    loop {
+        let failed = match relay::attempt(app, &lane, step, &tried, lease, out).await {
+            Ok(()) => return Ok(()),
+            Err(failed) => failed,
+        };
+        let Some(replica) = failed.another_replica_may_help.filter(|_| out.is_untouched()) else {
+            return Err(failed);
+        };
+        tried.push(replica);
+        let may_try = lease.attempts.len() < MAX_ATTEMPTS && lane.has_another(&tried, app.clock.now());
+        if !may_try || !app.retries.spend() {
+            return Err(failed);
+        }
+    }
+}
+
+/// A try that failed.
+pub(crate) struct Failed {
+    /// What the client is told if nothing else is tried.
+    pub(crate) fault: Fault,
+    /// Whether another expert or pool may succeed.
+    pub(crate) may_go_elsewhere: bool,
+    /// The replica that failed, when another of the same pool may succeed.
+    pub(crate) another_replica_may_help: Option<usize>,
+}
+
+/// A request without a deadline of its own ends after this time; the usual client's own limit.
+const LONGEST_REQUEST_MS: u64 = 600_000;

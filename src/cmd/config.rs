@@ -1,0 +1,53 @@
+//! `sluice config`: check a file, print its schema, write a starter.
+
+use super::{Failure, print};
+use crate::sims;
+use sluice_gateway::Offline;
+use sluice_gateway::config::{self, STARTER};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Check a configuration, print its JSON Schema, or write a commented starter.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  sluice config init > sluice.toml\n  sluice config check sluice.toml")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Find every mistake, with its place and its mend, and say what each route promises.
+    Check {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the file.
+    Schema,
+    /// Print a commented starter, which runs as it is.
+    Init,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    match &args.what {
+        What::Check { file } => check(file)?,
+        What::Schema => print(&config::schema())?,
+        What::Init => print(STARTER.trim_end())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(file: &std::path::Path) -> Result<(), Failure> {
+    let config = super::serve::read(file)?;
+    for pool in &config.pools {
+        if let Some(sim) = &pool.sim {
+            sims::profile(&sim.profile)?;
+        }
+    }
+    let offline = Offline::new(&config).map_err(Failure::input)?;
+    for promise in offline.promises() {
+        print(promise)?;
+    }
+    let (experts, pools, routes) = (config.experts.len(), config.pools.len(), config.routes.len());
+    print(&format!("{}: valid: {experts} experts, {pools} pools, {routes} routes", file.display()))
+}

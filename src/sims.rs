@@ -1,0 +1,72 @@
+//! Starts the simulated engines of pools with protocol `sim` or `replay`, and points the pools at them.
+
+use crate::cmd::Failure;
+use crate::replay::Recorded;
+use anyhow::anyhow;
+use sluice_gateway::config::{Config, PoolConfig, SimConfig};
+use sluice_sim::{Answers, Filler, Profile, Running};
+use std::sync::Arc;
+
+/// Simulated engines by what they were made of; they live as long as this does.
+#[derive(Default)]
+pub(crate) struct Sims {
+    pools: Vec<SimPool>,
+}
+
+struct SimPool {
+    /// The pool as configured, before its addresses were known.
+    made_of: PoolConfig,
+    replicas: Vec<Running>,
+}
+
+impl Sims {
+    /// Gives every simulated pool running engines: the ones that it had, when it did not change.
+    pub(crate) async fn prepare(&mut self, config: &mut Config) -> Result<(), Failure> {
+        let experts: Vec<String> = config.experts.iter().map(|expert| expert.name.clone()).collect();
+        for pool in &mut config.pools {
+            let Some(sim) = pool.sim.clone() else { continue };
+            let at = match self.pools.iter().position(|known| known.made_of == *pool) {
+                Some(at) => at,
+                None => {
+                    let replicas = start(pool, &sim, &experts[pool.expert]).await?;
+                    self.pools.push(SimPool { made_of: pool.clone(), replicas });
+                    self.pools.len() - 1
+                }
+            };
+            let replicas = &self.pools[at].replicas;
+            pool.endpoints = replicas.iter().map(|replica| format!("http://{}", replica.addr)).collect();
+            pool.protocol = "native".to_owned();
+        }
+        Ok(())
+    }
+}
+
+async fn start(pool: &PoolConfig, sim: &SimConfig, expert: &str) -> Result<Vec<Running>, Failure> {
+    let profile = profile(&sim.profile)?;
+    let answers: Arc<dyn Answers> =
+        if sim.data.is_empty() { Arc::new(Filler::default()) } else { Arc::new(Recorded::load(&sim.data, expert)?) };
+    let mut replicas = Vec::new();
+    for _ in 0..sim.replicas {
+        let settings = sluice_sim::SimConfig {
+            model: pool.model.clone(),
+            time_scale: sim.time_scale,
+            answers: answers.clone(),
+            ..sluice_sim::SimConfig::new(profile.clone())
+        };
+        let started = sluice_sim::start(settings).await;
+        replicas.push(started.map_err(|error| anyhow!("pool {}: no simulated engine: {error}", pool.name))?);
+    }
+    Ok(replicas)
+}
+
+/// A profile by its name, or from a file.
+pub(crate) fn profile(name: &str) -> Result<Profile, Failure> {
+    if let Some(profile) = Profile::named(name) {
+        return Ok(profile);
+    }
+    let text = std::fs::read_to_string(name).map_err(|error| {
+        let names = sluice_sim::profile_names().join(", ");
+        Failure::input(anyhow!("{name:?} is neither a GPU profile ({names}) nor a file: {error}"))
+    })?;
+    Profile::from_toml(&text).map_err(|error| Failure::input(anyhow!("{name}: {error}")))
+}
