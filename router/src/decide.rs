@@ -13,10 +13,13 @@ use crate::time::Tick;
 /// [`NoRoute`] when no expert of the route may answer.
 pub fn decide(ask: &Ask, now: Tick, seed: u64) -> Result<Decision, NoRoute> {
     let quotes: Vec<Quote> = ask.route.experts.iter().map(|&expert| quote::quote(ask, expert, now)).collect();
-    let Some(mut ranking) = policy::rank(ask, &quotes) else { return Err(NoRoute::from_quotes(ask, &quotes)) };
+    let Some(mut ranking) = policy::rank(ask, &quotes) else {
+        return Err(NoRoute::from_quotes(ask, &quotes));
+    };
     let propensity = explore(ask.route.explore, seed, &mut ranking);
     let steps = plan(ask, &quotes, &ranking);
-    let worst = |step: &Step| quotes.iter().find(|quote| quote.expert == step.expert).map(|quote| quote.worst);
+    let worst =
+        |step: &Step| quotes.iter().find(|quote| quote.expert == step.expert).map(|quote| quote.worst);
     let ceiling = steps.iter().filter_map(worst).max().unwrap_or(NanoUsd::ZERO);
     Ok(Decision { steps, ceiling, quotes, propensity, chosen_by: ranking.chosen_by, seed })
 }

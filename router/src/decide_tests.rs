@@ -130,7 +130,8 @@ fn when_the_certified_choice_is_down_only_at_least_as_good_ones_keep_the_floor()
 #[test]
 fn a_plan_goes_elsewhere_in_order_of_the_ranking() {
     let decision = decide(&certified(1e-7), Tick(0), 7).expect("decided");
-    let plan: Vec<_> = decision.steps.iter().map(|step| (step.expert, step.trigger, step.floor_held)).collect();
+    let plan: Vec<_> =
+        decision.steps.iter().map(|step| (step.expert, step.trigger, step.floor_held)).collect();
     assert_eq!(
         plan,
         [(LAW, Trigger::First, true), (BIG, Trigger::Elsewhere, true), (SMALL, Trigger::Elsewhere, false)]
@@ -247,7 +248,8 @@ fn the_same_ask_time_and_seed_decide_alike_after_a_round_trip_through_json() {
         versions: crate::Versions::default(),
     };
     let stored = serde_json::to_string(&(&receipt, &snapshot)).expect("plain data");
-    let (receipt, snapshot): (crate::Receipt, crate::Snapshot) = serde_json::from_str(&stored).expect("as written");
+    let (receipt, snapshot): (crate::Receipt, crate::Snapshot) =
+        serde_json::from_str(&stored).expect("as written");
     assert_eq!(receipt.decision, decision);
     assert_eq!(receipt.replay(&snapshot), Ok(decision));
 }

@@ -85,7 +85,7 @@ impl Quote {
 }
 
 /// What the expert with this index offers for `ask`.
-pub fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
+pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
     let expert = &ask.fleet.experts[index];
     let graded = ask.signals.experts.get(index).copied().flatten();
     let signal = graded.unwrap_or_else(|| declared(ask, expert));
@@ -132,7 +132,8 @@ fn best_pool(ask: &Ask, expert: usize) -> Option<usize> {
 fn affordable(ask: &Ask, expert: &Expert, asked: u32) -> Option<u32> {
     let bounds = [ask.needs.max_cost, ask.route.max_cost];
     let Some(bound) = bounds.into_iter().flatten().min() else { return Some(asked) };
-    let within = |output| expert.price.cost(Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output }) <= bound;
+    let within =
+        |output| expert.price.cost(Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output }) <= bound;
     if within(asked) {
         return Some(asked);
     }
@@ -176,11 +177,12 @@ fn unavailable(ask: &Ask, pool: Option<usize>, wait_ms: f64, now: Tick) -> Optio
 }
 
 /// Whether the request belongs to a domain that the expert declares: by the client's word, a keyword, or the model.
-pub fn within_domains(ask: &Ask, expert: &Expert) -> bool {
+pub(crate) fn within_domains(ask: &Ask, expert: &Expert) -> bool {
     if let Some(domain) = &ask.needs.domain {
         return expert.domains.contains(domain);
     }
-    let by_keyword = ask.needs.keyword_experts.iter().any(|&index| ask.fleet.experts[index].name == expert.name);
+    let by_keyword =
+        ask.needs.keyword_experts.iter().any(|&index| ask.fleet.experts[index].name == expert.name);
     by_keyword || ask.signals.p_within(&expert.domains) >= DOMAIN_THRESHOLD
 }
 
