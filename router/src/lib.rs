@@ -12,6 +12,7 @@ mod health;
 mod objective;
 mod policy;
 mod price;
+mod prompt;
 mod quote;
 mod receipt;
 mod signals;
@@ -26,6 +27,9 @@ pub use health::{EJECT_AFTER, FIRST_EJECTION_MS, Health, LONGEST_EJECTION_MS};
 pub use objective::{Certificate, Route, WhenNone};
 pub use policy::certified_choice;
 pub use price::{NanoUsd, Price, PriceError, Tokens};
+pub use prompt::{
+    Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens, route_text,
+};
 pub use quote::{Quote, Reason};
 pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
 pub use signals::{ExpertSignal, Needs, Share, Signals};

@@ -85,7 +85,7 @@ impl Quote {
 }
 
 /// What the expert with this index offers for `ask`.
-pub fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
+pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
     let expert = &ask.fleet.experts[index];
     let graded = ask.signals.experts.get(index).copied().flatten();
     let signal = graded.unwrap_or_else(|| declared(ask, expert));
@@ -177,7 +177,7 @@ fn unavailable(ask: &Ask, pool: Option<usize>, wait_ms: f64, now: Tick) -> Optio
 }
 
 /// Whether the request belongs to a domain that the expert declares: by the client's word, a keyword, or the model.
-pub fn within_domains(ask: &Ask, expert: &Expert) -> bool {
+pub(crate) fn within_domains(ask: &Ask, expert: &Expert) -> bool {
     if let Some(domain) = &ask.needs.domain {
         return expert.domains.contains(domain);
     }

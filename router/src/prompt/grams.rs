@@ -1,0 +1,239 @@
+//! Hashed character and word n-grams of a text, counted without allocating for any of them.
+//!
+//! Spaced text gives words and word pairs to the first table, characters by four inside word bounds to the second.
+//! Chinese, Japanese and Korean need no segmenter: single characters and pairs go to the first table, triples to the
+//! second.
+
+use super::tokens::is_cjk;
+
+/// A distinct n-gram: its row in the hash tables and how often it occurs, packed into four bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gram(u32);
+
+impl Gram {
+    /// Its row, below [`TABLES`] `*` [`HASH_ROWS`]; the first table's rows come first.
+    pub fn row(self) -> u32 {
+        self.0 >> TIMES_BITS
+    }
+
+    /// How often it occurs, at least 1; counts stop at 8,191.
+    pub fn times(self) -> u32 {
+        self.0 & TIMES_MASK
+    }
+
+    /// Which table its row belongs to.
+    pub fn table(self) -> usize {
+        (self.row() / HASH_ROWS) as usize
+    }
+}
+
+/// Rows of each hash table.
+pub const HASH_ROWS: u32 = 1 << 18;
+/// Hash tables: words, and characters.
+pub const TABLES: usize = 2;
+
+/// The distinct n-grams of a normalised text, in the order of their first occurrence.
+pub(super) fn collect(text: &str) -> Vec<Gram> {
+    let mut walk = Walk { counter: Counter::new(text.len()), ..Walk::default() };
+    for c in text.chars() {
+        let c = lower(c);
+        if is_cjk(c) {
+            walk.end_token();
+            walk.ideograph(c as u32);
+        } else if c.is_whitespace() {
+            walk.end_token();
+            walk.end_run();
+        } else {
+            walk.end_run();
+            walk.spaced(c);
+        }
+    }
+    walk.end_token();
+    walk.counter.into_grams()
+}
+
+fn lower(c: char) -> char {
+    if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
+}
+
+/// Where the walk over a text stands.
+#[derive(Default)]
+struct Walk {
+    counter: Counter,
+    /// Hash and length of the word that is being read.
+    word: (u64, u32),
+    /// Hash of the word before it, 0 for none.
+    previous: u64,
+    /// The last four characters of the token being read, space-padded, the newest in the lowest bits.
+    window: [u32; 4],
+    /// Characters in the token being read, its leading space included; 0 outside tokens.
+    length: u32,
+    /// The last two ideographs of the run, the newest last; 0 for none.
+    run: [u32; 2],
+}
+
+impl Walk {
+    /// One character of spaced text that is not a space.
+    fn spaced(&mut self, c: char) {
+        if self.length == 0 {
+            self.push(u32::from(b' '));
+        }
+        self.push(c as u32);
+        if c.is_alphanumeric() || c == '_' {
+            self.word = (
+                (self.word.0 ^ u64::from(c as u32)).wrapping_mul(WORD_PRIME).rotate_left(23),
+                self.word.1 + 1,
+            );
+        } else {
+            self.end_word();
+        }
+    }
+
+    fn push(&mut self, c: u32) {
+        let [_, b, d, e] = self.window;
+        self.window = [b, d, e, c];
+        self.length += 1;
+        if self.length >= 4 {
+            self.window_gram();
+        }
+    }
+
+    fn window_gram(&mut self) {
+        let [a, b, c, d] = self.window.map(u64::from);
+        self.counter.add(row(1, (a | b << 21 | c << 42) ^ d.wrapping_mul(WORD_PRIME)));
+    }
+
+    /// A word ends: it counts if it has two characters or more, alone and with the word before it.
+    fn end_word(&mut self) {
+        let (hash, length) = std::mem::take(&mut self.word);
+        if length < 2 {
+            return;
+        }
+        self.counter.add(row(0, hash));
+        if self.previous != 0 {
+            self.counter.add(row(0, self.previous.rotate_left(17) ^ hash.wrapping_mul(PAIR_PRIME)));
+        }
+        self.previous = hash;
+    }
+
+    fn end_token(&mut self) {
+        if self.length == 0 {
+            return;
+        }
+        self.end_word();
+        self.push(u32::from(b' '));
+        if self.length < 4 {
+            self.window[0] = 0; // a single character: the padded whole is its one n-gram
+            self.window_gram();
+        }
+        self.length = 0;
+        self.window = [0; 4];
+    }
+
+    fn ideograph(&mut self, c: u32) {
+        let [a, b] = self.run;
+        self.previous = 0;
+        self.counter.add(row(0, u64::from(c).wrapping_mul(PAIR_PRIME)));
+        if b != 0 {
+            self.counter.add(row(0, (u64::from(b) << 21 | u64::from(c)).wrapping_mul(WORD_PRIME)));
+        }
+        if a != 0 {
+            self.counter.add(row(1, u64::from(a) << 42 | u64::from(b) << 21 | u64::from(c)));
+        }
+        self.run = [b, c];
+    }
+
+    fn end_run(&mut self) {
+        self.run = [0; 2];
+    }
+}
+
+/// The row of a hash in `table`: MurmurHash3's finaliser, upper 18 bits.
+fn row(table: u32, hash: u64) -> u32 {
+    let mut z = hash ^ (hash >> 33);
+    z = z.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+    z ^= z >> 33;
+    z = z.wrapping_mul(0xC4CE_B9FE_1A85_EC53);
+    table * HASH_ROWS + (z >> (64 - HASH_ROWS.trailing_zeros())) as u32
+}
+
+/// An open hash table of packed n-grams; its size is fixed at the start, so counting never allocates.
+#[derive(Default)]
+struct Counter {
+    slots: Vec<u32>,
+    filled: Vec<u32>,
+}
+
+impl Counter {
+    /// Room for every n-gram that a text of so many bytes can have, less than three quarters full.
+    fn new(bytes: usize) -> Counter {
+        // Per byte at most: a character n-gram, half a word and half a pair, and two for the ends.
+        Counter {
+            slots: vec![0; ((bytes + 2) * 3).next_power_of_two()],
+            filled: Vec::with_capacity(bytes / 2 + 2),
+        }
+    }
+
+    fn add(&mut self, row: u32) {
+        let mask = self.slots.len() - 1;
+        let mut at = row.wrapping_mul(0x9E37_79B1) as usize >> 7 & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot == 0 {
+                self.slots[at] = row << TIMES_BITS | 1;
+                self.filled.push(at as u32);
+                return;
+            }
+            if slot >> TIMES_BITS == row {
+                self.slots[at] += u32::from(slot & TIMES_MASK < TIMES_MASK);
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    fn into_grams(self) -> Vec<Gram> {
+        self.filled.iter().map(|&at| Gram(self.slots[at as usize])).collect()
+    }
+}
+
+const TIMES_BITS: u32 = 13;
+const TIMES_MASK: u32 = (1 << TIMES_BITS) - 1;
+/// Odd multipliers with well mixed bits; any others would do, but changing them changes every row.
+const WORD_PRIME: u64 = 0x9FB2_1C65_1E98_DF25;
+const PAIR_PRIME: u64 = 0xA0B4_28DB_27DD_1A4F;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn total(text: &str) -> u32 {
+        collect(text).iter().map(|gram| gram.times()).sum()
+    }
+
+    #[test]
+    fn n_grams_are_counted_as_documented() {
+        for (text, expected) in [
+            ("", 0),
+            ("a", 1),      // " a "
+            ("ab", 2),     // ab; " ab "
+            ("abcd", 4),   // abcd; " abc", "abcd", "bcd "
+            ("ab cd", 5),  // ab, cd, ab+cd; " ab ", " cd "
+            ("法", 1),     // 法
+            ("法律", 3),   // 法, 律, 法律
+            ("法律法", 6), // 3 singles, 2 pairs, 1 triple
+            ("法 律", 2),  // a space ends the run
+            ("ab法cd", 5), // no word pair over an ideograph
+        ] {
+            assert_eq!(total(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn repeats_are_counted_once_with_their_number() {
+        let grams = collect("abcd abcd abcd");
+        assert_eq!(grams.len(), 5); // abcd, its pair, three character n-grams
+        assert!(grams.iter().all(|gram| gram.times() >= 2));
+        assert_eq!(collect(&"x ".repeat(20_000))[0].times(), TIMES_MASK);
+    }
+}

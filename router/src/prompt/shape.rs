@@ -1,0 +1,487 @@
+//! The shape of a text: 27 counts from one pass, and which scripts it is written in.
+//!
+//! Shape tells difficulty where words don't: how many numbers, options, negations and relations a question has.
+
+use super::tokens::is_cjk;
+
+/// How many shape counts there are.
+pub const SHAPE: usize = 27;
+
+/// What each shape count is; `ln` means ln(1 + count).
+pub const SHAPE_NAMES: [&str; SHAPE] = [
+    "ln characters",
+    "ln words",
+    "ln characters before the first option",
+    "mean word length",
+    "ln numerals",
+    "ln distinct numerals",
+    "ln digit share in %",
+    "ln largest numeral",
+    "ln numerals with a decimal point",
+    "ln sentences",
+    "words per sentence",
+    "ln lines",
+    "options",
+    "ln mean option length",
+    "share of options with a digit",
+    "ln backslashes and half the dollars",
+    "ln percent and dollar signs",
+    "ln operators",
+    "ln brackets, semicolons and underscores",
+    "ln upper-case share in %",
+    "ln negations",
+    "ln relation words",
+    "ln commas",
+    "ln question marks",
+    "ideograph share",
+    "ln capitalised words",
+    "ln non-ASCII characters",
+];
+
+/// How much of a text is written in which script; the raw material of the language rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Scripts {
+    pub(crate) han: u32,
+    pub(crate) kana: u32,
+    pub(crate) hangul: u32,
+    /// Words of Latin letters; of these, English function words, those of other languages, and accented ones.
+    pub(crate) latin_words: u32,
+    pub(crate) english_words: u32,
+    pub(crate) foreign_words: u32,
+    pub(crate) accented_words: u32,
+    /// Letters of any other script.
+    pub(crate) other_letters: u32,
+}
+
+/// Counts the shape and the scripts of a normalised text, its case intact.
+pub(super) fn measure(text: &str) -> ([f32; SHAPE], Scripts) {
+    let mut pass = Pass { at_line_start: true, ..Pass::default() };
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        pass.see(c, chars.peek().copied());
+    }
+    pass.end_word();
+    pass.end_numeral();
+    pass.end_line();
+    (pass.shape(), pass.scripts)
+}
+
+#[derive(Default)]
+struct Pass {
+    chars: u32,
+    digits: u32,
+    upper: u32,
+    non_ascii: u32,
+    ideographs: u32,
+    backslashes: u32,
+    dollars: u32,
+    percents: u32,
+    operators: u32,
+    brackets: u32,
+    commas: u32,
+    questions: u32,
+    sentences: u32,
+    lines: u32,
+    words: u32,
+    word_chars: u32,
+    capitalised: u32,
+    negations: u32,
+    relations: u32,
+    numerals: u32,
+    distinct: Vec<u64>,
+    largest: f64,
+    decimals: u32,
+    before_options: Option<u32>,
+    options: u32,
+    option_chars: u32,
+    options_with_digit: u32,
+    /// The option that is being read: its length and whether it has a digit.
+    option: Option<(u32, bool)>,
+    at_line_start: bool,
+    word: Word,
+    numeral: Numeral,
+    scripts: Scripts,
+}
+
+/// The word that is being read: its length, its first bytes in lower case, how it is written.
+#[derive(Default)]
+struct Word {
+    chars: u32,
+    head: [u8; LONGEST_KEYWORD],
+    starts_upper: bool,
+    is_latin: bool,
+    is_accented: bool,
+}
+
+/// The numeral that is being read: value, digits after the point, digits seen.
+#[derive(Default)]
+struct Numeral {
+    value: f64,
+    scale: f64,
+    digits: u32,
+}
+
+impl Pass {
+    fn see(&mut self, c: char, next: Option<char>) {
+        self.chars += 1;
+        if self.at_line_start && ('A'..='J').contains(&c) && matches!(next, Some('.' | ')')) {
+            self.begin_option();
+        }
+        self.at_line_start = false;
+        self.count_number(c, next);
+        if is_cjk(c) {
+            self.end_word();
+            self.count_ideograph(c);
+        } else if c.is_alphanumeric() || c == '_' {
+            self.extend_word(c);
+        } else {
+            self.end_word();
+        }
+        self.count_mark(c, next);
+        if let Some((length, has_digit)) = &mut self.option {
+            *length += 1;
+            *has_digit |= c.is_ascii_digit();
+        }
+    }
+
+    fn count_mark(&mut self, c: char, next: Option<char>) {
+        let ends = || next.is_none_or(|next| next.is_whitespace() || is_cjk(next));
+        self.non_ascii += u32::from(!c.is_ascii());
+        match c {
+            '\n' => self.end_line(),
+            '\\' => self.backslashes += 1,
+            '$' => self.dollars += 1,
+            '%' => self.percents += 1,
+            '+' | '=' | '*' | '/' | '^' | '<' | '>' => self.operators += 1,
+            '{' | '}' | '[' | ']' | '(' | ')' | ';' | '_' => self.brackets += 1,
+            ',' | '、' => self.commas += 1,
+            '。' => self.sentences += 1,
+            '?' => {
+                self.questions += 1;
+                self.sentences += u32::from(ends());
+            }
+            '.' | '!' if ends() => self.sentences += 1,
+            c if c.is_uppercase() => self.upper += 1,
+            _ => {}
+        }
+    }
+
+    fn count_ideograph(&mut self, c: char) {
+        self.ideographs += 1;
+        match c {
+            '\u{3040}'..='\u{30FF}' => self.scripts.kana += 1,
+            '\u{AC00}'..='\u{D7AF}' => self.scripts.hangul += 1,
+            _ => self.scripts.han += 1,
+        }
+        if matches!(c, '不' | '非' | '无' | '未' | '没') {
+            self.negations += 1;
+        }
+    }
+
+    /// Digits, with points and thousands commas between them, make one numeral.
+    fn count_number(&mut self, c: char, next: Option<char>) {
+        let number = &mut self.numeral;
+        if let Some(digit) = c.to_digit(10) {
+            self.digits += 1;
+            number.digits += 1;
+            if number.scale > 0.0 {
+                number.value += f64::from(digit) * number.scale;
+                number.scale *= 0.1;
+            } else {
+                number.value = (number.value * 10.0 + f64::from(digit)).min(1e15);
+            }
+            return;
+        }
+        let inside = number.digits > 0 && next.is_some_and(|next| next.is_ascii_digit());
+        match c {
+            '.' if inside && number.scale == 0.0 => number.scale = 0.1,
+            ',' if inside && number.scale == 0.0 => {}
+            _ => self.end_numeral(),
+        }
+    }
+
+    fn end_numeral(&mut self) {
+        let Numeral { value, scale, digits } = std::mem::take(&mut self.numeral);
+        if digits == 0 {
+            return;
+        }
+        self.numerals += 1;
+        self.decimals += u32::from(scale > 0.0);
+        self.largest = self.largest.max(value);
+        if self.distinct.len() < MOST_NUMERALS && !self.distinct.contains(&value.to_bits()) {
+            self.distinct.push(value.to_bits());
+        }
+    }
+
+    fn extend_word(&mut self, c: char) {
+        let word = &mut self.word;
+        if word.chars == 0 {
+            word.starts_upper = c.is_uppercase();
+        }
+        let is_latin = c.is_ascii_alphabetic() || ('\u{C0}'..='\u{24F}').contains(&c);
+        if c.is_alphabetic() && !is_latin {
+            self.scripts.other_letters += 1;
+        }
+        word.is_latin |= is_latin;
+        word.is_accented |= is_latin && !c.is_ascii();
+        if let Some(byte) = word.head.get_mut(word.chars as usize) {
+            *byte = if c.is_ascii() { c.to_ascii_lowercase() as u8 } else { b'?' };
+        }
+        word.chars += 1;
+    }
+
+    fn end_word(&mut self) {
+        if self.word.chars == 0 {
+            return;
+        }
+        let word = std::mem::take(&mut self.word);
+        let text = &word.head[..(word.chars as usize).min(LONGEST_KEYWORD)];
+        let text = if word.chars as usize > LONGEST_KEYWORD { &[] } else { text };
+        self.scripts.latin_words += u32::from(word.is_latin);
+        self.scripts.accented_words += u32::from(word.is_accented);
+        self.scripts.english_words += u32::from(is_english(text));
+        self.scripts.foreign_words += u32::from(is_foreign(text));
+        if word.chars < 2 {
+            return;
+        }
+        self.words += 1;
+        self.word_chars += word.chars;
+        self.capitalised += u32::from(word.starts_upper);
+        self.negations += u32::from(is_negation(text));
+        self.relations += relation(text);
+    }
+
+    fn begin_option(&mut self) {
+        self.before_options.get_or_insert(self.chars - 1);
+        self.options += 1;
+        self.option = Some((0, false));
+    }
+
+    fn end_line(&mut self) {
+        self.lines += 1;
+        self.at_line_start = true;
+        if let Some((length, has_digit)) = self.option.take() {
+            self.option_chars += length;
+            self.options_with_digit += u32::from(has_digit);
+        }
+    }
+
+    fn shape(&self) -> [f32; SHAPE] {
+        let ln = |count: f64| libm::log1p(count);
+        let of = |count: u32| f64::from(count);
+        let share = |part: u32, whole: u32| of(part) / of(whole.max(1));
+        let shape = [
+            ln(of(self.chars)),
+            ln(of(self.words)),
+            ln(of(self.before_options.unwrap_or(self.chars))),
+            share(self.word_chars, self.words),
+            ln(of(self.numerals)),
+            ln(self.distinct.len() as f64),
+            ln(100.0 * share(self.digits, self.chars)),
+            ln(self.largest),
+            ln(of(self.decimals)),
+            ln(of(self.sentences)),
+            share(self.words, self.sentences),
+            ln(of(self.lines)),
+            of(self.options),
+            ln(share(self.option_chars, self.options)),
+            share(self.options_with_digit, self.options),
+            ln(of(self.backslashes) + of(self.dollars) / 2.0),
+            ln(of(self.percents) + of(self.dollars)),
+            ln(of(self.operators)),
+            ln(of(self.brackets)),
+            ln(100.0 * share(self.upper, self.chars)),
+            ln(of(self.negations)),
+            ln(of(self.relations)),
+            ln(of(self.commas)),
+            ln(of(self.questions)),
+            share(self.ideographs, self.chars),
+            ln(of(self.capitalised)),
+            ln(of(self.non_ascii)),
+        ];
+        shape.map(|value| value as f32)
+    }
+}
+
+fn is_negation(word: &[u8]) -> bool {
+    matches!(word, b"not" | b"except" | b"least" | b"never" | b"false" | b"incorrect" | b"without")
+}
+
+/// Words that relate quantities or steps: what multi-step word problems are made of.
+fn relation(word: &[u8]) -> u32 {
+    u32::from(matches!(
+        word,
+        b"half"
+            | b"twice"
+            | b"times"
+            | b"each"
+            | b"every"
+            | b"per"
+            | b"more"
+            | b"less"
+            | b"than"
+            | b"total"
+            | b"remaining"
+            | b"left"
+            | b"rest"
+            | b"if"
+            | b"then"
+            | b"percent"
+            | b"third"
+            | b"quarter"
+            | b"average"
+            | b"ratio"
+            | b"before"
+            | b"after"
+            | b"first"
+            | b"last"
+    ))
+}
+
+/// Frequent English words that are rare in other languages.
+fn is_english(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"the"
+            | b"of"
+            | b"and"
+            | b"to"
+            | b"is"
+            | b"are"
+            | b"what"
+            | b"which"
+            | b"how"
+            | b"my"
+            | b"you"
+            | b"for"
+            | b"with"
+            | b"this"
+            | b"that"
+            | b"it"
+            | b"from"
+            | b"have"
+            | b"can"
+            | b"your"
+            | b"be"
+            | b"by"
+            | b"was"
+            | b"please"
+            | b"not"
+            | b"if"
+            | b"when"
+            | b"would"
+            | b"should"
+            | b"does"
+            | b"at"
+    )
+}
+
+/// Frequent words of French, German, Spanish, Italian, Portuguese and Dutch that are rare in English.
+fn is_foreign(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"le"
+            | b"les"
+            | b"des"
+            | b"et"
+            | b"est"
+            | b"une"
+            | b"que"
+            | b"qui"
+            | b"dans"
+            | b"pour"
+            | b"pas"
+            | b"sur"
+            | b"der"
+            | b"das"
+            | b"und"
+            | b"ist"
+            | b"ich"
+            | b"nicht"
+            | b"ein"
+            | b"eine"
+            | b"mit"
+            | b"wie"
+            | b"auf"
+            | b"el"
+            | b"los"
+            | b"las"
+            | b"del"
+            | b"por"
+            | b"con"
+            | b"una"
+            | b"como"
+            | b"para"
+            | b"di"
+            | b"che"
+            | b"il"
+            | b"della"
+            | b"sono"
+            | b"uma"
+            | b"dos"
+            | b"het"
+            | b"een"
+            | b"niet"
+            | b"wat"
+            | b"van"
+            | b"du"
+    )
+}
+
+/// Longer words are no keyword.
+const LONGEST_KEYWORD: usize = 10;
+/// Distinct numerals are counted up to here.
+const MOST_NUMERALS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[(&str, f64)]) {
+        let (shape, _) = measure(text);
+        for &(name, value) in expected {
+            let at = SHAPE_NAMES.iter().position(|&known| known == name).expect("a shape count");
+            assert!(
+                (f64::from(shape[at]) - value).abs() < 1e-5,
+                "{name} of {text:?}: {} not {value}",
+                shape[at]
+            );
+        }
+    }
+
+    #[test]
+    fn shapes_are_counted_as_documented() {
+        let ln = |count: f64| libm::log1p(count);
+        check(
+            "If each box holds 1,200 nuts, what is 2.5 times half?\nA. 12\nB. none",
+            &[
+                ("ln numerals", ln(3.0)),
+                ("ln distinct numerals", ln(3.0)),
+                ("ln largest numeral", ln(1200.0)),
+                ("ln numerals with a decimal point", ln(1.0)),
+                ("options", 2.0),
+                ("share of options with a digit", 0.5),
+                ("ln characters before the first option", ln(54.0)),
+                ("ln relation words", ln(4.0)),
+                ("ln lines", ln(3.0)),
+                ("ln question marks", ln(1.0)),
+                ("ln commas", ln(2.0)),
+            ],
+        );
+        check(
+            "盗窃不是犯罪。对吗?",
+            &[("ideograph share", 0.8), ("ln sentences", ln(2.0)), ("ln negations", ln(1.0))],
+        );
+        check("", &[("ln characters", 0.0), ("words per sentence", 0.0)]);
+    }
+
+    #[test]
+    fn scripts_are_told_apart() {
+        let scripts = |text| measure(text).1;
+        assert_eq!(scripts("法律かな").han, 2);
+        assert_eq!(scripts("法律かな").kana, 2);
+        assert_eq!(scripts("the law of the sea").english_words, 3);
+        assert_eq!(scripts("le droit de la mer où").accented_words, 1);
+        assert_eq!(scripts("закон").other_letters, 5);
+    }
+}
