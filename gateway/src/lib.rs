@@ -1,6 +1,7 @@
 //! Sluice's gateway: one port, one spine, exact metering.
 
 mod door;
+mod edge;
 mod error;
 mod observe;
 mod record;
@@ -8,6 +9,7 @@ mod request;
 mod store;
 
 pub use door::{Door, Readiness};
+pub use edge::http_status;
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use observe::{AttemptEnd, Event};
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
