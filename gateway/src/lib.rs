@@ -24,6 +24,7 @@ mod serve;
 mod store;
 
 pub use door::{Door, Readiness};
+pub use edge::http_status;
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
