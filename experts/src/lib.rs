@@ -1,9 +1,13 @@
 //! How Sluice talks to engines: one dialect a file, one call, one stream of events.
 
 mod call;
+mod channel;
 mod codec;
 mod error;
+mod patience;
 mod protocol;
+mod retry_after;
+mod scrub;
 
 pub use call::{Call, Endpoint, Engine, Event, Events, Finish, Secret, Usage};
 pub use codec::{SseError, SseEvent, SseParser};

@@ -1,5 +1,7 @@
 //! The dialects that engines speak: one file each, one row each.
 
+mod openai;
+
 use crate::call::{Endpoint, Engine};
 use std::sync::Arc;
 
@@ -20,7 +22,7 @@ pub struct Row {
 }
 
 /// Every dialect. The order is the order in the reference.
-pub const PROTOCOLS: &[Row] = &[];
+pub const PROTOCOLS: &[Row] = &[openai::ROW];
 
 /// The dialect with this name.
 pub fn protocol(name: &str) -> Option<&'static Row> {
