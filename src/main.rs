@@ -1,6 +1,8 @@
 //! The `sluice` binary: arguments to one command, its result to an exit code.
 
 mod cmd;
+#[cfg_attr(not(test), expect(dead_code, reason = "nothing is wired to it before `sluice demo` is a command"))]
+mod demo;
 
 use clap::Parser as _;
 use std::process::ExitCode;

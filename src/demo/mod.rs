@@ -1,0 +1,3 @@
+
+mod draw;
+pub(crate) mod requests;
