@@ -3,4 +3,6 @@
 mod draw;
 pub(crate) mod experts;
 pub(crate) mod requests;
+pub(crate) mod result;
 pub(crate) mod skills;
+pub(crate) mod table;
