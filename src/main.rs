@@ -1,6 +1,7 @@
 //! The `sluice` binary: arguments to one command, its result to an exit code.
 
 mod cmd;
+mod demo;
 mod replay;
 mod sims;
 mod watch;

@@ -2,7 +2,7 @@
 //!
 //! [`Rules`] is the part that decisions are made by; it needs no engine, so that `explain` can use it alone.
 
-use crate::config::{Config, RouteConfig};
+use crate::config::{Config, PoolConfig, RouteConfig};
 use crate::error::{Fault, FaultCode};
 use crate::lane::Lane;
 use sha2::{Digest as _, Sha256};
@@ -121,7 +121,7 @@ impl Rules {
 
 /// Keeps lanes whose pools are as they were, makes the others.
 fn lanes(config: &Config, old: Option<&Live>) -> Result<Vec<Arc<Lane>>, EndpointError> {
-    let kept = |pool| old.and_then(|old| old.lanes.iter().find(|lane| lane.config == *pool)).cloned();
+    let kept = |pool: &PoolConfig| old?.lanes.iter().find(|lane| lane.config == *pool).cloned();
     let make = |pool| match kept(pool) {
         Some(lane) => Ok(lane),
         None => Lane::new(pool.clone()).map(Arc::new),

@@ -8,14 +8,15 @@ use crate::meter;
 use crate::observe::{Event, Span, Traced as _};
 use crate::relay;
 use crate::request::{Outlet, Request};
-use sluice_router::Step;
+use sluice_router::{Step, Tick};
 
 /// Serves one request. Whatever becomes of it, it ends with one settlement.
 pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
     app.retries.earn();
     let span = Span::request(&request);
+    let deadline = request.deadline.unwrap_or(request.received.plus_ms(LONGEST_REQUEST_MS));
+    let cut = cut(app, deadline, out.closed());
     let mut lease = Lease::new(request);
-    let cut = cut(app, &lease.request, out.closed());
     let end = tokio::select! {
         biased;
         end = answer(app, &mut lease, &mut out).within(&span) => end,
@@ -28,8 +29,7 @@ pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
 }
 
 /// Resolves when the request must not go on: its client has left, its time is up, or the drain's is.
-async fn cut(app: &App, request: &Request, client_left: impl Future<Output = ()>) -> Fault {
-    let deadline = request.deadline.unwrap_or(request.received.plus_ms(LONGEST_REQUEST_MS));
+async fn cut(app: &App, deadline: Tick, client_left: impl Future<Output = ()>) -> Fault {
     tokio::select! {
         biased;
         () = client_left => Fault::new(FaultCode::ClientGone, "the client left before the answer was complete"),

@@ -1,0 +1,8 @@
+//! What `sluice demo` needs when nobody brings data: requests, simulated experts, and the table at the end.
+
+mod draw;
+pub(crate) mod experts;
+pub(crate) mod requests;
+pub(crate) mod result;
+pub(crate) mod skills;
+pub(crate) mod table;
