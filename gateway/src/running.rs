@@ -12,7 +12,7 @@ use crate::retry::RetryBudget;
 use crate::store::{StoreError, open_journal};
 use arc_swap::ArcSwap;
 use sluice_experts::EndpointError;
-use sluice_router::{Params, ParamsError};
+use sluice_router::{Certificate, Params, ParamsError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -81,6 +81,17 @@ impl Running {
     /// What each route promises, or why it goes to the reference; one line each.
     pub fn promises(&self) -> Vec<String> {
         self.app.live().rules.promises.clone()
+    }
+
+    /// Versions of the model and of the configuration in force.
+    pub fn versions(&self) -> (String, String) {
+        let versions = self.app.live().rules.versions.clone();
+        (versions.model, versions.config)
+    }
+
+    /// What allows a route to use anything but its reference.
+    pub fn certificate(&self, route: &str) -> Option<Certificate> {
+        self.app.live().rules.snapshot.route(route)?.certificate.clone()
     }
 
     /// Puts a new configuration and its model in force; requests under way keep the old one. Pools that did not

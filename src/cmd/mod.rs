@@ -1,6 +1,7 @@
 //! The commands: one file each, one row each in [`Command`].
 
 mod config;
+mod demo;
 mod explain;
 mod serve;
 
@@ -19,6 +20,7 @@ pub(crate) struct Cli {
 /// Every command. The order is the order of `sluice --help`.
 #[derive(clap::Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Serve(serve::Args),
     Config(config::Args),
     Explain(explain::Args),
@@ -27,6 +29,7 @@ enum Command {
 /// Runs the command and turns its end into an exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let end: Result<ExitCode, Failure> = match cli.command {
+        Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -113,4 +116,17 @@ pub(crate) fn init_logging() -> Result<(), Failure> {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     let json = !std::io::stderr().is_terminal();
     sluice_gateway::init_logging(json, &filter).map_err(|error| Failure::input(anyhow::anyhow!("RUST_LOG: {error}")))
+}
+
+/// A share above 0 and at most 1, for clap.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if value > 0.0 && value <= 1.0 { Ok(value) } else { Err("must be above 0 and at most 1".to_owned()) }
+}
+
+/// How far a long work is, on one line of stderr that is written over.
+pub(crate) fn progress(done: usize, all: usize) {
+    let end = if done == all { "\n" } else { "" };
+    // A closed stderr must not end the work.
+    let _ = write!(std::io::stderr().lock(), "\r{done}/{all}{end}");
 }
