@@ -9,7 +9,7 @@ mod request;
 mod store;
 
 pub use door::{Door, Readiness};
-pub use edge::http_status;
+pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use observe::{AttemptEnd, Event};
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
