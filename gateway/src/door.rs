@@ -1,7 +1,7 @@
 //! What an edge may ask of the gateway. Edges know nothing else of it, so that each is a thin translator.
 
 use crate::error::Fault;
-use crate::request::{OutEvent, Request};
+use crate::request::{Front, OutEvent, Request};
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::Tick;
@@ -24,6 +24,9 @@ pub trait Door: Send + Sync + 'static {
 
     /// Serves a request in a task of its own; dropping the receiver says that the client has left.
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent>;
+
+    /// Hears of a request that an edge refused by itself, so that it is counted and logged like any other.
+    fn refused(&self, front: Front, label: &str, fault: &Fault);
 
     /// Decides without sending anything.
     ///

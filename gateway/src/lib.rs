@@ -24,7 +24,7 @@ mod serve;
 mod store;
 
 pub use door::{Door, Readiness};
-pub use edge::http_status;
+pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,

@@ -1,0 +1,180 @@
+//! An answer as server-sent events.
+
+use super::Edge;
+use super::wire::{About, Chunk, ChunkChoice, usage};
+use crate::door::Door;
+use crate::edge::answer::Answer;
+use crate::edge::arrival::Arrival;
+use crate::edge::{marks, merge, status};
+use crate::error::Fault;
+use crate::request::OutEvent;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use serde_json::Map;
+use sluice_proto::v1;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// Silence after which a comment shows that the connection lives, in milliseconds.
+const KEEP_ALIVE_MS: u64 = 15_000;
+
+/// Begins the answer. The status line waits for the first event, so that a failure until then has a status of its own.
+///
+/// # Errors
+/// The failure that came instead of a first event.
+pub(super) async fn respond(
+    edge: &Edge,
+    arrival: &Arrival,
+    mut answer: Answer,
+    asked_model: String,
+    includes_usage: bool,
+) -> Result<Response, Fault> {
+    answer.hold(&*edge.door).await?;
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    if let Some(OutEvent::Started(started)) = answer.peek() {
+        marks::started(headers, started);
+    }
+    let events = Events {
+        id: super::chat_id(arrival),
+        created: edge.door.unix_seconds(),
+        started: v1::Started { expert: asked_model, floor_held: true, ..Default::default() },
+        includes_usage,
+        answer,
+        ready: VecDeque::new(),
+        has_ended: false,
+        silence: silence(&edge.door),
+        is_silent: true,
+        door: edge.door.clone(),
+        arrival: arrival.clone(),
+    };
+    let frames = futures::stream::unfold(events, |mut events| async move {
+        events.frame().await.map(|frame| (Ok::<Bytes, Infallible>(frame), events))
+    });
+    *response.body_mut() = Body::from_stream(frames);
+    Ok(response)
+}
+
+fn silence(door: &Arc<dyn Door>) -> BoxFuture<'static, ()> {
+    door.sleep_until(door.now().plus_ms(KEEP_ALIVE_MS))
+}
+
+/// Turns events into frames, one at a time.
+struct Events {
+    id: String,
+    created: u64,
+    /// Who answers; until that is known, who was asked.
+    started: v1::Started,
+    includes_usage: bool,
+    answer: Answer,
+    ready: VecDeque<Bytes>,
+    has_ended: bool,
+    silence: BoxFuture<'static, ()>,
+    /// False when an event came since `silence` began; it is then begun again, which is cheaper than once an event.
+    is_silent: bool,
+    door: Arc<dyn Door>,
+    arrival: Arrival,
+}
+
+impl Events {
+    async fn frame(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Some(frame);
+            }
+            if self.has_ended {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                event = self.answer.next() => {
+                    self.is_silent = false;
+                    self.take(event);
+                }
+                () = &mut self.silence => {
+                    self.silence = silence(&self.door);
+                    if std::mem::replace(&mut self.is_silent, true) {
+                        return Some(Bytes::from_static(b": keep-alive\n\n"));
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: OutEvent) {
+        match event {
+            OutEvent::Started(started) => {
+                self.started = started;
+                self.push_choice(merge::plain("".into()), None, None);
+            }
+            OutEvent::Delta(delta) => match merge::delta_object(&delta) {
+                Ok(object) if object.is_empty() => {}
+                Ok(object) => self.push_choice(object, None, None),
+                Err(fault) => self.fail(&fault),
+            },
+            OutEvent::Finished(finished) => self.finish(&finished),
+            OutEvent::Failed(fault) => self.fail(&fault),
+        }
+    }
+
+    fn finish(&mut self, finished: &v1::Finished) {
+        let about = About::new(&self.started, finished);
+        if self.includes_usage {
+            self.push_choice(Map::new(), Some(&finished.finish_reason), None);
+            self.push(Vec::new(), Some(Some(usage(finished))), Some(about));
+        } else {
+            self.push_choice(Map::new(), Some(&finished.finish_reason), Some(about));
+        }
+        self.ready.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
+        self.has_ended = true;
+    }
+
+    /// A broken stream must not look finished: no `[DONE]`, and the connection is not used again.
+    fn fail(&mut self, fault: &Fault) {
+        self.ready.push_back(frame(&status::error_body(fault)));
+        self.arrival.conn.close_soon();
+        self.has_ended = true;
+    }
+
+    fn push_choice(
+        &mut self,
+        delta: Map<String, serde_json::Value>,
+        finish_reason: Option<&str>,
+        about: Option<About>,
+    ) {
+        let choice = ChunkChoice { index: 0, delta, logprobs: None, finish_reason };
+        self.push(vec![choice], self.includes_usage.then_some(None), about);
+    }
+
+    fn push(
+        &mut self,
+        choices: Vec<ChunkChoice<'_>>,
+        usage: Option<Option<sluice_proto::openai::Usage>>,
+        sluice: Option<About>,
+    ) {
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.started.expert,
+            choices,
+            usage,
+            sluice,
+        };
+        self.ready.push_back(frame(&chunk));
+    }
+}
+
+fn frame(value: &impl serde::Serialize) -> Bytes {
+    let mut bytes = b"data: ".to_vec();
+    serde_json::to_writer(&mut bytes, value).expect("writing JSON to memory can't fail");
+    bytes.extend_from_slice(b"\n\n");
+    Bytes::from(bytes)
+}
