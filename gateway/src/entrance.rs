@@ -4,11 +4,13 @@ use crate::app::{App, new_id};
 use crate::choose::{Chosen, choose};
 use crate::door::{Door, Readiness};
 use crate::error::{Fault, FaultCode};
-use crate::request::{OutEvent, Outlet, Request};
+use crate::edge::http_status;
+use crate::observe::Event;
+use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
 use futures::future::BoxFuture;
 use sluice_proto::v1;
-use sluice_router::{Decision, Receipt, Snapshot, Tick};
+use sluice_router::{Decision, NanoUsd, Receipt, Snapshot, Tick, Tokens};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -45,6 +47,23 @@ impl Door for Entrance {
         let app = self.app.clone();
         self.app.spawn_request(Box::pin(async move { serve::serve(&app, request, out).await }));
         events
+    }
+
+    fn refused(&self, _front: Front, label: &str, fault: &Fault) {
+        self.app.observe.emit(Event::Settled {
+            request: label,
+            route: "",
+            tenant: "default",
+            expert: "",
+            fault: Some(fault.code),
+            detail: &fault.detail,
+            http_status: http_status(fault.code),
+            tokens: Tokens::default(),
+            cost: NanoUsd::ZERO,
+            baseline: NanoUsd::ZERO,
+            total_ms: 0.0,
+            overhead_ms: 0.0,
+        });
     }
 
     fn explain(&self, request: Request) -> Result<v1::ExplainResponse, Fault> {

@@ -28,8 +28,10 @@ pub struct Running {
     journal: String,
     data: SocketAddr,
     admin: SocketAddr,
-    /// Ends the listeners once the last request is done.
+    /// Tells the data port to send its clients away; it closes when nothing is under way.
     stop: CancellationToken,
+    /// The same for the admin port, which stays open until the end, so that a drain can be watched.
+    stop_admin: CancellationToken,
 }
 
 /// Starts a gateway: journal, model, certificates, lanes, then the listeners.
@@ -60,6 +62,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         admin: admin.addr(),
         journal: config.journal,
         stop: CancellationToken::new(),
+        stop_admin: CancellationToken::new(),
         server: config.server,
         app,
     };
@@ -142,6 +145,7 @@ impl Running {
         let app = &self.app;
         app.draining.store(true, Ordering::Relaxed);
         app.observe.emit(Event::Draining { in_flight: app.requests.len() });
+        self.stop.cancel();
         app.requests.close();
         if tokio::time::timeout(self.server.drain, app.requests.wait()).await.is_err() {
             app.cut.cancel();
@@ -149,7 +153,7 @@ impl Running {
             let _ = tokio::time::timeout(CUT_TIME, app.requests.wait()).await;
         }
         let flushed = app.journal.flush().await;
-        self.stop.cancel();
+        self.stop_admin.cancel();
         app.tasks.close();
         // A client that doesn't read its last bytes must not hold the exit up.
         let _ = tokio::time::timeout(CLOSE_TIME, app.tasks.wait()).await;
@@ -163,9 +167,9 @@ impl Running {
         let spawn: edge::Spawn = Arc::new(move |name, task| app.spawn(name, task));
         let serve = data.serve(door.clone(), spawn.clone(), self.stop.clone().cancelled_owned());
         self.app.spawn("data listener", Box::pin(serve));
-        let serve = admin.serve_admin(door, spawn, self.stop.clone().cancelled_owned());
+        let serve = admin.serve_admin(door, spawn, self.stop_admin.clone().cancelled_owned());
         self.app.spawn("admin listener", Box::pin(serve));
-        self.app.spawn("journal watch", Box::pin(watch_journal(self.app.clone(), self.stop.clone())));
+        self.app.spawn("journal watch", Box::pin(watch_journal(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
         self.app.observe.emit(Event::Ready { data: &data, admin: &admin });
     }
