@@ -50,8 +50,7 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
     }
     tell_settled(app, &lease, fault.as_ref(), money, now);
     let settled = settled(app, lease, fault.map(|fault| fault.code), money, now);
-    debug_assert!(invariants::entries_sum_to_cost(&settled), "I2: the bookings of a request add up to its cost");
-    debug_assert!(invariants::one_end_per_attempt(&settled), "I1: each try ends once");
+    debug_assert_eq!(invariants::check_settled(&settled), Ok(()));
     app.journal.record(Record::Settled(Box::new(settled))).await;
 }
 
