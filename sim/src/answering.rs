@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+/// How long written bytes get to leave before a connection is broken under them.
+const FLUSH: Duration = Duration::from_millis(5);
+
 /// A worker with its answers and its failures.
 pub(crate) struct Desk {
     pub(crate) worker: Worker,
@@ -151,7 +154,11 @@ impl Answering {
     async fn fail(&mut self) -> Option<Piece> {
         match self.fault {
             Some(Fault::StallAfter { .. }) => std::future::pending().await,
-            Some(Fault::BreakAfter { .. }) => self.cut.throw(),
+            Some(Fault::BreakAfter { .. }) => {
+                // What has been written is to arrive; a connection that breaks drops what is still in its buffer.
+                tokio::time::sleep(FLUSH).await;
+                self.cut.throw();
+            }
             _ => {}
         }
         self.is_over = true;
