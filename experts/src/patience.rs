@@ -50,7 +50,12 @@ impl Patience {
 
     /// From here on the first event may take its time and no longer.
     pub(crate) fn connected(&mut self) {
-        self.silence = Some((Box::pin(sleep(self.first)), ErrorKind::FirstTokenTimeout));
+        self.connected_within(Duration::ZERO);
+    }
+
+    /// The first event may take its time, and a connection that must be made before it this long on top.
+    pub(crate) fn connected_within(&mut self, connect: Duration) {
+        self.silence = Some((Box::pin(sleep(connect + self.first)), ErrorKind::FirstTokenTimeout));
     }
 
     /// The first event is there: from here on silence counts, anew with each call of this.

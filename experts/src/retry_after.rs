@@ -1,4 +1,5 @@
-//! When a busy engine says to come back: `retry-after` in seconds or as a date, and `retry-after-ms`.
+//! When a busy engine says to come back: `retry-after` in seconds or as a date, and `retry-after-ms`,
+//! which gRPC calls `grpc-retry-pushback-ms`.
 
 use http::HeaderMap;
 use std::time::Duration;
@@ -12,7 +13,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// and a wrong clock at either end does no harm.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
-    let millis = text("retry-after-ms").and_then(|ms| seconds(ms, 1e-3));
+    let named = |name: &str| text(name).and_then(|ms| seconds(ms, 1e-3));
+    let millis = named("retry-after-ms").or_else(|| named("grpc-retry-pushback-ms"));
     let after = || {
         let value = text("retry-after")?;
         seconds(value, 1.0).or_else(|| {

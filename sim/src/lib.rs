@@ -1,1 +1,22 @@
-//! sim
+//! A GPU worker in virtual time, behind both protocols.
+
+mod answering;
+mod clock;
+mod faults;
+mod grpc;
+mod http;
+mod pool;
+mod profile;
+mod server;
+mod text;
+mod timing;
+mod tokens;
+mod worker;
+
+pub use faults::{Fault, Faults};
+pub use pool::{Capacity, Event, Pool, TooLong};
+pub use profile::{Profile, ProfileError};
+pub use server::{Running, SimConfig, start};
+pub use text::{Answer, Answers, Filler};
+pub use timing::Timing;
+pub use tokens::count_tokens;

@@ -1,5 +1,6 @@
 //! The dialects that engines speak: one file each, one row each.
 
+mod native;
 mod openai;
 
 use crate::call::{Endpoint, Engine};
@@ -22,7 +23,7 @@ pub struct Row {
 }
 
 /// Every dialect. The order is the order in the reference.
-pub const PROTOCOLS: &[Row] = &[openai::ROW];
+pub const PROTOCOLS: &[Row] = &[openai::ROW, native::ROW];
 
 /// The dialect with this name.
 pub fn protocol(name: &str) -> Option<&'static Row> {

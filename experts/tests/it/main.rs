@@ -1,5 +1,8 @@
 //! Calls over real sockets: against a peer that does as told, and against the simulator.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod contract;
 mod openai;
 mod peer;
 

@@ -1,0 +1,245 @@
+//! Sluice's own dialect: gRPC `sluice.v1.Expert`, its health by `grpc.health.v1`.
+//!
+//! One HTTP/2 connection per endpoint, opened on first use and again when it breaks. A call is sent once.
+
+use crate::call::{Call, Endpoint, Engine, Event, Events, Finish, Usage};
+use crate::channel::{Connector, Version, address, causes};
+use crate::error::{ErrorKind, ExpertError};
+use crate::patience::Patience;
+use crate::protocol::{EndpointError, Row};
+use crate::retry_after::retry_after;
+use crate::scrub::Scrub;
+use futures::future::BoxFuture;
+use futures::stream::{StreamExt as _, once, try_unfold};
+use http::HeaderMap;
+use sluice_proto::v1;
+use sluice_proto::v1::expert_client::ExpertClient;
+use sluice_proto::v1::expert_event::Event as Wire;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::metadata::{Ascii, MetadataKey, MetadataMap, MetadataValue};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status, Streaming};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+pub(super) const ROW: Row = Row {
+    name: "native",
+    connect: |endpoint| Ok(Arc::new(Native(Arc::new(Inner::new(endpoint)?)))),
+    about: "gRPC sluice.v1.Expert: Sluice's own workers and the simulator",
+};
+
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The name that the health service knows the expert by.
+const SERVICE: &str = "sluice.v1.Expert";
+
+struct Native(Arc<Inner>);
+
+struct Inner {
+    endpoint: Endpoint,
+    channel: Channel,
+    metadata: MetadataMap,
+}
+
+impl Engine for Native {
+    fn generate(&self, call: Call) -> BoxFuture<'static, Result<Events, ExpertError>> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.generate(call).await })
+    }
+
+    fn probe(&self) -> BoxFuture<'static, Result<(), ExpertError>> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.probe().await })
+    }
+}
+
+impl Inner {
+    fn new(endpoint: Endpoint) -> Result<Inner, EndpointError> {
+        let uri = address(&endpoint)?;
+        if !matches!(uri.path(), "" | "/") {
+            let why = "a native engine has no path".to_owned();
+            return Err(EndpointError::Url { url: endpoint.url.clone(), why });
+        }
+        let channel = Channel::builder(uri)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .connect_with_connector_lazy(Connector::new(Version::Http2, endpoint.connect_timeout));
+        let metadata = metadata(&endpoint)?;
+        Ok(Inner { endpoint, channel, metadata })
+    }
+
+    async fn generate(&self, call: Call) -> Result<Events, ExpertError> {
+        let scrub = Scrub::new(&call, self.endpoint.api_key.clone());
+        let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
+        // The connection is the channel's affair; its own bound comes on top of the wait for the first event.
+        patience.connected_within(self.endpoint.connect_timeout);
+        let mut client = ExpertClient::new(self.channel.clone());
+        let request = self.request(call);
+        let response = patience.wait(client.generate(request)).await?;
+        let stream = response.map_err(|status| error_of(&status, &scrub))?.into_inner();
+        let mut reading = Reading { stream, scrub, patience, begun: false, ended: false };
+        let Some(first) = reading.next().await? else { return Err(truncated()) };
+        reading.begun = true;
+        let rest = try_unfold(reading, |mut reading| async move {
+            Ok(reading.next().await?.map(|event| (event, reading)))
+        });
+        Ok(once(std::future::ready(Ok(first))).chain(rest).boxed())
+    }
+
+    fn request(&self, call: Call) -> Request<v1::ExpertRequest> {
+        let mut metadata = self.metadata.clone();
+        if let Ok(id) = call.request_id.parse() {
+            metadata.insert("x-request-id", id);
+        }
+        let mut request = Request::new(v1::ExpertRequest {
+            request_id: call.request_id,
+            model: self.endpoint.model.clone(),
+            messages: call.messages,
+            max_tokens: call.max_tokens,
+            temperature: call.temperature,
+            top_p: call.top_p,
+            stop: call.stop,
+            seed: call.seed,
+            extra_json: call.extra_json,
+        });
+        *request.metadata_mut() = metadata;
+        if let Some(left) = call.time_left {
+            request.set_timeout(left);
+        }
+        request
+    }
+
+    async fn probe(&self) -> Result<(), ExpertError> {
+        let mut patience = Patience::for_probe(&self.endpoint);
+        patience.connected_within(self.endpoint.connect_timeout);
+        let scrub = Scrub::new(&Call::default(), self.endpoint.api_key.clone());
+        let mut request = Request::new(HealthCheckRequest { service: SERVICE.to_owned() });
+        *request.metadata_mut() = self.metadata.clone();
+        let mut client = HealthClient::new(self.channel.clone());
+        let answer =
+            patience.wait(client.check(request)).await?.map_err(|status| error_of(&status, &scrub))?;
+        match answer.into_inner().status() {
+            ServingStatus::Serving => Ok(()),
+            other => {
+                Err(ExpertError::new(ErrorKind::Failed, format!("the engine says {}", other.as_str_name())))
+            }
+        }
+    }
+}
+
+fn metadata(endpoint: &Endpoint) -> Result<MetadataMap, EndpointError> {
+    let mut metadata = MetadataMap::new();
+    let mut add = |name: &str, value: &str| {
+        let wrong = || EndpointError::Header(name.to_owned());
+        // gRPC keeps these for itself.
+        if name.starts_with("grpc-") || name.ends_with("-bin") || name == "te" || name == "content-type" {
+            return Err(wrong());
+        }
+        let key: MetadataKey<Ascii> = name.parse().map_err(|_| wrong())?;
+        let mut value: MetadataValue<Ascii> = value.parse().map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        metadata.insert(key, value);
+        Ok(())
+    };
+    for (name, value) in &endpoint.headers {
+        add(name, value)?;
+    }
+    if let Some(key) = &endpoint.api_key {
+        add("authorization", &format!("Bearer {}", key.reveal()))?;
+    }
+    Ok(metadata)
+}
+
+struct Reading {
+    stream: Streaming<v1::ExpertEvent>,
+    scrub: Scrub,
+    patience: Patience,
+    begun: bool,
+    ended: bool,
+}
+
+impl Reading {
+    /// The next event; `None` after the end.
+    async fn next(&mut self) -> Result<Option<Event>, ExpertError> {
+        while !self.ended {
+            if self.begun {
+                self.patience.alive();
+            }
+            let message = self.patience.wait(self.stream.message()).await?;
+            let message = message.map_err(|status| error_of(&status, &self.scrub))?.ok_or_else(truncated)?;
+            match message.event {
+                Some(Wire::Text(delta)) if delta.text.is_empty() && delta.delta_json.is_empty() => {}
+                Some(Wire::Text(delta)) => {
+                    return Ok(Some(Event::Delta { text: delta.text, json: delta.delta_json }));
+                }
+                Some(Wire::Finished(finished)) => {
+                    self.ended = true;
+                    return Ok(Some(Event::Finished(finish(finished))));
+                }
+                // An event of a newer engine.
+                None => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn finish(finished: v1::ExpertFinished) -> Finish {
+    let usage = finished.usage.map(|usage| Usage {
+        prompt: usage.prompt_tokens,
+        cached: usage.cached_tokens.min(usage.prompt_tokens),
+        output: usage.output_tokens,
+    });
+    let reason = if finished.finish_reason.is_empty() { "stop".to_owned() } else { finished.finish_reason };
+    Finish { reason, usage, simulated: finished.simulated }
+}
+
+fn truncated() -> ExpertError {
+    ExpertError::new(
+        ErrorKind::Truncated,
+        "the engine's stream ended without saying that the answer is complete",
+    )
+}
+
+/// A status that the engine sent, or that stands for a connection which failed.
+fn error_of(status: &Status, scrub: &Scrub) -> ExpertError {
+    if let Some(source) = std::error::Error::source(status) {
+        let kind = match source {
+            _ if has::<tonic::ConnectError>(source) => ErrorKind::Unreachable,
+            _ if has::<tonic::TimeoutExpired>(source) => ErrorKind::Deadline,
+            _ => ErrorKind::Truncated,
+        };
+        return ExpertError::new(kind, format!("the connection failed: {}", causes(source)));
+    }
+    let kind = kind_of(status.code(), status.metadata().as_ref());
+    let said = if kind == ErrorKind::Unauthorised { String::new() } else { scrub.clean(status.message()) };
+    let code = status.code();
+    let detail = match said.is_empty() {
+        true => format!("the engine answered {code:?}"),
+        false => format!("the engine answered {code:?}: {said}"),
+    };
+    ExpertError::new(kind, detail)
+}
+
+fn kind_of(code: Code, metadata: &HeaderMap) -> ErrorKind {
+    match code {
+        Code::ResourceExhausted => ErrorKind::Busy { retry_after: retry_after(metadata) },
+        Code::OutOfRange => ErrorKind::ContextTooLong,
+        Code::InvalidArgument | Code::FailedPrecondition => ErrorKind::Rejected { status: 400 },
+        Code::NotFound => ErrorKind::Rejected { status: 404 },
+        Code::AlreadyExists | Code::Aborted => ErrorKind::Rejected { status: 409 },
+        Code::Unauthenticated | Code::PermissionDenied => ErrorKind::Unauthorised,
+        Code::DeadlineExceeded => ErrorKind::Deadline,
+        Code::Cancelled => ErrorKind::Truncated,
+        Code::Unimplemented => ErrorKind::Protocol,
+        Code::Ok | Code::Unknown | Code::Internal | Code::Unavailable | Code::DataLoss => ErrorKind::Failed,
+    }
+}
+
+/// Whether the error or a cause of it is an `E`.
+fn has<E: std::error::Error + 'static>(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<E>())
+}

@@ -1,0 +1,167 @@
+//! One request at the worker: accepted or refused, then its answer piece by piece, whatever the protocol.
+
+use crate::faults::{Fault, Faults};
+use crate::text::{Answer, Answers, Words, cut, input_tokens};
+use crate::worker::{Gauges, Refused, Ticket, Worker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long written bytes get to leave before a connection is broken under them.
+const FLUSH: Duration = Duration::from_millis(5);
+
+/// A worker with its answers and its failures.
+pub(crate) struct Desk {
+    pub(crate) worker: Worker,
+    pub(crate) answers: Arc<dyn Answers>,
+    pub(crate) faults: Faults,
+    pub(crate) model: String,
+    pub(crate) api_key: Option<String>,
+    /// Tokens of context that a sequence may have at most.
+    pub(crate) context: u64,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Status(u16),
+    Busy(Option<Duration>),
+    TooLong { need: u64, capacity: u64 },
+    HangUp,
+}
+
+/// What an answer consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Text(String),
+    End { reason: &'static str, input: u32, output: u32, is_simulated: bool },
+}
+
+/// A switch that breaks the connection under a response.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cut(Arc<AtomicBool>);
+
+impl Cut {
+    /// One that has been thrown.
+    pub(crate) fn thrown() -> Cut {
+        let cut = Cut::default();
+        cut.throw();
+        cut
+    }
+
+    pub(crate) fn throw(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_thrown(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// An answer in the making. Dropping it cancels the work.
+pub(crate) struct Answering {
+    ticket: Ticket,
+    words: Words,
+    end: Piece,
+    output: u32,
+    sent: u32,
+    is_over: bool,
+    fault: Option<Fault>,
+    pub(crate) cut: Cut,
+}
+
+impl Desk {
+    /// Queues a request.
+    pub(crate) async fn open(&self, prompt: &str, max_tokens: u32) -> Result<Answering, Refusal> {
+        let fault = self.faults.take();
+        match fault {
+            Some(Fault::HangUp) => return Err(Refusal::HangUp),
+            Some(Fault::Status(status)) => return Err(Refusal::Status(status)),
+            Some(Fault::Busy { retry_after }) => return Err(Refusal::Busy(retry_after)),
+            Some(Fault::SlowFirst { wall }) => tokio::time::sleep(wall).await,
+            Some(Fault::BreakAfter { .. } | Fault::EndAfter { .. } | Fault::StallAfter { .. }) | None => {}
+        }
+        let answer = self.answers.answer(prompt, max_tokens);
+        let input = input_tokens(&answer, prompt);
+        let room = self.context.saturating_sub(u64::from(input));
+        if room == 0 {
+            return Err(Refusal::TooLong { need: u64::from(input) + 1, capacity: self.context });
+        }
+        let limit = max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
+        self.queue(answer, input, limit, fault)
+    }
+
+    fn queue(
+        &self,
+        answer: Answer,
+        input: u32,
+        limit: u32,
+        fault: Option<Fault>,
+    ) -> Result<Answering, Refusal> {
+        let (answer, is_whole) = cut(answer, limit);
+        let output = answer.output_tokens;
+        let ticket = self.worker.submit(input, output).map_err(|refused| match refused {
+            Refused::Full => Refusal::Busy(Some(Duration::from_secs(1))),
+            Refused::TooLong { need, capacity } => Refusal::TooLong { need, capacity },
+        })?;
+        let reason = if is_whole { "stop" } else { "length" };
+        Ok(Answering {
+            ticket,
+            end: Piece::End { reason, input, output, is_simulated: answer.text.is_none() },
+            words: Words::new(answer.text, output),
+            output,
+            sent: 0,
+            is_over: false,
+            fault,
+            cut: Cut::default(),
+        })
+    }
+
+    pub(crate) fn gauges(&self) -> Gauges {
+        self.worker.gauges()
+    }
+}
+
+impl Answering {
+    /// The next piece; `None` after the end, or where a failure was ordered.
+    pub(crate) async fn next(&mut self) -> Option<Piece> {
+        if self.is_over {
+            return None;
+        }
+        loop {
+            let stop_at = match self.fault {
+                Some(
+                    Fault::BreakAfter { tokens } | Fault::EndAfter { tokens } | Fault::StallAfter { tokens },
+                ) => tokens,
+                _ => u32::MAX,
+            };
+            if self.sent >= stop_at {
+                return self.fail().await;
+            }
+            if self.sent == self.output {
+                self.is_over = true;
+                return Some(self.end.clone());
+            }
+            let produced = self.ticket.progress().await.produced.min(stop_at);
+            let text = self.words.between(self.sent, produced);
+            self.sent = produced;
+            if !text.is_empty() {
+                return Some(Piece::Text(text));
+            }
+        }
+    }
+
+    async fn fail(&mut self) -> Option<Piece> {
+        match self.fault {
+            Some(Fault::StallAfter { .. }) => std::future::pending().await,
+            Some(Fault::BreakAfter { .. }) => {
+                // What has been written is to arrive; a connection that breaks drops what is still in its buffer.
+                tokio::time::sleep(FLUSH).await;
+                self.cut.throw();
+            }
+            _ => {}
+        }
+        self.is_over = true;
+        None
+    }
+}

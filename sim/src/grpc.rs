@@ -1,0 +1,157 @@
+//! The worker as a native engine: gRPC `sluice.v1.Expert`.
+
+use crate::answering::{Answering, Desk, Piece, Refusal};
+use crate::clock::instant_in;
+use futures::stream::{BoxStream, StreamExt as _, unfold};
+use sluice_proto::openai::content_text;
+use sluice_proto::v1;
+use sluice_proto::v1::expert_event::Event;
+use sluice_proto::v1::expert_server::{Expert, ExpertServer};
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Request, Response, Status};
+
+const MAX_MESSAGE_BYTES: usize = 16 << 20;
+
+/// The native face of a worker.
+pub(crate) struct Native(pub(crate) Arc<Desk>);
+
+pub(crate) fn service(desk: Arc<Desk>) -> ExpertServer<Native> {
+    ExpertServer::new(Native(desk)).max_decoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+#[tonic::async_trait]
+impl Expert for Native {
+    type GenerateStream = BoxStream<'static, Result<v1::ExpertEvent, Status>>;
+
+    async fn generate(
+        &self,
+        request: Request<v1::ExpertRequest>,
+    ) -> Result<Response<Self::GenerateStream>, Status> {
+        if !self.0.admits(request.metadata().as_ref()) {
+            return Err(Status::unauthenticated("wrong or missing API key"));
+        }
+        let deadline = deadline(request.metadata());
+        let request = request.into_inner();
+        if request.messages.is_empty() || request.max_tokens == 0 {
+            return Err(Status::invalid_argument("at least one message and one token are needed"));
+        }
+        let texts: Vec<String> = request.messages.iter().map(text).collect();
+        let prompt = texts.join("\n");
+        let opened = tokio::time::timeout(deadline, self.0.open(&prompt, request.max_tokens));
+        // The time of the queue counts too, so the stream gets what is left: both end at one instant.
+        let until = instant_in(deadline);
+        let answering = match opened.await {
+            Err(_) => return Err(late()),
+            Ok(Err(Refusal::HangUp)) => return Ok(broken()),
+            Ok(Err(refusal)) => return Err(status(&refusal)),
+            Ok(Ok(answering)) => answering,
+        };
+        Ok(stream(answering, until))
+    }
+}
+
+fn stream(answering: Answering, until: tokio::time::Instant) -> Response<<Native as Expert>::GenerateStream> {
+    let cut = answering.cut.clone();
+    let events = unfold(Some(answering), move |answering| async move {
+        let mut answering = answering?;
+        match tokio::time::timeout_at(until, answering.next()).await {
+            Err(_) => Some((Err(late()), None)),
+            Ok(piece) => Some((Ok(event(piece?)), Some(answering))),
+        }
+    });
+    let mut response = Response::new(events.boxed());
+    response.extensions_mut().insert(cut);
+    response
+}
+
+/// A response whose connection breaks before its head.
+fn broken() -> Response<<Native as Expert>::GenerateStream> {
+    let mut response = Response::new(futures::stream::empty().boxed());
+    response.extensions_mut().insert(crate::answering::Cut::thrown());
+    response
+}
+
+fn event(piece: Piece) -> v1::ExpertEvent {
+    let event = match piece {
+        Piece::Text(text) => Event::Text(v1::TextDelta { text, delta_json: String::new() }),
+        Piece::End { reason, input, output, is_simulated } => Event::Finished(v1::ExpertFinished {
+            finish_reason: reason.to_owned(),
+            usage: Some(v1::Usage {
+                prompt_tokens: input,
+                cached_tokens: 0,
+                output_tokens: output,
+                estimated: false,
+            }),
+            simulated: is_simulated,
+        }),
+    };
+    v1::ExpertEvent { event: Some(event) }
+}
+
+/// A message's text: its own field, else what its JSON holds.
+fn text(message: &v1::Message) -> String {
+    match (message.content.is_empty(), serde_json::from_str(&message.json)) {
+        (true, Ok(json)) => content_text(&json),
+        _ => message.content.clone(),
+    }
+}
+
+fn late() -> Status {
+    Status::deadline_exceeded("the deadline passed before the answer was complete")
+}
+
+fn status(refusal: &Refusal) -> Status {
+    match refusal {
+        Refusal::TooLong { need, capacity } => Status::out_of_range(format!(
+            "the maximum context length is {capacity} tokens, this needs {need}"
+        )),
+        Refusal::Busy(wait) => {
+            let mut metadata = MetadataMap::new();
+            if let Some(wait) = wait
+                && let Ok(millis) = wait.as_millis().to_string().parse()
+            {
+                metadata.insert("grpc-retry-pushback-ms", millis);
+            }
+            Status::with_metadata(Code::ResourceExhausted, "the queue is full", metadata)
+        }
+        Refusal::Status(status) => Status::new(code(*status), "a failure that was ordered"),
+        Refusal::HangUp => Status::unavailable("hung up"),
+    }
+}
+
+fn code(status: u16) -> Code {
+    match status {
+        400 | 422 => Code::InvalidArgument,
+        401 => Code::Unauthenticated,
+        402 | 403 => Code::PermissionDenied,
+        404 => Code::NotFound,
+        409 => Code::Aborted,
+        413 | 429 => Code::ResourceExhausted,
+        501 => Code::Unimplemented,
+        502 | 503 => Code::Unavailable,
+        504 => Code::DeadlineExceeded,
+        _ => Code::Internal,
+    }
+}
+
+/// The time that `grpc-timeout` leaves: up to 8 digits and a unit. A day when absent or odd.
+fn deadline(metadata: &MetadataMap) -> Duration {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let parse = || {
+        let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+        match unit {
+            "H" => Some(Duration::from_secs(count * 3_600)),
+            "M" => Some(Duration::from_secs(count * 60)),
+            "S" => Some(Duration::from_secs(count)),
+            "m" => Some(Duration::from_millis(count)),
+            "u" => Some(Duration::from_micros(count)),
+            "n" => Some(Duration::from_nanos(count)),
+            _ => None,
+        }
+    };
+    parse().unwrap_or(DAY).min(DAY)
+}

@@ -1,0 +1,483 @@
+//! A GPU worker in virtual time: first-come queue, continuous batching, chunked prefill, bounded KV memory.
+//!
+//! Pure: it is told the time, does no I/O and draws no random numbers. Times are nanoseconds since its start.
+
+use crate::timing::Timing;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What a worker can hold, and how fast it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Capacity {
+    /// The law of its steps.
+    pub timing: Timing,
+    /// Tokens of context, prompts and answers together, that fit in its memory.
+    pub kv_tokens: u64,
+    /// Sequences that may be in the batch at once, prompts in work included.
+    pub max_seqs: usize,
+}
+
+/// One sequence's milestone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Its first token is out.
+    First {
+        /// The sequence.
+        id: u64,
+        /// When.
+        at: u64,
+    },
+    /// Its last token is out; its memory is free again.
+    Finished {
+        /// The sequence.
+        id: u64,
+        /// When.
+        at: u64,
+    },
+}
+
+/// The sequence can never fit in this worker's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{need} tokens of context don't fit in {capacity}")]
+pub struct TooLong {
+    /// Prompt and answer together.
+    pub need: u64,
+    /// What the worker holds.
+    pub capacity: u64,
+}
+
+/// The worker.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    capacity: Capacity,
+    now: u64,
+    waiting: VecDeque<u64>,
+    /// In the batch, prompt not yet done, oldest first.
+    prefilling: VecDeque<u64>,
+    seqs: BTreeMap<u64, Seq>,
+    /// Running sequences by the step in which their last token comes.
+    ends: BTreeSet<(u64, u64)>,
+    /// Steps completed.
+    steps: u64,
+    /// Tokens of context that running sequences hold now.
+    context: u64,
+    kv_reserved: u64,
+    current: Option<Step>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seq {
+    input: u32,
+    output: u32,
+    /// Prompt tokens still to work on.
+    left: u32,
+    /// The number of the step that brought the first token.
+    first_step: Option<u64>,
+    /// Holds its share of the memory.
+    admitted: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Step {
+    ends: u64,
+    /// Prompt tokens worked on, by sequence.
+    prompts: Vec<(u64, u32)>,
+    /// Running sequences when it began: each gets a token at its end.
+    running: u64,
+}
+
+impl Pool {
+    /// An idle worker at time 0.
+    pub fn new(capacity: Capacity) -> Pool {
+        Pool {
+            capacity,
+            now: 0,
+            waiting: VecDeque::new(),
+            prefilling: VecDeque::new(),
+            seqs: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            steps: 0,
+            context: 0,
+            kv_reserved: 0,
+            current: None,
+        }
+    }
+
+    /// Puts a sequence of `input` prompt tokens and `output` answer tokens (each taken as at least 1) at the queue's
+    /// end, at the time of the last [`Pool::step`]. An `id` that is already here is a caller's mistake.
+    ///
+    /// # Errors
+    /// [`TooLong`] when it would wait for ever.
+    pub fn submit(&mut self, id: u64, input: u32, output: u32) -> Result<(), TooLong> {
+        let (input, output) = (input.max(1), output.max(1));
+        let need = u64::from(input) + u64::from(output);
+        if need > self.capacity.kv_tokens {
+            return Err(TooLong { need, capacity: self.capacity.kv_tokens });
+        }
+        let seq = Seq { input, output, left: input, first_step: None, admitted: false };
+        let earlier = self.seqs.insert(id, seq);
+        debug_assert!(earlier.is_none(), "sequence {id} is already here");
+        self.waiting.push_back(id);
+        Ok(())
+    }
+
+    /// Takes a sequence out wherever it is. Its memory is free at once, the step under way ends as planned.
+    /// A sequence that isn't here is no mistake: it may just have finished.
+    pub fn cancel(&mut self, id: u64) {
+        let Some(seq) = self.seqs.get(&id).copied() else { return };
+        if let Some(first) = seq.first_step {
+            let made = self.steps - first + 1;
+            self.context -= u64::from(seq.input) + made;
+            self.ends.remove(&(first + u64::from(seq.output) - 1, id));
+            if let Some(step) = &mut self.current {
+                step.running -= 1;
+            }
+        }
+        self.waiting.retain(|other| *other != id);
+        self.prefilling.retain(|other| *other != id);
+        if let Some(step) = &mut self.current {
+            step.prompts.retain(|(other, _)| *other != id);
+        }
+        self.leave(id);
+    }
+
+    /// Lets time pass until `now` (an earlier time is taken as no time) and gives what happened, in order.
+    pub fn step(&mut self, now: u64) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(ends) = self.step_ends().or_else(|| self.begin()) {
+            if ends > now {
+                break;
+            }
+            self.now = ends;
+            self.end(&mut events);
+        }
+        self.now = self.now.max(now);
+        events
+    }
+
+    /// When the next milestone comes if nothing is submitted or cancelled until then, or sooner while prompts are in
+    /// work; `None` when idle. Starts the next step if none is under way.
+    pub fn next_event(&mut self) -> Option<u64> {
+        let ends = self.step_ends().or_else(|| self.begin())?;
+        let step = self.current.as_ref()?;
+        let last = self.ends.first().map(|(last, _)| *last);
+        let (Some(last), true) = (last, step.prompts.is_empty() && self.waiting.is_empty()) else {
+            return Some(ends);
+        };
+        let further = last.saturating_sub(self.steps + 1);
+        Some(ends + self.capacity.timing.run_ns(step.running, self.context + step.running, further))
+    }
+
+    /// When the step under way ends; `None` when idle.
+    pub fn step_ends(&self) -> Option<u64> {
+        self.current.as_ref().map(|step| step.ends)
+    }
+
+    /// Tokens that a sequence has produced; `None` when it isn't here (any more).
+    pub fn produced(&self, id: u64) -> Option<u32> {
+        let seq = self.seqs.get(&id)?;
+        let made = seq.first_step.map_or(0, |first| self.steps - first + 1);
+        Some(u32::try_from(made).unwrap_or(u32::MAX))
+    }
+
+    /// Time since its start.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Sequences in the queue.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Sequences in the batch.
+    pub fn running(&self) -> usize {
+        self.seqs.len() - self.waiting.len()
+    }
+
+    /// The share of the memory that is taken, 0 to 1.
+    pub fn kv_usage(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a gauge")]
+        let share = self.kv_reserved as f64 / self.capacity.kv_tokens.max(1) as f64;
+        share
+    }
+
+    /// The end of the next step, now begun; `None` when there is nothing to do.
+    fn begin(&mut self) -> Option<u64> {
+        self.admit();
+        let running = self.ends.len() as u64;
+        let timing = self.capacity.timing;
+        let (prompts, took) = match self.prefilling.is_empty() {
+            true if running == 0 => return None,
+            true => (Vec::new(), timing.decode_ns(running, self.context)),
+            false => {
+                let (prompts, weighted) = self.prompts(running);
+                (prompts, timing.mixed_ns(running, self.context, weighted))
+            }
+        };
+        // A law of all zeros must not stop time.
+        let ends = self.now + took.max(1);
+        self.current = Some(Step { ends, prompts, running });
+        Some(ends)
+    }
+
+    /// First come, first served: one that doesn't fit yet holds up those behind it.
+    fn admit(&mut self) {
+        while let Some(id) = self.waiting.front().copied()
+            && self.running() < self.capacity.max_seqs
+        {
+            let Some(seq) = self.seqs.get_mut(&id) else { break };
+            let need = u64::from(seq.input) + u64::from(seq.output);
+            if self.kv_reserved + need > self.capacity.kv_tokens {
+                break;
+            }
+            seq.admitted = true;
+            self.kv_reserved += need;
+            self.waiting.pop_front();
+            self.prefilling.push_back(id);
+        }
+    }
+
+    /// The prompt tokens of the next step, oldest prompt first, and what they count for.
+    fn prompts(&self, running: u64) -> (Vec<(u64, u32)>, f64) {
+        const LEAST: u32 = 64;
+        let room = self.capacity.timing.chunk.saturating_sub(u32::try_from(running).unwrap_or(u32::MAX));
+        let (mut room, mut prompts, mut weighted) = (room.max(LEAST), Vec::new(), 0.0);
+        for id in &self.prefilling {
+            let Some(seq) = self.seqs.get(id) else { continue };
+            let tokens = seq.left.min(room);
+            weighted += self.capacity.timing.weight(seq.input - seq.left, tokens);
+            prompts.push((*id, tokens));
+            room -= tokens;
+            if room == 0 {
+                break;
+            }
+        }
+        (prompts, weighted)
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) {
+        let Some(step) = self.current.take() else { return };
+        self.steps += 1;
+        self.context += step.running;
+        while let Some((last, id)) = self.ends.first().copied()
+            && last <= self.steps
+        {
+            self.ends.pop_first();
+            self.finish(id, events);
+        }
+        for (id, tokens) in step.prompts {
+            let Some(seq) = self.seqs.get_mut(&id) else { continue };
+            seq.left -= tokens;
+            if seq.left > 0 {
+                continue;
+            }
+            self.prefilling.retain(|other| *other != id);
+            seq.first_step = Some(self.steps);
+            self.context += u64::from(seq.input) + 1;
+            events.push(Event::First { id, at: self.now });
+            match seq.output {
+                1 => self.finish(id, events),
+                output => {
+                    self.ends.insert((self.steps + u64::from(output) - 1, id));
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, id: u64, events: &mut Vec<Event>) {
+        events.push(Event::Finished { id, at: self.now });
+        let held = self.seqs.get(&id).map_or(0, |seq| u64::from(seq.input) + u64::from(seq.output));
+        self.context -= held;
+        self.leave(id);
+    }
+
+    fn leave(&mut self, id: u64) {
+        if let Some(seq) = self.seqs.remove(&id)
+            && seq.admitted
+        {
+            self.kv_reserved -= u64::from(seq.input) + u64::from(seq.output);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMING: Timing = Timing {
+        base_ns: 10_000_000,
+        per_seq_ns: 100_000,
+        per_kv_ns: 80,
+        prefill_ns: 100_000.0,
+        prefill_half: 20_000.0,
+        chunk: 512,
+    };
+
+    fn pool(kv_tokens: u64, max_seqs: usize) -> Pool {
+        Pool::new(Capacity { timing: TIMING, kv_tokens, max_seqs })
+    }
+
+    /// The milestones of a pool left to itself.
+    fn drain(pool: &mut Pool) -> Vec<Event> {
+        pool.step(u64::MAX / 2)
+    }
+
+    fn finished_at(events: &[Event], id: u64) -> u64 {
+        let at = events.iter().find_map(|event| match event {
+            Event::Finished { id: other, at } if *other == id => Some(*at),
+            _ => None,
+        });
+        at.unwrap()
+    }
+
+    fn first_at(events: &[Event], id: u64) -> u64 {
+        let at = events.iter().find_map(|event| match event {
+            Event::First { id: other, at } if *other == id => Some(*at),
+            _ => None,
+        });
+        at.unwrap()
+    }
+
+    #[test]
+    fn alone_a_sequence_takes_what_the_law_says() {
+        let mut pool = pool(100_000, 8);
+        pool.submit(1, 300, 50).unwrap();
+        let events = drain(&mut pool);
+        let first = TIMING.mixed_ns(0, 0, TIMING.weight(0, 300));
+        assert_eq!(first_at(&events, 1), first);
+        // The context is 301 when the second token is made.
+        assert_eq!(finished_at(&events, 1), first + TIMING.run_ns(1, 301, 49));
+    }
+
+    #[test]
+    fn a_long_prompt_is_worked_on_in_chunks_that_share_steps_with_others() {
+        let mut pool = pool(100_000, 8);
+        pool.submit(1, 1, 1_000).unwrap();
+        pool.step(11_000_000);
+        assert_eq!(pool.produced(1), Some(1));
+        pool.submit(2, 2_000, 2).unwrap();
+        let events = drain(&mut pool);
+        // A decode step is under way until it ends; then 2,000 tokens go in chunks of 511 beside one running sequence.
+        let mut at = TIMING.mixed_ns(0, 0, TIMING.weight(0, 1)) + TIMING.decode_ns(1, 2);
+        let chunks = [(0, 511), (511, 511), (1_022, 511), (1_533, 467)];
+        for (context, (done, tokens)) in (3..).zip(chunks) {
+            at += TIMING.mixed_ns(1, context, TIMING.weight(done, tokens));
+        }
+        assert_eq!(first_at(&events, 2), at);
+    }
+
+    #[test]
+    fn the_next_event_is_when_something_really_happens() {
+        let mut pool = pool(100_000, 8);
+        for id in 0..5 {
+            pool.submit(id, 40 * (u32::try_from(id).unwrap() + 1), 30).unwrap();
+        }
+        let mut wakes = 0;
+        while let Some(at) = pool.next_event() {
+            assert!(pool.step(at - 1).is_empty(), "nothing happens before {at}");
+            pool.step(at);
+            wakes += 1;
+        }
+        // Two steps for 600 prompt tokens, then a jump to the end of the first four and one to that of the fifth.
+        assert_eq!(wakes, 4);
+        assert_eq!(pool.running() + pool.waiting(), 0);
+    }
+
+    #[test]
+    fn what_can_never_fit_is_refused() {
+        assert_eq!(pool(100, 8).submit(1, 90, 11), Err(TooLong { need: 101, capacity: 100 }));
+        assert_eq!(pool(100, 8).submit(1, 90, 10), Ok(()));
+    }
+
+    #[test]
+    fn cancelling_frees_memory_and_lets_the_next_in() {
+        let mut pool = pool(1_000, 8);
+        pool.submit(1, 500, 400).unwrap();
+        pool.submit(2, 500, 400).unwrap();
+        pool.submit(3, 10, 10).unwrap();
+        pool.step(60_000_000);
+        assert_eq!((pool.running(), pool.waiting()), (1, 2));
+        pool.cancel(1);
+        assert_eq!(pool.kv_usage(), 0.0);
+        pool.cancel(1);
+        let events = drain(&mut pool);
+        assert!(!events.iter().any(|event| matches!(event, Event::Finished { id: 1, .. })));
+        assert!(finished_at(&events, 3) < finished_at(&events, 2));
+        assert_eq!((pool.running(), pool.waiting(), pool.context), (0, 0, 0));
+    }
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 33) % bound
+        }
+    }
+
+    #[test]
+    fn every_sequence_ends_once_and_memory_is_never_overfull() {
+        for seed in 1..40 {
+            let mut random = Random(seed * 0x9e37_79b9);
+            let mut pool = pool(2_000, 1 + usize::try_from(random.below(6)).unwrap());
+            let mut open: BTreeMap<u64, u32> = BTreeMap::new();
+            let (mut now, mut firsts) = (0, 0_u64);
+            for id in 0..200 {
+                now += random.below(40_000_000);
+                for event in pool.step(now) {
+                    match event {
+                        Event::First { id, .. } => {
+                            firsts += 1;
+                            assert!(open.contains_key(&id));
+                        }
+                        Event::Finished { id, .. } => assert!(open.remove(&id).is_some(), "{id} ended twice"),
+                    }
+                }
+                let output = 1 + u32::try_from(random.below(60)).unwrap();
+                pool.submit(id, 1 + u32::try_from(random.below(900)).unwrap(), output).unwrap();
+                open.insert(id, output);
+                if random.below(5) == 0 {
+                    let victim = random.below(id + 1);
+                    pool.cancel(victim);
+                    open.remove(&victim);
+                }
+                for (id, output) in &open {
+                    assert!(pool.produced(*id).unwrap() < *output);
+                }
+                assert!(pool.kv_usage() <= 1.0 && pool.context <= 2_000);
+                let held: u64 = pool
+                    .seqs
+                    .values()
+                    .filter(|seq| seq.admitted)
+                    .map(|seq| u64::from(seq.input + seq.output))
+                    .sum();
+                assert_eq!(held, pool.kv_reserved);
+            }
+            for event in drain(&mut pool) {
+                if let Event::Finished { id, .. } = event {
+                    assert!(open.remove(&id).is_some());
+                }
+            }
+            assert!(open.is_empty() && firsts > 0, "seed {seed}: {open:?} never ended");
+            assert_eq!((pool.running(), pool.kv_reserved, pool.context), (0, 0, 0), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn more_at_once_is_never_slower_in_all() {
+        let throughput = |at_once: u64| {
+            let mut pool = pool(1_000_000, 512);
+            for id in 0..at_once {
+                pool.submit(id, 100, 200).unwrap();
+            }
+            let end = drain(&mut pool).into_iter().map(|event| match event {
+                Event::First { at, .. } | Event::Finished { at, .. } => at,
+            });
+            at_once * 200 * 1_000_000_000_000 / end.max().unwrap()
+        };
+        let rates: Vec<u64> = [1, 2, 4, 8, 16, 32, 64, 128].into_iter().map(throughput).collect();
+        assert!(rates.is_sorted(), "{rates:?}");
+    }
+}

@@ -1,0 +1,203 @@
+//! Named workers: model, GPU and the parameters of their law, from files of one profile each.
+
+use crate::pool::Capacity;
+use crate::timing::Timing;
+use serde::Deserialize;
+
+/// The profiles that a name stands for: one file and one row each. The order is the order of the reference.
+const PROFILES: &[(&str, &str)] = &[
+    ("8b-l4", include_str!("../profiles/8b-l4.toml")),
+    ("8b-a100", include_str!("../profiles/8b-a100.toml")),
+    ("8b-h100", include_str!("../profiles/8b-h100.toml")),
+    ("14b-a100", include_str!("../profiles/14b-a100.toml")),
+    ("32b-a100", include_str!("../profiles/32b-a100.toml")),
+    ("32b-h100", include_str!("../profiles/32b-h100.toml")),
+    ("70b-4xa100", include_str!("../profiles/70b-4xa100.toml")),
+    ("70b-4xh100", include_str!("../profiles/70b-4xh100.toml")),
+    ("70b-8xh100", include_str!("../profiles/70b-8xh100.toml")),
+    ("device-8b", include_str!("../profiles/device-8b.toml")),
+];
+
+/// Tokens that one step takes on at most where a profile doesn't say: vLLM's `max_num_batched_tokens`.
+const CHUNK: u32 = 2_048;
+
+/// A simulated worker's model, hardware and speed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Its name, or `file` for one read from a file.
+    pub name: String,
+    /// Model and hardware, for people.
+    pub about: String,
+    /// `measured` (fitted to a published measurement of that pair) or `derived` (from sizes and bandwidth; may be off
+    /// by a factor of two).
+    pub basis: String,
+    /// Where the figures are from.
+    pub source: String,
+    /// What it holds and how fast it is.
+    pub capacity: Capacity,
+}
+
+/// A profile that can't be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ProfileError {
+    /// Not TOML, an unknown key, a missing one or one of the wrong type; says where.
+    #[error("{0}")]
+    Toml(String),
+    /// A number outside what makes sense.
+    #[error("{key} = {value} must be from {least} to {most}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: f64,
+        /// Smallest allowed.
+        least: f64,
+        /// Largest allowed.
+        most: f64,
+    },
+}
+
+impl Profile {
+    /// The profile with this name.
+    pub fn named(name: &str) -> Option<Profile> {
+        let (name, text) = PROFILES.iter().find(|(known, _)| *known == name)?;
+        let profile = Profile::from_toml(text).expect("embedded profiles are tested");
+        Some(Profile { name: (*name).to_owned(), ..profile })
+    }
+
+    /// All names, in the order of the reference.
+    pub fn names() -> Vec<&'static str> {
+        PROFILES.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// Reads the text of a profile file. Unknown keys are errors.
+    ///
+    /// # Errors
+    /// [`ProfileError`] with the place or the key.
+    pub fn from_toml(text: &str) -> Result<Profile, ProfileError> {
+        let raw: Raw = toml::from_str(text).map_err(|error| ProfileError::Toml(error.to_string()))?;
+        raw.check()
+    }
+}
+
+/// A profile as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    #[serde(default)]
+    about: String,
+    #[serde(default)]
+    basis: String,
+    #[serde(default)]
+    source: String,
+    decode_base_ms: f64,
+    decode_per_seq_us: f64,
+    decode_per_kv_ktoken_us: f64,
+    prefill_tok_s: f64,
+    prefill_ctx_half_tokens: f64,
+    kv_capacity_tokens: u64,
+    max_num_seqs: usize,
+    #[serde(default)]
+    max_num_batched_tokens: Option<u32>,
+}
+
+impl Raw {
+    fn check(self) -> Result<Profile, ProfileError> {
+        let base_ms = within("decode_base_ms", self.decode_base_ms, 0.001, 1e6)?;
+        let per_seq_us = within("decode_per_seq_us", self.decode_per_seq_us, 0.0, 1e7)?;
+        let per_ktoken_us = within("decode_per_kv_ktoken_us", self.decode_per_kv_ktoken_us, 0.0, 1e7)?;
+        let prefill = within("prefill_tok_s", self.prefill_tok_s, 0.1, 1e8)?;
+        let prefill_half = within("prefill_ctx_half_tokens", self.prefill_ctx_half_tokens, 1.0, 1e12)?;
+        #[allow(clippy::cast_precision_loss, reason = "checked against bounds far below 2^53")]
+        {
+            within("kv_capacity_tokens", self.kv_capacity_tokens as f64, 2.0, 1e12)?;
+            within("max_num_seqs", self.max_num_seqs as f64, 1.0, 65_536.0)?;
+        }
+        let chunk = self.max_num_batched_tokens.unwrap_or(CHUNK);
+        within("max_num_batched_tokens", f64::from(chunk), 64.0, 1e6)?;
+        let timing = Timing {
+            base_ns: nanos(base_ms * 1e6),
+            per_seq_ns: nanos(per_seq_us * 1e3),
+            // Microseconds per thousand tokens are nanoseconds per token.
+            per_kv_ns: nanos(per_ktoken_us),
+            prefill_ns: 1e9 / prefill,
+            prefill_half,
+            chunk,
+        };
+        let capacity = Capacity { timing, kv_tokens: self.kv_capacity_tokens, max_seqs: self.max_num_seqs };
+        let Raw { about, basis, source, .. } = self;
+        Ok(Profile { name: "file".to_owned(), about, basis, source, capacity })
+    }
+}
+
+fn within(key: &'static str, value: f64, least: f64, most: f64) -> Result<f64, ProfileError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ProfileError::Range { key, value, least, most })
+    }
+}
+
+fn nanos(value: f64) -> u64 {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be small and positive"
+    )]
+    let nanos = value.round() as u64;
+    nanos
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::{Event, Pool};
+
+    #[test]
+    fn every_profile_reads_and_says_where_it_is_from() {
+        for name in Profile::names() {
+            let profile = Profile::named(name).unwrap();
+            assert_eq!(profile.name, name);
+            assert!(matches!(profile.basis.as_str(), "measured" | "derived"), "{name}");
+            assert!(profile.source.len() > 20 && profile.about.len() > 10, "{name}");
+        }
+        assert!(Profile::named("9b-tpu").is_none());
+    }
+
+    #[test]
+    fn time_per_token_alone_is_what_was_published() {
+        let check = |name: &str, input: u32, want_ms: f64| {
+            let mut pool = Pool::new(Profile::named(name).unwrap().capacity);
+            pool.submit(1, input, 200).unwrap();
+            let at: Vec<u64> = pool
+                .step(u64::MAX / 2)
+                .iter()
+                .map(|event| match event {
+                    Event::First { at, .. } | Event::Finished { at, .. } => *at,
+                })
+                .collect();
+            #[allow(clippy::cast_precision_loss)]
+            let tpot_ms = (at[1] - at[0]) as f64 / 199.0 / 1e6;
+            assert!((tpot_ms / want_ms - 1.0).abs() < 0.05, "{name}: {tpot_ms} ms, published {want_ms}");
+        };
+        check("8b-l4", 280, 61.2);
+        check("8b-a100", 280, 10.8);
+        check("70b-8xh100", 280, 13.8);
+        check("device-8b", 128, 1_000.0 / 12.9);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        let good = include_str!("../profiles/8b-l4.toml");
+        let check = |text: &str, part: &str| {
+            let error = Profile::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        };
+        check(&format!("{good}\nspeed = 3"), "unknown field `speed`");
+        check(&good.replace("decode_base_ms", "decode_base"), "decode_base");
+        check(&good.replace("60.5", "-1.0"), "decode_base_ms = -1 must be from");
+        check(&good.replace("60.5", "nan"), "decode_base_ms = NaN");
+        check(&good.replace("32000", "\"many\""), "line");
+        check("=", "TOML parse error");
+    }
+}
