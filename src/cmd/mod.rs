@@ -1,13 +1,10 @@
 //! The commands: one file each, one row each in [`Command`].
 
-<<<<<<< HEAD
 mod config;
 mod demo;
 mod explain;
 mod serve;
-=======
 mod sim;
->>>>>>> engine
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -24,27 +21,21 @@ pub(crate) struct Cli {
 /// Every command. The order is the order of `sluice --help`.
 #[derive(clap::Subcommand)]
 enum Command {
-<<<<<<< HEAD
     Demo(demo::Args),
     Serve(serve::Args),
     Config(config::Args),
     Explain(explain::Args),
-=======
     Sim(sim::Args),
->>>>>>> engine
 }
 
 /// Runs the command and turns its end into an exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let end: Result<ExitCode, Failure> = match cli.command {
-<<<<<<< HEAD
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
-=======
         Command::Sim(args) => sim::run(args),
->>>>>>> engine
     };
     end.unwrap_or_else(|failure| {
         complain(&failure.to_string());
