@@ -5,26 +5,41 @@
 
 mod ask;
 mod balance;
+mod calibration;
+mod certify;
+mod classify;
+mod codec;
 mod decide;
 mod decision;
 mod fleet;
 mod health;
+mod lexicon;
 mod objective;
+mod panel;
+mod params;
 mod policy;
 mod price;
 mod prompt;
 mod quote;
 mod receipt;
 mod signals;
+mod stats;
 mod time;
+mod weights;
 
 pub use ask::Ask;
 pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, balancer};
+pub use calibration::{Calibration, UNKNOWN_TOKENS};
+pub use certify::{CertifyAsk, CertifyBy, Pairs, Refusal};
+pub use classify::classify;
 pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
 pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
 pub use health::{EJECT_AFTER, FIRST_EJECTION_MS, Health, LONGEST_EJECTION_MS};
+pub use lexicon::Lexicon;
 pub use objective::{Certificate, Route, WhenNone};
+pub use panel::{PanelParts, PanelView, posterior, standardise};
+pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};
 pub use policy::certified_choice;
 pub use price::{NanoUsd, Price, PriceError, Tokens};
 pub use prompt::{
@@ -33,4 +48,6 @@ pub use prompt::{
 pub use quote::{Quote, Reason};
 pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
 pub use signals::{ExpertSignal, Needs, Share, Signals};
+pub use stats::{Moments, normal_quantile};
 pub use time::Tick;
+pub use weights::Weights;

@@ -2,7 +2,7 @@
 
 use crate::ask::Ask;
 use crate::fleet::{Expert, Kind, OutOfDomain};
-use crate::price::{NanoUsd, Tokens};
+use crate::price::{NanoUsd, Price, Tokens};
 use crate::signals::ExpertSignal;
 use crate::time::Tick;
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
     let state = pool.map(|pool| ask.pools[pool]).unwrap_or_default();
     let asked = ask.needs.max_output_tokens.unwrap_or(expert.max_output_tokens).min(expert.max_output_tokens);
     let max_output_tokens = affordable(ask, expert, asked);
-    let output = signal.output_tokens.min(f64::from(asked)).max(1.0);
+    let output = expected_output(signal.output_tokens, asked);
     let wait_ms = state.wait_ms();
     let granted = max_output_tokens.unwrap_or(asked);
     let worst = Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output: granted };
@@ -103,13 +103,23 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
         p_capable: signal.p_capable,
         p_lower: signal.p_lower,
         graded: graded.is_some(),
-        cost: NanoUsd(libm::ceil(expert.price.expected(f64::from(ask.needs.prompt_tokens), output)) as i64),
+        cost: expected_cost(&expert.price, ask.needs.prompt_tokens, output),
         worst: expert.price.cost(worst),
         max_output_tokens: granted,
         wait_ms,
         total_ms: wait_ms + state.ttft_ms + output * state.tpot_ms,
         reason: refusal(ask, expert, max_output_tokens).or_else(|| unavailable(ask, pool, wait_ms, now)),
     }
+}
+
+/// Output tokens that a quote counts with: what is predicted, at most what is `asked`, at least 1.
+pub(crate) fn expected_output(predicted: f64, asked: u32) -> f64 {
+    predicted.min(f64::from(asked)).max(1.0)
+}
+
+/// The expected cost of an answer, rounded up to a whole nano-USD; certificates count with the same numbers.
+pub(crate) fn expected_cost(price: &Price, prompt_tokens: u32, output_tokens: f64) -> NanoUsd {
+    NanoUsd(libm::ceil(price.expected(f64::from(prompt_tokens), output_tokens)) as i64)
 }
 
 /// The prior for an expert without grades: declared domains are believed a little, and nothing is certified by it.

@@ -1,0 +1,140 @@
+//! The calibration rows of a panel: what was predicted for each training prompt by a model that had not seen it, and
+//! what then happened. No text is kept.
+
+use crate::codec::{Reader, Writer};
+use crate::params::ParamsError;
+use crate::stats;
+
+/// Graded rows of one panel. Matrices are row-major: rows of the panel's experts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Calibration {
+    /// Hash of each row's prompt, [`crate::prompt_hash`].
+    pub prompts: Vec<u64>,
+    /// Estimated tokens of each prompt, as serving estimates them.
+    pub prompt_tokens: Vec<u32>,
+    /// Out-of-fold predicted score.
+    pub predicted: Vec<f32>,
+    /// Predicted output tokens.
+    pub predicted_output: Vec<f32>,
+    /// Graded score, 0 to 1.
+    pub scores: Vec<f32>,
+    /// Input tokens that were charged.
+    pub input_tokens: Vec<u32>,
+    /// Output tokens that were charged; [`UNKNOWN_TOKENS`] when not recorded.
+    pub output_tokens: Vec<u32>,
+}
+
+/// Marks output tokens that were not recorded.
+pub const UNKNOWN_TOKENS: u32 = u32::MAX;
+
+impl Calibration {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.prompts.len()
+    }
+
+    /// True without rows.
+    pub fn is_empty(&self) -> bool {
+        self.prompts.is_empty()
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.u64s(&self.prompts);
+        out.u32s(&self.prompt_tokens);
+        out.f32s(&self.predicted);
+        out.f32s(&self.predicted_output);
+        out.f32s(&self.scores);
+        out.u32s(&self.input_tokens);
+        out.u32s(&self.output_tokens);
+    }
+
+    pub(crate) fn read(from: &mut Reader) -> Result<Calibration, ParamsError> {
+        Ok(Calibration {
+            prompts: from.u64s()?,
+            prompt_tokens: from.u32s()?,
+            predicted: from.f32s()?,
+            predicted_output: from.f32s()?,
+            scores: from.f32s()?,
+            input_tokens: from.u32s()?,
+            output_tokens: from.u32s()?,
+        })
+    }
+
+    pub(crate) fn check(&self, experts: usize) -> Result<(), ParamsError> {
+        let cells = self.len() * experts;
+        let lengths = [
+            self.predicted.len(),
+            self.predicted_output.len(),
+            self.scores.len(),
+            self.input_tokens.len(),
+            self.output_tokens.len(),
+        ];
+        if self.prompt_tokens.len() != self.len() || lengths.iter().any(|&length| length != cells) {
+            return Err(ParamsError::Invalid("its calibration rows don't match its experts"));
+        }
+        let unit = |values: &[f32]| values.iter().all(|value| (0.0..=1.0).contains(value));
+        if !unit(&self.predicted) || !unit(&self.scores) {
+            return Err(ParamsError::Invalid("a calibration score is outside 0 to 1"));
+        }
+        let lengths_ok = self.predicted_output.iter().all(|&tokens| (0.0..1e9).contains(&tokens));
+        if lengths_ok { Ok(()) } else { Err(ParamsError::Invalid("a predicted length is absurd")) }
+    }
+}
+
+/// How far below its predictions an expert may truly be, by prediction.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Reliability {
+    /// For each expert: bins by rising prediction, as (upper edge, margin).
+    bins: Vec<Vec<(f32, f32)>>,
+}
+
+impl Reliability {
+    /// Ten bins of equal mass for each expert, fewer with fewer than 30 rows a bin.
+    ///
+    /// Margin: what the lower 95 % bound of mean(score - prediction) in the bin falls short of 0.
+    pub(crate) fn from_rows(rows: &Calibration, experts: usize) -> Reliability {
+        let of = |expert: usize| {
+            let cell =
+                |row: usize| (rows.predicted[row * experts + expert], rows.scores[row * experts + expert]);
+            let mut pairs: Vec<(f32, f32)> = (0..rows.len()).map(cell).collect();
+            pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let bins = (pairs.len() / LEAST_IN_BIN).clamp(1, BINS);
+            pairs.chunks(pairs.len().div_ceil(bins).max(1)).map(bin).collect()
+        };
+        Reliability { bins: (0..experts).map(of).collect() }
+    }
+
+    /// A lower bound of the expert's score where `predicted` is predicted; at most that, at least 0.
+    pub(crate) fn lower(&self, expert: usize, predicted: f32) -> f32 {
+        let bins = &self.bins[expert];
+        let bin = bins.iter().find(|(edge, _)| predicted <= *edge).or(bins.last());
+        bin.map_or(0.0, |(_, margin)| (predicted - margin).max(0.0))
+    }
+}
+
+fn bin(pairs: &[(f32, f32)]) -> (f32, f32) {
+    let residual = |&(predicted, score): &(f32, f32)| f64::from(score) - f64::from(predicted);
+    let moments = stats::Moments::of(pairs.iter().map(residual));
+    let bound = moments.mean - stats::normal_quantile(0.95) * moments.standard_error();
+    (pairs.last().map_or(1.0, |last| last.0), (-bound).max(0.0) as f32)
+}
+
+const BINS: usize = 10;
+const LEAST_IN_BIN: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_bound_is_below_the_prediction_and_follows_the_grades() {
+        let n = 600;
+        let predicted: Vec<f32> = (0..n).map(|row| row as f32 / n as f32).collect();
+        let scores = (0..n).map(|row| f32::from(u8::from(row > n / 2))).collect();
+        let rows = Calibration { prompts: vec![0; n], predicted, scores, ..Calibration::default() };
+        let reliability = Reliability::from_rows(&rows, 1);
+        assert!(reliability.lower(0, 0.4) < 0.1, "predicted 0.4, never right");
+        assert!(reliability.lower(0, 0.9) > 0.88, "predicted 0.9, always right");
+        assert!((0..=100).all(|p| reliability.lower(0, p as f32 / 100.0) <= p as f32 / 100.0));
+    }
+}

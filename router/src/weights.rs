@@ -1,0 +1,72 @@
+//! Fitted weights of a table, 16 bits each: one row per n-gram, one column per output.
+
+/// A matrix of 16-bit weights with one scale per column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    pub(crate) outputs: usize,
+    pub(crate) scales: Vec<f32>,
+    pub(crate) values: Vec<i16>,
+}
+
+impl Weights {
+    /// Rounds a row-major matrix with `outputs` columns. Each weight moves by at most half of its column's largest
+    /// over 32,767.
+    pub fn from_f32(outputs: usize, matrix: &[f32]) -> Weights {
+        let mut largest = vec![0.0f32; outputs];
+        for row in matrix.chunks_exact(outputs.max(1)) {
+            for (most, value) in largest.iter_mut().zip(row) {
+                *most = most.max(value.abs());
+            }
+        }
+        let scales: Vec<f32> = largest.iter().map(|most| most / f32::from(i16::MAX)).collect();
+        let round = |(at, &value): (usize, &f32)| {
+            let scale = scales[at % outputs.max(1)];
+            if scale > 0.0 { libm::roundf(value / scale) as i16 } else { 0 }
+        };
+        let values = matrix.iter().enumerate().map(round).collect();
+        Weights { outputs, scales, values }
+    }
+
+    /// The weighted sum of the rows in `features`, one number per output.
+    pub fn apply(&self, features: &[(u32, f32)]) -> Vec<f32> {
+        let mut sums = vec![0.0f32; self.outputs];
+        if self.outputs == 0 {
+            return sums;
+        }
+        for &(row, value) in features {
+            let start = row as usize * self.outputs;
+            let weights = &self.values[start..start + self.outputs];
+            for (sum, &weight) in sums.iter_mut().zip(weights) {
+                *sum += value * f32::from(weight);
+            }
+        }
+        for (sum, scale) in sums.iter_mut().zip(&self.scales) {
+            *sum *= scale;
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_keeps_each_weight_to_half_a_step() {
+        let matrix = [0.5f32, -3.0, 0.25, 0.001, -0.125, 2.0];
+        let weights = Weights::from_f32(2, &matrix);
+        for row in 0..3u32 {
+            let back = weights.apply(&[(row, 1.0)]);
+            for column in 0..2 {
+                let off = (back[column] - matrix[row as usize * 2 + column]).abs();
+                assert!(off <= weights.scales[column] * 0.5001, "row {row}, column {column}: {off}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_of_zeros_stays_zero() {
+        assert_eq!(Weights::from_f32(2, &[0.0, 1.0]).apply(&[(0, 2.0)])[0], 0.0);
+        assert_eq!(Weights::from_f32(0, &[]).apply(&[]), Vec::<f32>::new());
+    }
+}
