@@ -65,7 +65,7 @@ pub(crate) fn profile(name: &str) -> Result<Profile, Failure> {
         return Ok(profile);
     }
     let text = std::fs::read_to_string(name).map_err(|error| {
-        let names = sluice_sim::profile_names().join(", ");
+        let names = Profile::names().join(", ");
         Failure::input(anyhow!("{name:?} is neither a GPU profile ({names}) nor a file: {error}"))
     })?;
     Profile::from_toml(&text).map_err(|error| Failure::input(anyhow!("{name}: {error}")))

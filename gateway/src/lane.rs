@@ -40,6 +40,33 @@ struct Waiter {
     slot: oneshot::Sender<Slot>,
 }
 
+/// What a request gets of a lane.
+pub(crate) enum Entered {
+    /// It may go.
+    Granted(Slot),
+    /// It waits.
+    Waiting(Place),
+}
+
+/// A place in line.
+pub(crate) struct Place {
+    lane: Arc<Lane>,
+    granted: oneshot::Receiver<Slot>,
+}
+
+impl Place {
+    /// Waits until it is this request's turn.
+    ///
+    /// # Errors
+    /// `UpstreamError` when no replica is left to wait for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the line; a slot that was just granted goes to the next.
+    pub(crate) async fn turn(self) -> Result<Slot, Fault> {
+        self.granted.await.map_err(|_| self.lane.all_down())
+    }
+}
+
 /// How a lane is, for events and readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LaneCounts {
@@ -78,30 +105,24 @@ impl Lane {
         Ok(Lane { balancer: balancer.pick, engines, state: Mutex::new(state), config })
     }
 
-    /// Waits for a slot on a replica that is not in `tried`.
+    /// Takes a slot on a replica that is not in `tried`, or a place in line.
     ///
     /// # Errors
     /// `NoCapacity` when the line is full, `UpstreamError` when no replica takes work.
-    ///
-    /// # Cancel safety
-    /// Dropping the future leaves the line; a slot that was just granted goes to the next.
-    pub(crate) async fn join(self: &Arc<Self>, seed: u64, tried: &[usize], now: Tick) -> Result<Slot, Fault> {
-        let granted = {
-            let mut state = self.lock();
-            if let Some(replica) = self.pick(&mut state, seed, tried, now) {
-                return Ok(Slot::new(self, replica, now));
-            }
-            if !state.any_up(tried, now) {
-                return Err(self.all_down());
-            }
-            if state.waiting.len() >= self.config.max_queue {
-                return Err(self.line_full(&state));
-            }
-            let (slot, granted) = oneshot::channel();
-            state.waiting.push_back(Waiter { seed, slot });
-            granted
-        };
-        granted.await.map_err(|_| self.all_down())
+    pub(crate) fn enter(self: &Arc<Self>, seed: u64, tried: &[usize], now: Tick) -> Result<Entered, Fault> {
+        let mut state = self.lock();
+        if let Some(replica) = self.pick(&mut state, seed, tried, now) {
+            return Ok(Entered::Granted(Slot::new(self, replica, now)));
+        }
+        if !state.any_up(tried, now) {
+            return Err(self.all_down());
+        }
+        if state.waiting.len() >= self.config.max_queue {
+            return Err(self.line_full(&state));
+        }
+        let (slot, granted) = oneshot::channel();
+        state.waiting.push_back(Waiter { seed, slot });
+        Ok(Entered::Waiting(Place { lane: self.clone(), granted }))
     }
 
     /// How the pool is, for a decision.

@@ -7,7 +7,7 @@ mod door;
 mod edge;
 mod entrance;
 mod error;
-mod invariants;
+pub mod invariants;
 mod lane;
 mod lease;
 mod live;
@@ -33,4 +33,7 @@ pub use offline::Offline;
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
 pub use running::{Running, StartError, load_model, start};
-pub use store::{Journal, StoreError, Stored};
+pub use store::{
+    By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
+    TokenSums, open_journal, open_ledger,
+};

@@ -152,6 +152,7 @@ fn certified_route(
                 reference: reference_name,
                 floor: route.quality_floor,
                 confidence: route.confidence,
+                by: route.certify_by,
             })
             .map_err(|refusal| refusal.to_string()),
     };

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::error::{Fault, FaultCode};
-use crate::lane::Lane;
+use crate::lane::{Entered, Lane};
 use crate::lease::{Ending, Lease};
 use crate::meter;
 use crate::observe::{self, Event, Span, Traced as _};
@@ -48,8 +48,14 @@ async fn join(
 ) -> Result<(), Failed> {
     let seed = lease.chosen.as_ref().map_or(0, |chosen| chosen.decision().seed);
     let came = app.clock.now();
-    let joined = lane.join(seed, tried, came).within(&Span::join(&lane.config.name)).await;
-    let slot = joined.map_err(|fault| Failed { fault, may_go_elsewhere: true, another_replica_may_help: None })?;
+    let nowhere = |fault| Failed { fault, may_go_elsewhere: true, another_replica_may_help: None };
+    let slot = match lane.enter(seed, tried, came).map_err(nowhere)? {
+        Entered::Granted(slot) => slot,
+        Entered::Waiting(place) => {
+            meter::tell_pool(app, lane);
+            place.turn().within(&Span::join(&lane.config.name)).await.map_err(nowhere)?
+        }
+    };
     let now = app.clock.now();
     let wait_ms = now.since_ms(came);
     lease.open(step, slot, wait_ms, now);

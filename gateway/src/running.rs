@@ -169,7 +169,7 @@ impl Running {
         self.app.spawn("data listener", Box::pin(serve));
         let serve = admin.serve_admin(door, spawn, self.stop_admin.clone().cancelled_owned());
         self.app.spawn("admin listener", Box::pin(serve));
-        self.app.spawn("journal watch", Box::pin(watch_journal(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn("watch", Box::pin(watch(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
         self.app.observe.emit(Event::Ready { data: &data, admin: &admin });
     }
@@ -194,9 +194,12 @@ pub fn load_model(path: &Path) -> Result<Params, StartError> {
     Params::from_bytes(&bytes).map_err(|error| StartError::Model { file, error })
 }
 
-/// Tells every second how far the journal is behind, and whether it is in trouble.
-async fn watch_journal(app: Arc<App>, stop: CancellationToken) {
+/// Tells every second how the pools are, how far the journal is behind, and whether it is in trouble.
+async fn watch(app: Arc<App>, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
+        for lane in &app.live().lanes {
+            meter::tell_pool(&app, lane);
+        }
         let oldest = app.journal.oldest_waiting_ms();
         let lag_ms = oldest.map_or(0, |oldest| app.clock.unix_ms().saturating_sub(oldest));
         app.observe.emit(Event::Journal { trouble: app.journal.trouble().as_deref(), lag_s: lag_ms as f64 / 1e3 });
@@ -263,7 +266,7 @@ pub enum StartError {
     Panicked,
 }
 
-/// How often the journal is looked at.
+/// How often pools and journal are looked at.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How long cut requests may take to settle.
 const CUT_TIME: Duration = Duration::from_secs(5);

@@ -1,7 +1,8 @@
 //! `sluice sim`: one simulated GPU worker on a socket.
 
-use crate::cmd::{Failure, print, say};
-use anyhow::{Context as _, anyhow};
+use crate::cmd::{Failure, print, runtime, say};
+use crate::sims;
+use anyhow::Context as _;
 use sluice_sim::{Profile, SimConfig, start};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -31,9 +32,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
-    let profile = find(&args.profile)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(args, profile))?;
+    let profile = sims::profile(&args.profile)?;
+    runtime()?.block_on(serve(args, profile))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,23 +68,6 @@ async fn serve(args: Args, profile: Profile) -> Result<(), Failure> {
         _ = interrupt.recv() => say("answers under way were cut off"),
     }
     Ok(())
-}
-
-/// A name first, then a file: whatever looks like a path, or is one.
-fn find(profile: &str) -> Result<Profile, Failure> {
-    if let Some(named) = Profile::named(profile) {
-        return Ok(named);
-    }
-    let path = std::path::Path::new(profile);
-    if !path.exists() {
-        let names = Profile::names().join(", ");
-        return Err(Failure::input(anyhow!(
-            "no profile and no file is called {profile:?}; the profiles are {names}"
-        )));
-    }
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Failure::input(anyhow!("{profile}: {error}")))?;
-    Profile::from_toml(&text).map_err(|error| Failure::input(anyhow!("{profile}: {error}")))
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {

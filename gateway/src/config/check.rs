@@ -2,11 +2,11 @@
 
 use super::mistake::{ConfigError, Mistakes, did_you_mean};
 use super::raw::{
-    RawConfig, RawExpert, RawKind, RawOutOfDomain, RawPool, RawPrivacy, RawRoute, RawServer, RawWhenNone,
+    RawCertificate, RawConfig, RawExpert, RawKind, RawOutOfDomain, RawPool, RawPrivacy, RawRoute, RawServer, RawWhenNone,
 };
 use super::{Config, Overrides, PoolConfig, RouteConfig, ServerConfig, SimConfig};
 use sluice_experts::{PROTOCOLS, Secret};
-use sluice_router::{BALANCERS, Expert, Kind, NanoUsd, OutOfDomain, Price, Privacy, WhenNone};
+use sluice_router::{BALANCERS, CertifyBy, Expert, Kind, NanoUsd, OutOfDomain, Price, Privacy, WhenNone};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -314,6 +314,10 @@ fn check_route(at: usize, route: &RawRoute, raw: &RawConfig, mistakes: &mut Mist
         reference,
         quality_floor: route.quality_floor,
         confidence: route.confidence,
+        certify_by: match route.certificate {
+            RawCertificate::Auto => CertifyBy::Auto,
+            RawCertificate::Bets => CertifyBy::Bets,
+        },
         latency_per_s: money("latency_usd_per_s", &route.latency_usd_per_s).unwrap_or_default(),
         max_cost: money("max_cost_usd", &route.max_cost_usd),
         when_none: match route.when_none {

@@ -10,7 +10,7 @@ pub use raw::RawConfig;
 pub use starter::STARTER;
 
 use sluice_experts::Secret;
-use sluice_router::{Expert, NanoUsd, WhenNone};
+use sluice_router::{CertifyBy, Expert, NanoUsd, WhenNone};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -109,6 +109,8 @@ pub struct RouteConfig {
     pub quality_floor: f64,
     /// How sure it is.
     pub confidence: f64,
+    /// Which bound certifies.
+    pub certify_by: CertifyBy,
     /// What a second is worth.
     pub latency_per_s: NanoUsd,
     /// Bound on the worst case.

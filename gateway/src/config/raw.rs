@@ -293,6 +293,9 @@ pub struct RawRoute {
     /// How sure the promise is, 0.5 to below 1.
     #[serde(default = "default_share")]
     pub confidence: f64,
+    /// How the promise is certified.
+    #[serde(default)]
+    pub certificate: RawCertificate,
     /// What a second until the answer is complete is worth, in decimal USD.
     #[serde(default)]
     pub latency_usd_per_s: Option<String>,
@@ -310,6 +313,17 @@ fn default_experts() -> Vec<String> {
 
 fn default_share() -> f64 {
     0.95
+}
+
+/// How a promise is certified.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawCertificate {
+    /// A normal test for many rows, a betting bound for few.
+    #[default]
+    Auto,
+    /// The betting bound, valid for any number of rows.
+    Bets,
 }
 
 /// What happens when no certified expert is up.
@@ -332,6 +346,7 @@ impl Default for RawRoute {
             reference: None,
             quality_floor: default_share(),
             confidence: default_share(),
+            certificate: RawCertificate::Auto,
             latency_usd_per_s: None,
             max_cost_usd: None,
             when_none: RawWhenNone::Degrade,

@@ -26,14 +26,26 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
 
 /// A slot that must be free now.
 fn now(lane: &Arc<Lane>, tried: &[usize]) -> Slot {
-    let joined = lane.join(0, tried, NOW).now_or_never();
-    joined.expect("no wait").unwrap_or_else(|fault| panic!("refused: {fault}"))
+    match lane.enter(0, tried, NOW) {
+        Ok(Entered::Granted(slot)) => slot,
+        Ok(Entered::Waiting(_)) => panic!("it has to wait"),
+        Err(fault) => panic!("refused: {fault}"),
+    }
 }
 
 fn refused(lane: &Arc<Lane>, tried: &[usize]) -> FaultCode {
-    match lane.join(0, tried, NOW).now_or_never().expect("no wait") {
-        Ok(_) => panic!("granted"),
+    match lane.enter(0, tried, NOW) {
+        Ok(_) => panic!("it may wait or go"),
         Err(fault) => fault.code,
+    }
+}
+
+/// A request that has to wait in line.
+fn waits(lane: &Arc<Lane>) -> std::pin::Pin<Box<impl Future<Output = Result<Slot, Fault>> + use<>>> {
+    match lane.enter(1, &[], NOW) {
+        Ok(Entered::Waiting(place)) => Box::pin(place.turn()),
+        Ok(Entered::Granted(_)) => panic!("it may go at once"),
+        Err(fault) => panic!("refused: {fault}"),
     }
 }
 
@@ -47,8 +59,8 @@ const ILL: Verdict = Verdict::Ill { unreachable: true };
 fn a_freed_slot_goes_to_the_first_in_line() {
     let lane = lane(1, 1, 8);
     let slot = now(&lane, &[]);
-    let mut first = Box::pin(lane.join(1, &[], NOW));
-    let mut second = Box::pin(lane.join(2, &[], NOW));
+    let mut first = waits(&lane);
+    let mut second = waits(&lane);
     assert!(first.as_mut().now_or_never().is_none());
     assert!(second.as_mut().now_or_never().is_none());
     assert_eq!(lane.counts(NOW).queued, 2);
@@ -63,8 +75,8 @@ fn a_freed_slot_goes_to_the_first_in_line() {
 fn whoever_leaves_the_line_loses_nothing_for_the_others() {
     let lane = lane(1, 1, 8);
     let slot = now(&lane, &[]);
-    let mut leaves = Box::pin(lane.join(1, &[], NOW));
-    let mut stays = Box::pin(lane.join(2, &[], NOW));
+    let mut leaves = waits(&lane);
+    let mut stays = waits(&lane);
     assert!(leaves.as_mut().now_or_never().is_none() && stays.as_mut().now_or_never().is_none());
     drop(leaves);
     drop(slot);
@@ -77,7 +89,7 @@ fn whoever_leaves_the_line_loses_nothing_for_the_others() {
 fn a_slot_granted_to_one_who_left_comes_back() {
     let lane = lane(1, 1, 8);
     let slot = now(&lane, &[]);
-    let mut leaves = Box::pin(lane.join(1, &[], NOW));
+    let mut leaves = waits(&lane);
     assert!(leaves.as_mut().now_or_never().is_none());
     drop(slot); // granted, but never taken
     drop(leaves);
@@ -89,8 +101,8 @@ fn a_slot_granted_to_one_who_left_comes_back() {
 fn a_full_line_refuses() {
     let lane = lane(1, 1, 1);
     let _slot = now(&lane, &[]);
-    let mut waits = Box::pin(lane.join(1, &[], NOW));
-    assert!(waits.as_mut().now_or_never().is_none());
+    let mut waiting = waits(&lane);
+    assert!(waiting.as_mut().now_or_never().is_none());
     assert_eq!(refused(&lane, &[]), FaultCode::NoCapacity);
 }
 
@@ -108,14 +120,14 @@ fn tried_replicas_are_not_tried_again() {
 fn an_ill_replica_gets_no_work_and_those_who_wait_go_elsewhere() {
     let lane = lane(1, 1, 8);
     let slot = now(&lane, &[]);
-    let mut waits = Box::pin(lane.join(1, &[], NOW));
-    assert!(waits.as_mut().now_or_never().is_none());
+    let mut waiting = waits(&lane);
+    assert!(waiting.as_mut().now_or_never().is_none());
     assert_eq!(slot.end(ILL, NOW), Some(false));
-    let end = waits.as_mut().now_or_never().expect("told at once");
+    let end = waiting.as_mut().now_or_never().expect("told at once");
     assert_eq!(end.err().map(|fault| fault.code), Some(FaultCode::UpstreamError));
     assert_eq!((lane.pool_state(NOW).replicas_up, lane.counts(NOW).ejected), (0, 1));
     let later = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
-    let trial = lane.join(0, &[], later).now_or_never().expect("no wait").ok().expect("a trial");
+    let Ok(Entered::Granted(trial)) = lane.enter(0, &[], later) else { panic!("a trial is due") };
     assert_eq!(trial.end(answered(), later), Some(true));
 }
 

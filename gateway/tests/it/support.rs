@@ -1,7 +1,7 @@
 //! A gateway before simulated engines, all on loopback, and a client for it.
 
 use sluice_gateway::config::{self, Overrides};
-use sluice_gateway::{By, Ledger as _, Report, ReportAsk, Running, open_ledger};
+use sluice_gateway::{By, Report, ReportAsk, Running, open_ledger};
 use sluice_proto::v1;
 use sluice_proto::v1::gateway_client::GatewayClient;
 use sluice_proto::v1::generate_event::Event;

@@ -1,0 +1,5 @@
+//! The gateway over real sockets, before simulated engines.
+
+mod running;
+mod spine;
+mod support;
