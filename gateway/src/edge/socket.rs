@@ -108,6 +108,8 @@ impl Socket {
 
     /// Nothing came: is it time to give up? HTTP/2 has pings for that.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The answer's end begins a new wait, but of itself makes nobody read again.
+        self.conn.wake_when_answered(cx.waker());
         if self.protocol == Protocol::Http2 || self.conn.is_answering() {
             self.reading = None;
             return Poll::Pending;
