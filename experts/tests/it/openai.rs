@@ -218,6 +218,29 @@ async fn a_request_is_sent_once_even_when_a_kept_alive_connection_dies_under_it(
     assert!(peer.requests.recv().await.unwrap().contains("second"));
     assert!(peer.requests.try_recv().is_err(), "the request was sent again");
     assert_eq!(peer.connections(), 1);
+    // Warned, it uses no connection twice.
+    for connections in 2..5 {
+        read(engine.generate(call("next", 9)).await.unwrap()).await;
+        assert_eq!(peer.connections(), connections);
+    }
+}
+
+#[tokio::test]
+async fn an_engine_known_to_close_without_a_word_gets_a_new_connection_each_time() {
+    let head = "HTTP/1.1 200 OK\r\nserver: llama.cpp\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let body = chunk(&format!("{HI}{STOP}{DONE}"));
+    let peer = Peer::start(vec![
+        Do::Write(head.into()),
+        Do::Write(body),
+        Do::Write(b"0\r\n\r\n".to_vec()),
+        Do::Close,
+    ])
+    .await;
+    let engine = engine("openai", endpoint(peer.addr));
+    for _ in 0..20 {
+        assert!(read(engine.generate(call("question", 9)).await.unwrap()).await.1.unwrap().is_ok());
+    }
+    assert_eq!(peer.connections(), 20);
 }
 
 #[tokio::test]

@@ -6,8 +6,10 @@
 mod answer;
 mod refusal;
 mod request;
+mod reuse;
 mod stream;
 
+use self::reuse::Reuse;
 use crate::call::{Call, Endpoint, Engine, Events};
 use crate::channel::{Connector, Version, address, causes};
 use crate::error::{ErrorKind, ExpertError};
@@ -43,6 +45,7 @@ struct Inner {
     client: Client<Connector, Full<Bytes>>,
     base: Uri,
     headers: HeaderMap,
+    reuse: Reuse,
 }
 
 impl Engine for OpenAi {
@@ -65,7 +68,7 @@ impl Inner {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .build(Connector::new(Version::Http1, endpoint.connect_timeout));
-        Ok(Inner { endpoint, client, base, headers })
+        Ok(Inner { endpoint, client, base, headers, reuse: Reuse::default() })
     }
 
     async fn generate(&self, call: Call) -> Result<Events, ExpertError> {
@@ -109,7 +112,9 @@ impl Inner {
                 patience.wait(response).await?
             }
         };
-        response.map_err(|error| self.unanswered(&error))
+        let response = response.map_err(|error| self.unanswered(&error))?;
+        self.reuse.note_response(response.headers(), &connection);
+        Ok(response)
     }
 
     fn unanswered(&self, error: &hyper_util::client::legacy::Error) -> ExpertError {
@@ -117,6 +122,7 @@ impl Inner {
         if error.is_connect() {
             return ExpertError::new(ErrorKind::Unreachable, format!("can't reach {at}: {}", causes(error)));
         }
+        self.reuse.note_death();
         let kind = if is_parse_error(error) { ErrorKind::Protocol } else { ErrorKind::Truncated };
         ExpertError::new(kind, format!("{at} gave no answer: {}", causes(error)))
     }
