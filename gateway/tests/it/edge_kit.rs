@@ -266,6 +266,7 @@ pub(crate) fn started() -> OutEvent {
         pool: "law-a".to_owned(),
         route: "auto".to_owned(),
         floor_held: true,
+        decide_us: 100,
     })
 }
 

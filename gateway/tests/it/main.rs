@@ -1,9 +1,4 @@
-//! The gateway over real sockets, before simulated engines.
-
-mod running;
-mod spine;
-mod support;
-//! The gateway over real sockets; one module a topic.
+//! The gateway over real sockets; one module a topic. `edge_*` meet a scripted door, the others simulated engines.
 
 mod edge_grpc;
 mod edge_http;
@@ -11,3 +6,6 @@ mod edge_kit;
 mod edge_limits;
 mod edge_refusals;
 mod edge_stack;
+mod running;
+mod spine;
+mod support;

@@ -204,7 +204,7 @@ mod tests {
         let (deltas, _) = run(&[tool, thought]).unwrap();
         assert_eq!(
             deltas[0],
-            (String::new(), r#"{"content":null,"role":"assistant","tool_calls":[{"index":0}]}"#.into())
+            (String::new(), r#"{"role":"assistant","content":null,"tool_calls":[{"index":0}]}"#.into())
         );
         assert_eq!(deltas[1], ("a".into(), r#"{"content":"a","reasoning_content":"b"}"#.into()));
     }
