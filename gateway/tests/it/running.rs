@@ -3,6 +3,7 @@
 use crate::spine::wait_until;
 use crate::support::{Gateway, Sim, experts, request};
 use futures::future::join_all;
+use sluice_proto::v1::gateway_client::GatewayClient;
 use tonic::Code;
 
 #[tokio::test]
@@ -61,25 +62,21 @@ async fn a_drain_lets_streams_finish_and_refuses_new_requests_for_a_while() {
         }
         finished
     }));
-    let late = gateway.client.clone();
+    let url = format!("http://{}", gateway.running.data());
     let all_begun = "sluice_inflight_requests{pool=\"big-pool\"}";
     let drain = async {
         wait_until(async || gateway.metric(all_begun).await == 50.0).await;
         gateway.running.drain().await.expect("the journal works");
     };
-    let refused = async {
-        let mut late = late;
-        wait_until_refused(&mut late).await
-    };
-    let (finished, (), code) = tokio::join!(streams, drain, refused);
+    let (finished, (), code) = tokio::join!(streams, drain, until_refused(&url));
     assert!(finished.iter().all(|&finished| finished), "all fifty are complete");
     assert_eq!(code, Code::Unavailable, "a status that clients try again");
 }
 
-async fn wait_until_refused(
-    client: &mut sluice_proto::v1::gateway_client::GatewayClient<tonic::transport::Channel>,
-) -> Code {
+/// Asks on a connection of its own, again and again, until it is refused.
+async fn until_refused(url: &str) -> Code {
     loop {
+        let mut client = GatewayClient::connect(url.to_owned()).await.expect("the port is open while streams run");
         if let Err(status) = client.generate(request("auto", "late", 1)).await {
             return status.code();
         }

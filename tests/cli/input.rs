@@ -1,0 +1,79 @@
+//! Bad input: each a clear error with its place and mend, and the right exit code.
+
+use crate::process::{folder, run, run_with};
+
+/// Exit code 2 and every one of `told` on stderr, nothing on stdout.
+fn refused(args: &[&str], told: &[&str]) {
+    let folder = folder("input");
+    std::fs::write(folder.join("unknown.toml"), "[server]\nlisen = \"127.0.0.1:0\"\n").expect("our folder");
+    std::fs::write(folder.join("damaged.sluice"), b"SLUICE but not really").expect("our folder");
+    std::fs::write(folder.join("prices.toml"), "[expert.\"a\"]\ninput_per_mtok = \"1\"\noutput_per_mtok = \"1\"\n")
+        .expect("our folder");
+    std::fs::write(folder.join("rows.jsonl"), "{\"id\":\"1\"\nnot json\n").expect("our folder");
+    std::fs::write(folder.join("empty.jsonl"), "").expect("our folder");
+    let ended = run(&folder, args);
+    assert_eq!(ended.code, Some(2), "{args:?}: {}{}", ended.out, ended.err);
+    assert_eq!(ended.out, "", "{args:?}");
+    for part in told {
+        assert!(ended.err.contains(part), "{args:?} does not say {part:?}: {}", ended.err);
+    }
+    assert!(!ended.err.contains("panicked"), "{}", ended.err);
+}
+
+#[test]
+fn configurations() {
+    refused(&["config", "check", "unknown.toml"], &["unknown.toml:2:1", "lisen", "did you mean `listen`"]);
+    refused(&["config", "check", "missing.toml"], &["missing.toml", "config init"]);
+    refused(&["serve", "--config", "unknown.toml"], &["unknown.toml:2:1"]);
+    refused(&["explain", "--config", "missing.toml", "--prompt", "x"], &["missing.toml"]);
+}
+
+#[test]
+fn models_and_data() {
+    refused(&["route", "--model", "damaged.sluice", "--prices", "prices.toml"], &["damaged.sluice"]);
+    refused(&["route", "--model", "missing.sluice", "--prices", "prices.toml"], &["missing.sluice"]);
+    refused(&["eval", "--model", "damaged.sluice", "--data", "rows.jsonl", "--prices", "prices.toml"], &["damaged.sluice"]);
+    refused(&["train", "--data", "rows.jsonl", "--prices", "prices.toml", "--out", "m"], &["rows.jsonl"]);
+    refused(&["train", "--data", "empty.jsonl", "--prices", "prices.toml", "--out", "m"], &["empty.jsonl"]);
+    refused(&["train", "--data", "missing.jsonl", "--prices", "prices.toml", "--out", "m"], &["missing.jsonl"]);
+    refused(&["demo", "--once", "--data", "missing.jsonl"], &["missing.jsonl"]);
+    refused(&["report", "--ledger", "sqlite:missing.db"], &["missing.db"]);
+    refused(&["sim", "--profile", "warp-core"], &["warp-core", "8b-a100"]);
+}
+
+#[test]
+fn usage() {
+    refused(&["fly"], &["unrecognized subcommand"]);
+    refused(&["demo", "--floor", "7"], &["above 0 and at most 1"]);
+    refused(&["demo", "--requests", "0"], &["--requests"]);
+}
+
+#[test]
+fn what_config_init_writes_is_valid_and_so_are_the_examples() {
+    let folder = folder("init");
+    let starter = run(&folder, &["config", "init"]);
+    assert_eq!(starter.code, Some(0));
+    std::fs::write(folder.join("sluice.toml"), &starter.out).expect("our folder");
+    let checked = run(&folder, &["config", "check", "sluice.toml"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.err);
+    assert!(checked.out.contains("everything goes to general-70b"), "{}", checked.out);
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/two-engines.toml");
+    let checked = run(&folder, &["config", "check", example]);
+    assert_eq!(checked.code, Some(0), "{}", checked.err);
+    let schema = run(&folder, &["config", "schema"]);
+    serde_json::from_str::<serde_json::Value>(&schema.out).expect("the schema is JSON");
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let folder = folder("help");
+    let all = run(&folder, &["--help"]);
+    let commands = all.out.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
+    let names: Vec<&str> = commands.map_while(|line| line.split_whitespace().next()).filter(|&name| name != "help").collect();
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        let help = run_with(&folder, &[name, "--help"], b"");
+        assert_eq!(help.code, Some(0));
+        assert!(help.out.contains("Example"), "{name}: {}", help.out);
+    }
+}

@@ -1,0 +1,6 @@
+//! The binary as its users meet it: exit codes, what it prints, and how it ends.
+
+mod demo;
+mod input;
+mod process;
+mod serve;
