@@ -1,7 +1,7 @@
 //! Recorded answers: a simulated engine that takes as long as the real expert's answer to the same prompt was.
 
 use crate::cmd::Failure;
-use sluice_lab::corpus;
+use sluice_lab::corpus::{self, Row};
 use sluice_sim::{Answer, Answers, Filler};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,18 +13,34 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// Reads graded outcomes and keeps those of `expert`.
-    pub(crate) fn load(files: &[PathBuf], expert: &str) -> Result<Recorded, Failure> {
-        let corpus = corpus::load_outcomes(files).map_err(Failure::input)?;
-        let mut by_prompt = HashMap::new();
-        for row in corpus.rows {
-            if let Some(outcome) = row.outcomes.iter().find(|outcome| outcome.expert == expert)
-                && let Some(output) = outcome.output_tokens
-            {
-                by_prompt.insert(row.prompt, (outcome.input_tokens, output));
+    /// The answers of `expert` among graded outcomes.
+    pub(crate) fn new(rows: &[Row], expert: &str) -> Recorded {
+        let recorded = |row: &Row| {
+            let outcome = row.outcome(expert)?;
+            Some((row.prompt.clone(), (outcome.input_tokens, outcome.output_tokens?)))
+        };
+        Recorded { by_prompt: rows.iter().filter_map(recorded).collect(), unknown: Filler::default() }
+    }
+}
+
+/// Files of graded outcomes, each list of them read once: every expert's pools replay the same ones.
+#[derive(Default)]
+pub(crate) struct Recordings {
+    read: Vec<(Vec<PathBuf>, Vec<Row>)>,
+}
+
+impl Recordings {
+    /// The rows of these files.
+    pub(crate) fn rows(&mut self, files: &[PathBuf]) -> Result<&[Row], Failure> {
+        let at = match self.read.iter().position(|(known, _)| known == files) {
+            Some(at) => at,
+            None => {
+                let corpus = corpus::load_outcomes(files).map_err(Failure::input)?;
+                self.read.push((files.to_vec(), corpus.rows));
+                self.read.len() - 1
             }
-        }
-        Ok(Recorded { by_prompt, unknown: Filler::default() })
+        };
+        Ok(&self.read[at].1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Starts the simulated engines of pools with protocol `sim` or `replay`, and points the pools at them.
 
 use crate::cmd::Failure;
-use crate::replay::Recorded;
+use crate::replay::{Recorded, Recordings};
 use anyhow::anyhow;
 use sluice_gateway::config::{Config, PoolConfig, SimConfig};
 use sluice_sim::{Answers, Filler, Profile, Running};
@@ -22,13 +22,14 @@ struct SimPool {
 impl Sims {
     /// Gives every simulated pool running engines: the ones that it had, when it did not change.
     pub(crate) async fn prepare(&mut self, config: &mut Config) -> Result<(), Failure> {
+        let mut recordings = Recordings::default();
         let experts: Vec<String> = config.experts.iter().map(|expert| expert.name.clone()).collect();
         for pool in &mut config.pools {
             let Some(sim) = pool.sim.clone() else { continue };
             let at = match self.pools.iter().position(|known| known.made_of == *pool) {
                 Some(at) => at,
                 None => {
-                    let replicas = start(pool, &sim, &experts[pool.expert]).await?;
+                    let replicas = start(pool, &sim, &experts[pool.expert], &mut recordings).await?;
                     self.pools.push(SimPool { made_of: pool.clone(), replicas });
                     self.pools.len() - 1
                 }
@@ -41,10 +42,17 @@ impl Sims {
     }
 }
 
-async fn start(pool: &PoolConfig, sim: &SimConfig, expert: &str) -> Result<Vec<Running>, Failure> {
+async fn start(
+    pool: &PoolConfig,
+    sim: &SimConfig,
+    expert: &str,
+    recordings: &mut Recordings,
+) -> Result<Vec<Running>, Failure> {
     let profile = profile(&sim.profile)?;
-    let answers: Arc<dyn Answers> =
-        if sim.data.is_empty() { Arc::new(Filler::default()) } else { Arc::new(Recorded::load(&sim.data, expert)?) };
+    let answers: Arc<dyn Answers> = match sim.data.as_slice() {
+        [] => Arc::new(Filler::default()),
+        files => Arc::new(Recorded::new(recordings.rows(files)?, expert)),
+    };
     let mut replicas = Vec::new();
     for _ in 0..sim.replicas {
         let settings = sluice_sim::SimConfig {

@@ -1,5 +1,3 @@
-//! Decisions on small fleets, one rule at a time.
-
 use super::*;
 use crate::fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
 use crate::objective::{Certificate, Route, WhenNone};

@@ -99,10 +99,7 @@ fn reference(source: &Source, args: &Args) -> Result<String, Failure> {
     match &args.reference {
         Some(name) if names.contains(&name.as_str()) => Ok(name.clone()),
         Some(name) => Err(Failure::input(anyhow!("no expert is named {name:?}; there are {}", names.join(", ")))),
-        None => {
-            let priced: Vec<_> = source.experts.iter().map(|member| (member.name.as_str(), member.price)).collect();
-            sluice_lab::default_reference(&source.rows, &priced).map_err(Failure::input)
-        }
+        None => source.best().map(str::to_owned),
     }
 }
 
@@ -110,8 +107,8 @@ fn reference(source: &Source, args: &Args) -> Result<String, Failure> {
 fn teach(home: &Home, train: &[&Row], seed: u64) -> Result<(), Failure> {
     say(&format!("training the router on {} graded prompts", train.len()));
     let rows: Vec<Row> = train.iter().map(|&row| row.clone()).collect();
-    let trained = sluice_lab::train(&rows, &[], seed, &|_| {}).map_err(Failure::input)?;
-    home.write_model(&trained.params.to_bytes())
+    let (params, _) = sluice_lab::train(&rows, &[], seed, &mut |_| {}).map_err(Failure::input)?;
+    home.write_model(&params.to_bytes())
 }
 
 async fn start(

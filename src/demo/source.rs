@@ -47,7 +47,7 @@ pub(crate) fn own() -> Source {
         let outcomes = EXPERTS.iter().map(outcome).collect();
         Row {
             id: request.id,
-            source: "sluice-demo".to_owned(),
+            source: Some("sluice-demo".to_owned()),
             subject: Some(format!("{}/{}", request.domain, request.subject)),
             domain: Some(request.domain.to_owned()),
             lang: Some(request.lang.to_owned()),
@@ -79,26 +79,48 @@ pub(crate) fn from_files(files: &[PathBuf], prices: Option<&Path>) -> Result<Sou
         corpus.rows.iter().flat_map(|row| &row.outcomes).map(|outcome| outcome.expert.as_str()).collect();
     let path = match prices {
         Some(path) => path.to_owned(),
-        None => corpus::default_prices(files).map_err(Failure::input)?,
+        None => corpus::find_prices(files).ok_or_else(|| {
+            Failure::input(anyhow!("no prices.toml beside {} or one folder up; give --prices FILE", files[0].display()))
+        })?,
     };
     let prices = corpus::load_prices(&path).map_err(Failure::input)?;
     let mut experts = Vec::new();
     for name in names {
-        let priced = prices.get(name).ok_or_else(|| {
+        let price = *prices.get(name).ok_or_else(|| {
             let message = format!("{}: no price for expert {name:?}; add an [expert.\"{name}\"] table", path.display());
             Failure::input(anyhow!(message))
         })?;
         experts.push(Member {
             name: name.to_owned(),
-            vertical: priced.vertical.iter().cloned().collect(),
-            price: priced.price,
+            vertical: Vec::new(),
+            price,
             context_tokens: 131_072,
-            profile: if priced.price.output >= LARGE_FROM { LARGE_PROFILE } else { SMALL_PROFILE },
+            profile: if price.output >= LARGE_FROM { LARGE_PROFILE } else { SMALL_PROFILE },
             replicas: 2,
         });
     }
     let files = files.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
     Ok(Source { rows: corpus.rows, experts, files, simulated: false })
+}
+
+impl Source {
+    /// The expert with the highest mean score over the rows that all experts have; the dearer of equals.
+    pub(crate) fn best(&self) -> Result<&str, Failure> {
+        let graded = |row: &&Row| self.experts.iter().all(|member| row.outcome(&member.name).is_some());
+        let common: Vec<&Row> = self.rows.iter().filter(graded).collect();
+        let score = |member: &Member| -> f64 {
+            common.iter().filter_map(|row| row.outcome(&member.name)).map(|outcome| outcome.score).sum()
+        };
+        let rank = |member: &Member| (score(member), member.price.output + member.price.input);
+        let higher = |a: &&Member, b: &&Member| {
+            let ((a, a_price), (b, b_price)) = (rank(a), rank(b));
+            a.total_cmp(&b).then(a_price.cmp(&b_price))
+        };
+        match self.experts.iter().max_by(higher) {
+            Some(best) if !common.is_empty() => Ok(&best.name),
+            _ => Err(Failure::input(anyhow!("no prompt is graded for every expert; name one with --reference"))),
+        }
+    }
 }
 
 /// The first eight bytes of a hash over `parts`.

@@ -24,7 +24,7 @@ pub(crate) struct Run {
 pub(crate) fn tally(rows: &[&Row], replies: &[Result<Reply, String>], experts: &[Member], run: Run) -> DemoResult {
     let pairs: Vec<(&Row, &Reply)> =
         rows.iter().zip(replies).filter_map(|(row, reply)| Some((*row, reply.as_ref().ok()?))).collect();
-    let score = |row: &Row, expert: &str| outcome(row, expert).map_or(0.0, |outcome| outcome.score);
+    let score = |row: &Row, expert: &str| row.outcome(expert).map_or(0.0, |outcome| outcome.score);
     let ours: Vec<f64> = pairs.iter().map(|(row, reply)| score(row, &reply.expert)).collect();
     let theirs: Vec<f64> = pairs.iter().map(|(row, _)| score(row, &run.reference)).collect();
     let cost: NanoUsd = pairs.iter().map(|(_, reply)| NanoUsd(reply.cost_nanousd)).sum();
@@ -55,15 +55,11 @@ pub(crate) fn tally(rows: &[&Row], replies: &[Result<Reply, String>], experts: &
     }
 }
 
-fn outcome<'a>(row: &'a Row, expert: &str) -> Option<&'a sluice_lab::corpus::Outcome> {
-    row.outcomes.iter().find(|outcome| outcome.expert == expert)
-}
-
 fn by_expert(pairs: &[(&Row, &Reply)], experts: &[Member]) -> BTreeMap<String, ExpertResult> {
     let result = |expert: &Member| {
         let of: Vec<_> = pairs.iter().filter(|(_, reply)| reply.expert == expert.name).collect();
         let scores: Vec<f64> =
-            of.iter().filter_map(|(row, _)| outcome(row, &expert.name)).map(|outcome| outcome.score).collect();
+            of.iter().filter_map(|(row, _)| row.outcome(&expert.name)).map(|outcome| outcome.score).collect();
         ExpertResult {
             requests: of.len() as u64,
             cost_usd: Usd(of.iter().map(|(_, reply)| reply.cost_nanousd).sum()),
@@ -87,7 +83,7 @@ fn by_domain(pairs: &[(&Row, &Reply)]) -> BTreeMap<String, DomainResult> {
 /// Mean score and cost of one expert as the answer to everything, by its recorded outcomes.
 fn alone(pairs: &[(&Row, &Reply)], experts: &[Member], expert: &str) -> (f64, NanoUsd) {
     let price = experts.iter().find(|member| member.name == expert).map(|member| member.price).unwrap_or_default();
-    let outcomes: Vec<_> = pairs.iter().filter_map(|(row, _)| outcome(row, expert)).collect();
+    let outcomes: Vec<_> = pairs.iter().filter_map(|(row, _)| row.outcome(expert)).collect();
     let cost = outcomes.iter().map(|outcome| {
         let prompt = outcome.input_tokens.unwrap_or(0);
         price.cost(Tokens { prompt, cached: 0, output: outcome.output_tokens.unwrap_or(0) })
@@ -104,7 +100,7 @@ fn best_single(
     reference_quality: f64,
 ) -> Option<Single> {
     let graded_everywhere =
-        |member: &&Member| pairs.iter().all(|(row, _)| outcome(row, &member.name).is_some());
+        |member: &&Member| pairs.iter().all(|(row, _)| row.outcome(&member.name).is_some());
     let single = |member: &Member| {
         let (quality, cost) = alone(pairs, experts, &member.name);
         Single { expert: member.name.clone(), quality, cost_usd: Usd(cost.0) }

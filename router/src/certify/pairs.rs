@@ -41,7 +41,7 @@ impl Pairs {
                 pairs.add_panel(panel, &columns, experts, &mut digest);
             }
         }
-        if pairs.len() == 0 {
+        if pairs.is_empty() {
             return Err(no_common_rows(params, experts, &ids));
         }
         pairs.data = hex(&digest.finalize());

@@ -108,7 +108,11 @@ impl Bounded {
             return false;
         }
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        seen.len() < self.most && (seen.insert(value.into()) || true)
+        let has_room = seen.len() < self.most;
+        if has_room {
+            seen.insert(value.into());
+        }
+        has_room
     }
 }
 
