@@ -46,9 +46,11 @@ impl Conn {
         }
     }
 
-    /// Asks for the connection's end once its answers are out.
+    /// Asks for the end of an HTTP/1 connection once its answer is out. HTTP/2 ends a stream without the others.
     pub(crate) fn close_soon(&self) {
-        self.close.notify_one();
+        if self.is_answering() {
+            self.close.notify_one();
+        }
     }
 
     /// Resolves when somebody asked for the connection's end.

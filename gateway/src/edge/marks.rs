@@ -64,4 +64,11 @@ mod tests {
         assert_eq!(headers["x-sluice-expert"], "%E6%B3%95 50%25%0A");
         assert_eq!(headers.len(), 1);
     }
+
+    #[test]
+    fn a_floor_is_mentioned_only_when_it_was_not_held() {
+        let mut headers = HeaderMap::new();
+        started(&mut headers, &v1::Started { floor_held: false, ..Default::default() });
+        assert_eq!(headers["x-sluice-floor-held"], "false");
+    }
 }

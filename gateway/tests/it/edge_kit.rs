@@ -85,6 +85,16 @@ impl ScriptedDoor {
         now.send_modify(|now| *now += ms * 1_000);
     }
 
+    /// Resolves when the head of the first request is in: every request gets an id then.
+    pub(crate) async fn first_head(&self) {
+        within(async {
+            while self.ids.load(Ordering::Relaxed) == 1 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// How many timers wait on a held clock.
     pub(crate) fn timers(&self) -> usize {
         let Clock::Held(now) = &self.clock else { panic!("only a held clock counts its timers") };

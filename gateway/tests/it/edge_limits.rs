@@ -3,7 +3,7 @@
 use crate::edge_kit::*;
 use sluice_gateway::OutEvent;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Waits until a timer that was not there before runs.
@@ -73,20 +73,12 @@ async fn a_body_that_is_not_complete_after_30_s_is_408() {
     let (door, _server, mut client) = held().await;
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n{\"model\"";
     client.write_all(head.as_bytes()).await.expect("sent");
+    door.first_head().await;
     timers_reach(&door, 1).await;
-    // The head's timer may be the one that runs when the body's has not begun yet: both need the head to be in.
-    within(async {
-        loop {
-            door.advance(5_000);
-            tokio::task::yield_now().await;
-            if door.refused_codes() == ["request_timeout"] {
-                break;
-            }
-        }
-    })
-    .await;
+    door.advance(30_001);
     let answer = read_until(&mut client, "}}").await;
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("x-should-retry: true"), "{answer}");
+    assert_eq!(door.refused_codes(), ["request_timeout"]);
 }
 
 #[tokio::test]
@@ -218,4 +210,53 @@ async fn an_answer_without_an_end_is_a_bug_of_ours_and_says_so() {
     assert_eq!((whole.status, whole.error_code().as_str()), (500, "internal_error"));
     let streamed = exchange(server.addr, &post_chat("", &chat(r#","stream":true"#))).await;
     assert!(streamed.text().contains("internal_error") && !streamed.text().contains("[DONE]"));
+}
+
+/// A frame of HTTP/2 as it goes over the wire.
+fn h2_frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const CONTINUATION: u8 = 9;
+/// `POST http://x/`, compressed.
+const POST_ROOT: &[u8] = &[0x83, 0x86, 0x84, 0x41, 0x01, b'x'];
+/// A header `a` of 8,000 bytes follows.
+const LONG_HEADER: &[u8] = &[0x00, 0x01, b'a', 0x7f, 0xc1, 0x3d];
+
+/// Sends a flood after a proper greeting and waits until the server ends the connection rather than endure it.
+async fn wait_until_hung_up(server: &Server, flood: &[u8]) {
+    let mut client = connect(server.addr).await;
+    let greeting = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), h2_frame(SETTINGS, 0, 0, &[])].concat();
+    client.write_all(&greeting).await.expect("sent");
+    let (mut reading, mut writing) = client.split();
+    let write = async {
+        // The server may hang up before all of it is out.
+        let _ = writing.write_all(flood).await;
+    };
+    let mut answer = Vec::new();
+    let (_, ()) = within(async { tokio::join!(reading.read_to_end(&mut answer), write) }).await;
+}
+
+#[tokio::test]
+async fn floods_of_http2_frames_end_their_connection_and_no_other() {
+    let (_door, server, _client) = held().await;
+    let resets: Vec<u8> = (0..4_000)
+        .flat_map(|n| {
+            let open = h2_frame(HEADERS, 4, 2 * n + 1, POST_ROOT);
+            [open, h2_frame(RST_STREAM, 0, 2 * n + 1, &[0, 0, 0, 8])].concat()
+        })
+        .collect();
+    let more = h2_frame(CONTINUATION, 0, 1, &[LONG_HEADER, &[b'b'; 8_000]].concat());
+    let endless_head = [h2_frame(HEADERS, 0, 1, POST_ROOT), more.repeat(64)].concat();
+    for flood in [resets, endless_head] {
+        wait_until_hung_up(&server, &flood).await;
+        assert_eq!(exchange(server.addr, &get("/health")).await.status, 200);
+    }
 }

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sluice_gateway::Readiness;
+use sluice_gateway::{Fault, FaultCode, OutEvent, Readiness};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -56,36 +56,33 @@ async fn streams_on_a_reused_connection_never_wait_for_a_delayed_ack() {
     let door = ScriptedDoor::by_hand();
     let server = serve(&door).await;
     let mut client = http1_client(&server).await;
-    const STREAMS: u32 = 20;
+    const STREAMS: usize = 20;
     let run = async {
-        let mut slowest = Duration::ZERO;
-        let start = tokio::time::Instant::now();
+        let mut took = Vec::new();
         for _ in 0..STREAMS {
+            let start = tokio::time::Instant::now();
             let response = client.send_request(chat_request(r#","stream":true"#));
             let write = async {
                 let submitted = door.next().await;
                 for event in hello(&submitted.request) {
-                    let sent = tokio::time::Instant::now();
                     submitted.outlet.send(event).await.expect("wanted");
                     // Each chunk is written by itself, as an engine's tokens are.
                     while submitted.outlet.capacity() < submitted.outlet.max_capacity() {
                         tokio::task::yield_now().await;
                     }
-                    slowest = slowest.max(sent.elapsed());
                 }
             };
             let (response, ()) = tokio::join!(response, write);
             assert!(text_of(response.expect("answered")).await.contains("[DONE]"));
+            took.push(start.elapsed());
             client.ready().await.expect("kept alive");
         }
-        (start.elapsed(), slowest)
+        took
     };
-    let (all, slowest) = within(run).await;
-    // With Nagle's algorithm the second small write of each stream waits for an acknowledgement: 40 ms and more.
-    assert!(
-        all < Duration::from_millis(40) * STREAMS / 2,
-        "{STREAMS} streams took {all:?}, slowest {slowest:?}"
-    );
+    let took = within(run).await;
+    // With Nagle's algorithm a stream's second small write waits for an acknowledgement that is delayed by 40 ms and more.
+    let waited = took.iter().filter(|took| **took >= Duration::from_millis(35)).count();
+    assert!(waited < STREAMS / 2, "{waited} of {STREAMS} streams waited: {took:?}");
 }
 
 #[tokio::test]
@@ -130,6 +127,24 @@ async fn a_hundred_streams_run_side_by_side_on_one_connection_and_on_many() {
     };
     let (texts, ()) = within(async { tokio::join!(answered, write) }).await;
     assert!(texts.iter().all(|text| text.ends_with("data: [DONE]\n\n") && text.contains("Hel")));
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_on_http2_leaves_the_others_of_its_connection_alone() {
+    let door = ScriptedDoor::scripted(|request| match request.streams {
+        true => {
+            vec![started(), OutEvent::Failed(Fault::new(FaultCode::UpstreamError, "the engine broke off"))]
+        }
+        false => hello(request),
+    });
+    let server = serve(&door).await;
+    let mut client = http2_client(&server).await;
+    for _ in 0..3 {
+        let broken = client.send_request(on_http2(&server, chat_request(r#","stream":true"#)));
+        assert!(text_of(within(broken).await.expect("begun")).await.contains("upstream_error"));
+        let whole = client.send_request(on_http2(&server, chat_request("")));
+        assert_eq!(within(whole).await.expect("the connection lives").status(), 200);
+    }
 }
 
 #[tokio::test]
