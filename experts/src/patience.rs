@@ -101,14 +101,17 @@ impl Patience {
                 None => std::future::pending().await,
             }
         };
+        // The timers first: an engine that always has one more empty byte ready must not outlast them.
         tokio::select! {
             biased;
-            value = future => Ok(value),
-            () = deadline => Err(ExpertError::new(ErrorKind::Deadline, "the deadline passed before the answer was complete")),
+            () = deadline => {
+                Err(ExpertError::new(ErrorKind::Deadline, "the deadline passed before the answer was complete"))
+            }
             kind = silence => Err(ExpertError::new(kind, match kind {
                 ErrorKind::FirstTokenTimeout => format!("no first token within {} ms", first.as_millis()),
                 _ => format!("the stream was silent for {} ms", idle.as_millis()),
             })),
+            value = future => Ok(value),
         }
     }
 }

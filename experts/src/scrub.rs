@@ -1,6 +1,7 @@
 //! Makes an engine's own words fit for an error: short, on one line, without keys or the prompt.
 
-use crate::call::{Call, Secret};
+use crate::call::Secret;
+use sluice_proto::v1::Message;
 
 /// Most characters kept.
 const LONGEST: usize = 300;
@@ -9,14 +10,14 @@ const PIECE: usize = 12;
 
 /// What must not be repeated.
 pub(crate) struct Scrub {
-    texts: Vec<String>,
+    messages: Vec<Message>,
     key: Option<Secret>,
 }
 
 impl Scrub {
-    pub(crate) fn new(call: &Call, key: Option<Secret>) -> Scrub {
-        let texts = call.messages.iter().flat_map(|message| [message.content.clone(), message.json.clone()]);
-        Scrub { texts: texts.filter(|text| !text.is_empty()).collect(), key }
+    /// For a call with these messages.
+    pub(crate) fn new(messages: Vec<Message>, key: Option<Secret>) -> Scrub {
+        Scrub { messages, key }
     }
 
     /// The engine's words in at most 300 characters; empty when they quote the prompt or a key.
@@ -36,7 +37,9 @@ impl Scrub {
     fn quotes(&self, words: &[char]) -> bool {
         words.chunks_exact(PIECE).any(|piece| {
             let piece: String = piece.iter().collect();
-            self.texts.iter().any(|text| text.contains(&piece))
+            self.messages
+                .iter()
+                .any(|message| message.content.contains(&piece) || message.json.contains(&piece))
         })
     }
 }
@@ -44,14 +47,12 @@ impl Scrub {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sluice_proto::v1::Message;
 
     #[test]
     fn keys_and_prompts_are_not_repeated_and_the_rest_is_short() {
         let message =
             Message { content: "my secret plan is to plant tulips in May".to_owned(), ..Message::default() };
-        let call = Call { messages: vec![message], ..Call::default() };
-        let scrub = Scrub::new(&call, Some(Secret::new("key-4711")));
+        let scrub = Scrub::new(vec![message], Some(Secret::new("key-4711")));
         assert_eq!(
             scrub.clean("maximum context length is 4096\ntokens."),
             "maximum context length is 4096 tokens"

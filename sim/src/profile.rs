@@ -186,6 +186,42 @@ mod tests {
         check("device-8b", 128, 1_000.0 / 12.9);
     }
 
+    /// vLLM's own latency run, latency_llama70B_tp4 on H100: 8 sequences, 32 tokens in, 128 out, 2,444 ms.
+    #[test]
+    fn a_published_batch_of_eight_takes_as_long_here() {
+        let mut pool = Pool::new(Profile::named("70b-4xh100").unwrap().capacity);
+        for id in 0..8 {
+            pool.submit(id, 32, 128).unwrap();
+        }
+        let end = pool.step(u64::MAX / 2).into_iter().map(|event| match event {
+            Event::First { at, .. } | Event::Finished { at, .. } => at,
+        });
+        let took_ms = end.max().unwrap() / 1_000_000;
+        assert!((2_400..2_520).contains(&took_ms), "{took_ms} ms");
+    }
+
+    #[test]
+    fn the_reference_has_each_profile_as_it_is() {
+        let page = include_str!("../../docs/reference/simulator.md");
+        for (name, text) in PROFILES {
+            let raw: Raw = toml::from_str(text).unwrap();
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = row.unwrap_or_else(|| panic!("{name} is missing")).replace(',', "");
+            let about = raw.about.replace(',', "");
+            let numbers =
+                [raw.decode_base_ms, raw.decode_per_seq_us, raw.decode_per_kv_ktoken_us, raw.prefill_tok_s];
+            for want in numbers.iter().map(|number| format!("| {number} |")).chain([
+                format!("| {about} |"),
+                format!("| {} |", raw.prefill_ctx_half_tokens),
+                format!("| {} |", raw.kv_capacity_tokens),
+                format!("| {} | {} |", raw.max_num_seqs, raw.basis),
+            ]) {
+                assert!(row.contains(&want), "{name}: the page has no {want:?}");
+            }
+            assert!(page.contains(&raw.source), "{name}: the page doesn't name its source");
+        }
+    }
+
     #[test]
     fn mistakes_are_told_with_their_place() {
         let good = include_str!("../profiles/8b-l4.toml");

@@ -1,5 +1,7 @@
 //! The dialects that engines speak: one file each, one row each.
 
+#[cfg(test)]
+mod example;
 mod native;
 mod openai;
 

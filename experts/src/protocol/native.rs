@@ -62,6 +62,7 @@ impl Inner {
             let why = "a native engine has no path".to_owned();
             return Err(EndpointError::Url { url: endpoint.url.clone(), why });
         }
+        // TLS is the connector's. With tonic's own TLS features on, tonic would refuse https without its configuration.
         let channel = Channel::builder(uri)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
@@ -72,7 +73,7 @@ impl Inner {
     }
 
     async fn generate(&self, call: Call) -> Result<Events, ExpertError> {
-        let scrub = Scrub::new(&call, self.endpoint.api_key.clone());
+        let scrub = Scrub::new(call.messages.clone(), self.endpoint.api_key.clone());
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
         // The connection is the channel's affair; its own bound comes on top of the wait for the first event.
         patience.connected_within(self.endpoint.connect_timeout);
@@ -115,7 +116,7 @@ impl Inner {
     async fn probe(&self) -> Result<(), ExpertError> {
         let mut patience = Patience::for_probe(&self.endpoint);
         patience.connected_within(self.endpoint.connect_timeout);
-        let scrub = Scrub::new(&Call::default(), self.endpoint.api_key.clone());
+        let scrub = Scrub::new(Vec::new(), self.endpoint.api_key.clone());
         let mut request = Request::new(HealthCheckRequest { service: SERVICE.to_owned() });
         *request.metadata_mut() = self.metadata.clone();
         let mut client = HealthClient::new(self.channel.clone());

@@ -232,3 +232,18 @@ async fn many_at_once_all_end() {
     })
     .await;
 }
+
+/// With Nagle's algorithm at either end, small writes on a connection in use wait 40 ms for an acknowledgement.
+#[tokio::test]
+async fn calls_on_a_reused_connection_wait_for_no_delayed_acknowledgement() {
+    each(1_000.0, async |name, endpoint, _| {
+        let engine = engine(name, endpoint);
+        let mut slow = 0;
+        for _ in 0..20 {
+            let answered = end(&engine, call("30 words", 100));
+            slow += usize::from(tokio::time::timeout(Duration::from_millis(35), answered).await.is_err());
+        }
+        assert!(slow < 5, "{name}: {slow} of 20 calls took 35 ms or more");
+    })
+    .await;
+}

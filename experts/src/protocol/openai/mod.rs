@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
@@ -37,6 +37,9 @@ pub(super) const ROW: Row = Row {
 /// Idle connections are dropped a little before uvicorn and cpp-httplib (5 s both) close them, so that few requests
 /// meet a connection that is just going away.
 const POOL_IDLE: Duration = Duration::from_secs(4);
+
+/// Most bytes of a probe's answer that are read.
+const MAX_PROBE_BYTES: usize = 256 * 1024;
 
 struct OpenAi(Arc<Inner>);
 
@@ -72,7 +75,6 @@ impl Inner {
     }
 
     async fn generate(&self, call: Call) -> Result<Events, ExpertError> {
-        let scrub = Scrub::new(&call, self.endpoint.api_key.clone());
         let body = request::body(&call, &self.endpoint.model, self.base.host().unwrap_or_default())?;
         let mut request = self.request(Method::POST, "/chat/completions", Full::new(body.into()));
         if let Ok(id) = HeaderValue::from_str(&call.request_id)
@@ -81,6 +83,7 @@ impl Inner {
             request.headers_mut().insert("x-request-id", id);
         }
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
+        let scrub = Scrub::new(call.messages, self.endpoint.api_key.clone());
         let response = self.send(request, &mut patience).await?;
         if response.status() != StatusCode::OK {
             return Err(refusal::of_response(response, &scrub, &mut patience).await);
@@ -129,25 +132,21 @@ impl Inner {
 
     /// `/health` where there is one, as the cheapest honest answer; else the model list, which every dialect has.
     async fn probe(&self) -> Result<(), ExpertError> {
-        let health = self.get("/health").await?;
-        if matches!(health.status().as_u16(), 200..=299) {
-            return Ok(());
-        }
-        let no_such_path = matches!(health.status().as_u16(), 401 | 403 | 404 | 405 | 501);
-        let answer = if no_such_path { self.get("/v1/models").await? } else { health };
-        if answer.status().is_success() {
-            return Ok(());
-        }
-        let scrub = Scrub::new(&Call::default(), self.endpoint.api_key.clone());
         let mut patience = Patience::for_probe(&self.endpoint);
-        patience.connected();
-        Err(refusal::of_response(answer, &scrub, &mut patience).await)
+        let health = self.get("/health", &mut patience).await?;
+        let no_such_path = matches!(health.status().as_u16(), 401 | 403 | 404 | 405 | 501);
+        let answer = if no_such_path { self.get("/v1/models", &mut patience).await? } else { health };
+        if !answer.status().is_success() {
+            let scrub = Scrub::new(Vec::new(), self.endpoint.api_key.clone());
+            return Err(refusal::of_response(answer, &scrub, &mut patience).await);
+        }
+        // Read to its end, the connection can serve again; whether that works says nothing about the engine.
+        let _ = patience.wait(Limited::new(answer.into_body(), MAX_PROBE_BYTES).collect()).await;
+        Ok(())
     }
 
-    async fn get(&self, path: &str) -> Result<Response<Incoming>, ExpertError> {
-        let request = self.request(Method::GET, path, Full::default());
-        let mut patience = Patience::for_probe(&self.endpoint);
-        self.send(request, &mut patience).await
+    async fn get(&self, path: &str, patience: &mut Patience) -> Result<Response<Incoming>, ExpertError> {
+        self.send(self.request(Method::GET, path, Full::default()), patience).await
     }
 
     fn request(&self, method: Method, path: &str, body: Full<Bytes>) -> Request<Full<Bytes>> {
