@@ -63,7 +63,11 @@ impl PanelParts {
     pub fn predict(&self, counts: &Counts) -> PanelView {
         let mut features = Vec::with_capacity(counts.grams.len());
         self.lexicon.weigh(&counts.grams, &mut features);
-        let sums = self.weights.apply(&features);
+        self.predict_from(&self.weights.apply(&features), counts)
+    }
+
+    /// The same, given the weighted sums over the n-grams: [S] for the subjects, then [E] for the experts.
+    pub fn predict_from(&self, sums: &[f32], counts: &Counts) -> PanelView {
         let (subject_sums, expert_sums) = sums.split_at(self.subject_share.len());
         let subjects = posterior(&self.subject_share, subject_sums, self.sharpness);
         let shape = standardise(&counts.shape, &self.shape_mean, &self.shape_spread);

@@ -60,8 +60,9 @@ fn experts(params: &Params, counts: &Counts, mass: &[f32], binding: &Binding) ->
 
 /// The panels that predict an expert, as (panel, column, weight), the weights summing to 1.
 ///
-/// Panels with little weight are left out: they cost time and change nothing.
-pub(crate) fn blend(places: &[(usize, usize)], mass: &[f32]) -> Vec<(usize, usize, f32)> {
+/// `places` says where the expert stands, as (panel, column); `mass` how much the text looks like each panel's
+/// prompts. Panels with little weight are left out: they cost time and change nothing.
+pub fn blend(places: &[(usize, usize)], mass: &[f32]) -> Vec<(usize, usize, f32)> {
     let whole: f32 = places.iter().map(|&(panel, _)| mass[panel]).sum();
     let counts = |panel: usize| places.len() == 1 || mass[panel] >= LEAST_MASS * whole;
     let kept: f32 = places.iter().filter(|(panel, _)| counts(*panel)).map(|&(panel, _)| mass[panel]).sum();
@@ -99,7 +100,7 @@ fn length(view: &Option<PanelView>, column: usize) -> f32 {
 }
 
 /// exp(sharpness * score), scaled to sum 1.
-pub(crate) fn softmax(scores: &[f32], sharpness: f32) -> Vec<f32> {
+pub fn softmax(scores: &[f32], sharpness: f32) -> Vec<f32> {
     let top = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let raised: Vec<f32> = scores.iter().map(|score| libm::expf(sharpness * (score - top))).collect();
     let sum: f32 = raised.iter().sum();

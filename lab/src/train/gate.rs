@@ -1,0 +1,170 @@
+//! The gate of a model: domains, and which panel's prompts a text looks like.
+
+use super::design::{Block, Design};
+use super::groups::{self, mix};
+use super::heads::{self, Head, HeadTask};
+use super::{FOLDS, Texts};
+use crate::corpus::{DomainText, Row};
+use sluice_router::{Lexicon, ParamsParts, Weights, prompt_hash};
+use std::collections::{BTreeMap, HashSet};
+
+/// The n-grams of all texts, and the fold of each graded row.
+pub(super) struct Ground {
+    pub(super) lexicon: Lexicon,
+    /// Graded rows first, then the domain texts.
+    pub(super) design: Design,
+    pub(super) folds: Vec<u8>,
+}
+
+/// What the gate adds to a report: for each domain its texts, and how many of the held-out ones are recognised.
+pub(super) struct DomainFit {
+    pub(super) names: Vec<String>,
+    pub(super) texts: Vec<usize>,
+    pub(super) accuracy: f64,
+}
+
+pub(super) fn ground(texts: &Texts, seed: u64) -> Ground {
+    let all = || texts.graded.iter().chain(&texts.extra);
+    let lexicon = Lexicon::from_texts(all().map(|counts| &counts.grams[..]), LEAST_TEXTS);
+    let (mut design, mut row) = (Design::new(lexicon.len()), vec![]);
+    for counts in all() {
+        lexicon.weigh(&counts.grams, &mut row);
+        design.push(&row);
+    }
+    let graded: Vec<_> = texts.graded.iter().collect();
+    let folds = groups::folds(&graded, &design, &texts.keys, FOLDS, seed);
+    Ground { lexicon, design, folds }
+}
+
+/// Fits domains and panels; `panel_of` is each graded row's panel. Returns the gate's parts without experts, and the
+/// out-of-fold mass of each panel for each graded row.
+pub(super) fn fit(
+    ground: &Ground,
+    rows: &[&Row],
+    domain_texts: &[DomainText],
+    keys: &[u64],
+    panel_of: &[u32],
+    panels: usize,
+    seed: u64,
+) -> (ParamsParts, Vec<Vec<f32>>, DomainFit) {
+    let (domains, domain_task) = domain_task(ground, rows, domain_texts, keys, seed);
+    let panel_task = HeadTask {
+        design: &ground.design,
+        rows: (0..rows.len() as u32).collect(),
+        labels: panel_of.to_vec(),
+        folds: ground.folds.clone(),
+        classes: panels,
+        left_out: heads::all_folds(),
+    };
+    let mut tasks = vec![];
+    let has_domains = domains.len() > 1;
+    if has_domains {
+        tasks.push(domain_task);
+    }
+    if panels > 1 {
+        tasks.push(panel_task);
+    }
+    let fitted = heads::fit(&tasks);
+    let outputs: Vec<(&HeadTask, &Head)> = tasks.iter().zip(&fitted).collect();
+    let parts = assemble(ground, &outputs, if has_domains { domains.clone() } else { vec![] }, panels > 1);
+    let mass = mass(fitted.last().filter(|_| panels > 1), rows.len());
+    let mut texts = vec![0; domains.len()];
+    if has_domains {
+        tasks[0].labels.iter().for_each(|&label| texts[label as usize] += 1);
+    }
+    let accuracy = fitted.first().filter(|_| has_domains).map_or(0.0, |head| head.accuracy);
+    (parts, mass, DomainFit { names: domains, texts, accuracy })
+}
+
+/// Out-of-fold mass of each panel for each graded row.
+fn mass(head: Option<&Head>, rows: usize) -> Vec<Vec<f32>> {
+    let Some(head) = head else { return vec![vec![1.0]; rows] };
+    let of = |sums: &Option<Vec<f32>>| {
+        let zero = vec![0.0; head.share.len()];
+        let sums = sums.as_ref().unwrap_or(&zero);
+        let scores: Vec<f32> = head.share.iter().zip(sums).map(|(share, sum)| share + sum).collect();
+        sluice_router::softmax(&scores, head.sharpness)
+    };
+    head.sums.iter().map(of).collect()
+}
+
+/// Domain texts all, graded rows with a domain up to a number for each domain and language, so that one large
+/// benchmark doesn't drown the rest.
+fn domain_task<'a>(
+    ground: &'a Ground,
+    rows: &[&Row],
+    domain_texts: &[DomainText],
+    keys: &[u64],
+    seed: u64,
+) -> (Vec<String>, HeadTask<'a>) {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|&row| mix(keys[row] ^ seed));
+    let mut taken: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    let mut picked: Vec<(u32, &str, u8)> = vec![];
+    for row in order {
+        let Some(domain) = rows[row].domain.as_deref() else { continue };
+        let count = taken.entry((domain, rows[row].lang.as_deref().unwrap_or(""))).or_default();
+        if *count < MOST_GRADED && seen.insert(keys[row]) {
+            *count += 1;
+            picked.push((row as u32, domain, ground.folds[row]));
+        }
+    }
+    for (at, text) in domain_texts.iter().enumerate() {
+        let key = prompt_hash(&text.text);
+        if seen.insert(key) {
+            picked.push(((rows.len() + at) as u32, &text.domain, (mix(key ^ mix(seed)) % FOLDS) as u8));
+        }
+    }
+    picked.sort_unstable();
+    let mut names: Vec<String> = picked.iter().map(|(_, domain, _)| (*domain).to_owned()).collect();
+    names.sort();
+    names.dedup();
+    let label =
+        |domain: &str| names.iter().position(|name| name == domain).expect("every domain is named") as u32;
+    let task = HeadTask {
+        design: &ground.design,
+        rows: picked.iter().map(|(row, _, _)| *row).collect(),
+        labels: picked.iter().map(|(_, domain, _)| label(domain)).collect(),
+        folds: picked.iter().map(|(_, _, fold)| *fold).collect(),
+        classes: names.len(),
+        left_out: vec![0],
+    };
+    (names, task)
+}
+
+fn assemble(
+    ground: &Ground,
+    heads: &[(&HeadTask, &Head)],
+    domains: Vec<String>,
+    has_panels: bool,
+) -> ParamsParts {
+    let blocks: Vec<(usize, Block)> = heads
+        .iter()
+        .map(|(task, head)| (task.classes, ground.design.transposed_times(&task.rows, &head.duals)))
+        .collect();
+    let outputs: usize = blocks.iter().map(|(classes, _)| classes).sum();
+    let mut matrix = Vec::with_capacity(ground.lexicon.len() * outputs);
+    for row in 0..ground.lexicon.len() {
+        for (classes, block) in &blocks {
+            matrix.extend_from_slice(&block.row(row)[..*classes]);
+        }
+    }
+    let sharpness =
+        |at: Option<usize>| at.and_then(|at| heads.get(at)).map_or(1.0, |(_, head)| head.sharpness);
+    let has_domains = !domains.is_empty();
+    ParamsParts {
+        experts: vec![],
+        weights: Weights::from_f32(outputs, &matrix),
+        lexicon: ground.lexicon.clone(),
+        shares: heads.iter().flat_map(|(_, head)| head.share.clone()).collect(),
+        domain_sharpness: sharpness(has_domains.then_some(0)),
+        panel_sharpness: sharpness(has_panels.then_some(usize::from(has_domains))),
+        domains,
+    }
+}
+
+/// N-grams of a single text can't tell domains apart and would double the file.
+const LEAST_TEXTS: u32 = 2;
+/// Graded rows that teach a domain, for each language.
+const MOST_GRADED: usize = 1_500;

@@ -1,0 +1,114 @@
+//! Which rows are near-duplicates of one another, and which fold each group belongs to.
+//!
+//! A question and its variant with other numbers must not stand on both sides of a fold: the model would be graded on
+//! what it has seen.
+
+use super::design::{Design, cosine};
+use sluice_router::Counts;
+use std::collections::HashMap;
+
+/// The fold of each row, below `folds`; rows that resemble each other share one.
+///
+/// Candidates by min-hash over the n-grams (32 bins, 16 bands of 2), confirmed by TF-IDF cosine of at least 0.9.
+pub(super) fn folds(counts: &[&Counts], design: &Design, keys: &[u64], folds: u64, seed: u64) -> Vec<u8> {
+    let mut sets = Sets((0..counts.len()).collect());
+    let mut buckets: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
+    for (row, counts) in counts.iter().enumerate() {
+        for (band, hash) in bands(counts).into_iter().enumerate() {
+            let bucket = buckets.entry((band, hash)).or_default();
+            for &other in bucket.iter() {
+                if sets.find(row) != sets.find(other) && cosine(design.row(row), design.row(other)) >= ALIKE {
+                    sets.join(row, other);
+                }
+            }
+            if bucket.len() < MOST_COMPARED {
+                bucket.push(row);
+            }
+        }
+    }
+    // A group is named by its smallest key, so the order of rows doesn't matter.
+    let mut names: HashMap<usize, u64> = HashMap::new();
+    for (row, &key) in keys.iter().enumerate() {
+        let name = names.entry(sets.find(row)).or_insert(u64::MAX);
+        *name = key.min(*name);
+    }
+    (0..counts.len()).map(|row| (mix(names[&sets.find(row)] ^ mix(seed)) % folds) as u8).collect()
+}
+
+/// Hashes of pairs of min-hashes.
+fn bands(counts: &Counts) -> [u64; BINS / 2] {
+    let mut least = [u64::MAX; BINS];
+    for gram in &counts.grams {
+        let hash = mix(u64::from(gram.row()) + 1);
+        let bin = (hash >> 59) as usize;
+        least[bin] = least[bin].min(hash);
+    }
+    std::array::from_fn(|band| mix(least[2 * band] ^ least[2 * band + 1].rotate_left(32)))
+}
+
+/// SplitMix64's finaliser.
+pub(super) fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// Disjoint sets by union and find.
+struct Sets(Vec<usize>);
+
+impl Sets {
+    fn find(&mut self, mut at: usize) -> usize {
+        while self.0[at] != at {
+            self.0[at] = self.0[self.0[at]];
+            at = self.0[at];
+        }
+        at
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}
+
+const ALIKE: f32 = 0.9;
+const BINS: usize = 32;
+/// Rows of a bucket that others are compared with: templates fill buckets with thousands of rows that only look alike.
+const MOST_COMPARED: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_router::{Lexicon, count};
+
+    #[test]
+    fn near_duplicates_share_a_fold_and_folds_are_even() {
+        let words = [
+            "river", "contract", "engine", "planet", "market", "violin", "harbour", "enzyme", "glacier",
+            "senate",
+        ];
+        let text = |at: usize, extra: &str| {
+            let word = |n: usize| words[mix((at * 31 + n) as u64) as usize % words.len()];
+            let body: Vec<String> = (0..30).map(|n| format!("{}{}", word(n), (at * 7 + n) % 97)).collect();
+            format!("{} {extra}", body.join(" "))
+        };
+        let texts: Vec<String> = (0..400).flat_map(|at| [text(at, ""), text(at, "please")]).collect();
+        let counts: Vec<Counts> = texts.iter().map(|text| count(text)).collect();
+        let lexicon = Lexicon::from_texts(counts.iter().map(|counts| &counts.grams[..]), 1);
+        let (mut design, mut row) = (Design::new(lexicon.len()), vec![]);
+        for counts in &counts {
+            lexicon.weigh(&counts.grams, &mut row);
+            design.push(&row);
+        }
+        let keys: Vec<u64> = texts.iter().map(|text| sluice_router::prompt_hash(text)).collect();
+        let refs: Vec<&Counts> = counts.iter().collect();
+        let folds = folds(&refs, &design, &keys, 5, 1);
+        let together = folds.chunks(2).filter(|pair| pair[0] == pair[1]).count();
+        assert!(together >= 396, "{together} of 400 pairs share a fold");
+        for fold in 0..5 {
+            let size = folds.iter().filter(|&&other| other == fold).count();
+            assert!((80..240).contains(&size), "fold {fold} has {size} of 800");
+        }
+    }
+}
