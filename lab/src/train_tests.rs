@@ -14,7 +14,8 @@ fn rows(n: u64, tag: &str) -> Vec<Row> {
         ["function", "pointer", "borrow", "compile", "thread", "trait", "loop", "string", "async", "enum"];
     let row = |at: u64| {
         let seed = groups::mix(at) ^ groups::mix(tag.len() as u64 + 77);
-        let (is_law, is_hard) = (groups::mix(seed) % 2 == 0, groups::mix(seed ^ 1) % 2 == 0);
+        let (is_law, is_hard) =
+            (groups::mix(seed).is_multiple_of(2), groups::mix(seed ^ 1).is_multiple_of(2));
         let text = words(seed, if is_law { &law } else { &code });
         let prompt =
             format!("{} {text} number {at}?", if is_hard { "Explain the intricate" } else { "What is a" });
@@ -65,9 +66,16 @@ fn a_model_learns_who_is_good_at_what_and_is_certified() {
         right += usize::from(Some(&signals.domains[0].name) == row.domain.as_ref());
     }
     assert!(right > 390, "{right} of 400 domains");
-    let p = |text: &str, at: usize| classify(&params, text, &binding).experts[at].expect("known").p_capable;
-    let law = "Explain the intricate court statute breach clause appeal?";
-    assert!(p(law, 1) > p(law, 2) + 0.4, "law-s {} against code-s {}", p(law, 1), p(law, 2));
+    let p =
+        |row: &Row, at: usize| classify(&params, &row.prompt, &binding).experts[at].expect("known").p_capable;
+    let hard = |domain: &str| {
+        let is = |row: &&Row| row.prompt.starts_with("Explain") && row.domain.as_deref() == Some(domain);
+        let rows: Vec<&Row> = fresh.iter().filter(is).collect();
+        [1, 2].map(|at| rows.iter().map(|row| p(row, at)).sum::<f64>() / rows.len() as f64)
+    };
+    let ([law_at_law, code_at_law], [law_at_code, code_at_code]) = (hard("law"), hard("coding"));
+    assert!(law_at_law > 0.85 && code_at_law < 0.3, "{law_at_law} and {code_at_law}");
+    assert!(code_at_code > 0.85 && law_at_code < 0.3, "{code_at_code} and {law_at_code}");
     let ask = CertifyAsk {
         experts: &prices(),
         reference: "big",

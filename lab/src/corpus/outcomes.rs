@@ -181,7 +181,7 @@ mod tests {
             ("nan", bad("NaN"), ":1: column"),
             ("text", bad("\"0.5\""), "invalid type: string"),
             ("prompt", r#"{"id":"a","outcomes":[]}"#.to_owned(), "missing field `prompt`"),
-            ("nested", nested, "recursion limit exceeded"),
+            ("nested", nested, "invalid type: sequence"),
             ("empty", String::new(), "the file has no rows"),
             (
                 "twice",

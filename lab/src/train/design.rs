@@ -44,14 +44,6 @@ impl Design {
         self.starts.push(self.cells.len());
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    pub(super) fn features(&self) -> usize {
-        self.features
-    }
-
     pub(super) fn row(&self, at: usize) -> &[(u32, f32)] {
         &self.cells[self.starts[at]..self.starts[at + 1]]
     }

@@ -154,7 +154,7 @@ mod tests {
         let mut design = Design::new(features as usize);
         for _ in 0..rows {
             let row: Vec<(u32, f32)> =
-                (0..features).filter_map(|at| (unit() < 0.3).then(|| (at, unit()))).collect();
+                (0..features).map(|at| (at, unit())).filter(|(_, value)| *value > 0.7).collect();
             design.push(&row);
         }
         let all: Vec<u32> = (0..rows as u32).collect();

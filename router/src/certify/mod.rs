@@ -78,6 +78,21 @@ impl Params {
     }
 }
 
+/// Certifies on given rows instead of a model's: for measuring what certificates are worth.
+///
+/// # Errors
+/// [`Refusal`] when nothing is proven.
+pub fn certify_pairs(
+    pairs: &Pairs,
+    reference: usize,
+    floor: f64,
+    confidence: f64,
+) -> Result<Certificate, Refusal> {
+    let ask = CertifyAsk { experts: &[], reference: "", floor, confidence, by: CertifyBy::Auto };
+    check(&ask)?;
+    walk(pairs, reference, &ask)
+}
+
 fn check(ask: &CertifyAsk) -> Result<(), Refusal> {
     if !(0.0..=2.0).contains(&ask.floor) {
         return Err(Refusal::BadFloor(ask.floor.to_string()));

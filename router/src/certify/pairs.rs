@@ -60,6 +60,19 @@ impl Pairs {
         pairs
     }
 
+    /// Two disjoint parts, the first with about this share of the rows; which row goes where depends on the seed alone.
+    pub fn split(&self, seed: u64, share: f64) -> (Pairs, Pairs) {
+        let mut parts = (Pairs::empty(self.width), Pairs::empty(self.width));
+        for row in 0..self.len() {
+            let part = if unit(seed, row as u64) < share { &mut parts.0 } else { &mut parts.1 };
+            let cells = row * self.width..(row + 1) * self.width;
+            part.offers.extend_from_slice(&self.offers[cells.clone()]);
+            part.scores.extend_from_slice(&self.scores[cells.clone()]);
+            part.costs.extend_from_slice(&self.costs[cells]);
+        }
+        parts
+    }
+
     fn empty(width: usize) -> Pairs {
         Pairs { width, offers: vec![], scores: vec![], costs: vec![], data: String::new() }
     }
@@ -172,6 +185,15 @@ impl Pairs {
         let cells = chosen.iter().enumerate().map(|(row, &choice)| row * self.width + usize::from(choice));
         cells.map(value).sum::<f64>() / chosen.len().max(1) as f64
     }
+}
+
+/// A number in [0, 1) from a seed and a row: SplitMix64.
+fn unit(seed: u64, row: u64) -> f64 {
+    let mut z =
+        seed.wrapping_mul(0xD134_2543_DE82_EF95).wrapping_add((row + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 fn charged(price: &Price, prompt: u32, output: u32) -> f64 {
