@@ -48,12 +48,11 @@ async fn join(
 ) -> Result<(), Failed> {
     let seed = lease.chosen.as_ref().map_or(0, |chosen| chosen.decision().seed);
     let came = app.clock.now();
-    let nowhere = |fault| Failed { fault, may_go_elsewhere: true, another_replica_may_help: None };
-    let slot = match lane.enter(seed, tried, came).map_err(nowhere)? {
+    let slot = match lane.enter(seed, tried, came).map_err(Failed::elsewhere)? {
         Entered::Granted(slot) => slot,
         Entered::Waiting(place) => {
             meter::tell_pool(app, lane);
-            place.turn().within(&Span::join(&lane.config.name)).await.map_err(nowhere)?
+            place.turn().within(&Span::join(&lane.config.name)).await.map_err(Failed::elsewhere)?
         }
     };
     let now = app.clock.now();
@@ -74,11 +73,10 @@ async fn call(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<String, 
     };
     relayed.map_err(|stop| match stop {
         Stop::Engine(error) => fail(app, lease, &error),
-        Stop::ClientLeft => Failed {
-            fault: Fault::new(FaultCode::ClientGone, "the client left before the answer was complete"),
-            may_go_elsewhere: false,
-            another_replica_may_help: None,
-        },
+        Stop::ClientLeft => {
+            let fault = Fault::new(FaultCode::ClientGone, "the client left before the answer was complete");
+            Failed { may_go_elsewhere: false, ..Failed::elsewhere(fault) }
+        }
     })
 }
 
@@ -187,6 +185,7 @@ fn fail(app: &App, lease: &mut Lease, error: &ExpertError) -> Failed {
         fault: fault(lease, error),
         may_go_elsewhere: elsewhere,
         another_replica_may_help: replica.filter(|_| same_pool),
+        connection_lost: error.kind == ErrorKind::Truncated,
     }
 }
 

@@ -75,7 +75,7 @@ async fn answer(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fa
 /// Tries one step, on another replica of its pool too where that may help.
 async fn walk(app: &App, step: Step, lease: &mut Lease, out: &mut Outlet) -> Result<(), Failed> {
     let lane = lease.chosen.as_ref().expect("a plan was chosen").live.lanes[step.pool].clone();
-    let mut tried = Vec::new();
+    let (mut tried, mut repeated) = (Vec::new(), false);
     loop {
         let failed = match relay::attempt(app, &lane, step, &tried, lease, out).await {
             Ok(()) => return Ok(()),
@@ -84,8 +84,12 @@ async fn walk(app: &App, step: Step, lease: &mut Lease, out: &mut Outlet) -> Res
         let Some(replica) = failed.another_replica_may_help.filter(|_| out.is_untouched()) else {
             return Err(failed);
         };
+        let now = app.clock.now();
         tried.push(replica);
-        let may_try = lease.attempts.len() < MAX_ATTEMPTS && lane.has_another(&tried, app.clock.now());
+        if failed.connection_lost && !repeated && !lane.has_another(&tried, now) {
+            (tried, repeated) = (Vec::new(), true);
+        }
+        let may_try = lease.attempts.len() < MAX_ATTEMPTS && lane.has_another(&tried, now);
         if !may_try || !app.retries.spend() {
             return Err(failed);
         }
@@ -100,6 +104,16 @@ pub(crate) struct Failed {
     pub(crate) may_go_elsewhere: bool,
     /// The replica that failed, when another of the same pool may succeed.
     pub(crate) another_replica_may_help: Option<usize>,
+    /// The connection ended before the first event, as one does that was kept alive too long: the same replica may be
+    /// asked once more when there is no other.
+    pub(crate) connection_lost: bool,
+}
+
+impl Failed {
+    /// A step that could not even begin: another may.
+    pub(crate) fn elsewhere(fault: Fault) -> Failed {
+        Failed { fault, may_go_elsewhere: true, another_replica_may_help: None, connection_lost: false }
+    }
 }
 
 /// A request without a deadline of its own ends after this time; the usual client's own limit.

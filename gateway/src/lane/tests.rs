@@ -65,7 +65,7 @@ fn a_freed_slot_goes_to_the_first_in_line() {
     assert!(second.as_mut().now_or_never().is_none());
     assert_eq!(lane.counts(NOW).queued, 2);
     slot.end(answered(), NOW);
-    let granted = first.as_mut().now_or_never().expect("granted").ok().expect("a slot");
+    let granted = first.as_mut().now_or_never().expect("granted").unwrap_or_else(|fault| panic!("{fault}"));
     assert!(second.as_mut().now_or_never().is_none());
     drop(granted);
     assert!(second.as_mut().now_or_never().is_some());
