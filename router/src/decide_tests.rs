@@ -154,6 +154,15 @@ fn a_vertical_expert_without_a_certificate_needs_the_client_s_word_or_a_keyword(
 }
 
 #[test]
+fn a_rule_does_not_send_to_an_expert_that_does_not_declare_the_language() {
+    let mut ask = with_expert(ask(), LAW, |law| law.languages = vec!["zh".to_owned()]);
+    ask.needs.domain = Some("law".to_owned());
+    assert_eq!(first(&ask).0, LAW, "the language is not known");
+    ask.signals.languages = vec![Share { name: "en".to_owned(), p: 1.0 }];
+    assert_eq!(first(&ask), (BIG, ChosenBy::Reference, true));
+}
+
+#[test]
 fn a_pinned_expert_has_no_substitute() {
     let pinned = with_route(certified(1e-7), |route| {
         route.pinned = true;

@@ -4,7 +4,7 @@ use crate::ask::Ask;
 use crate::decision::ChosenBy;
 use crate::fleet::Kind;
 use crate::objective::{Certificate, Route};
-use crate::quote::Quote;
+use crate::quote::{self, Quote};
 
 /// The experts that may answer, best first, each with whether its answer keeps the route's floor.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,7 @@ fn by_rule(ask: &Ask, quotes: &[Quote]) -> Ranking {
         let expert = &ask.fleet.experts[quote.expert];
         let by_domain = ask.needs.domain.as_ref().is_some_and(|domain| expert.domains.contains(domain));
         let by_keyword = ask.needs.domain.is_none() && ask.needs.keyword_experts.contains(&quote.expert);
-        expert.kind == Kind::Vertical && (by_domain || by_keyword)
+        expert.kind == Kind::Vertical && (by_domain || by_keyword) && quote::speaks(ask, expert)
     };
     let mut fitting = positions(quotes, |quote| quote.is_eligible() && named(quote));
     fitting.sort_by(|&a, &b| money(&ask.route, &quotes[a]).total_cmp(&money(&ask.route, &quotes[b])));

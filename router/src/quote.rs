@@ -125,6 +125,7 @@ pub(crate) fn expected_cost(price: &Price, prompt_tokens: u32, output_tokens: f6
 /// The prior for an expert without grades: declared domains are believed a little, and nothing is certified by it.
 fn declared(ask: &Ask, expert: &Expert) -> ExpertSignal {
     let p_capable = match expert.kind {
+        _ if !speaks(ask, expert) => 0.1,
         Kind::General => 0.5,
         Kind::Vertical if within_domains(ask, expert) => 0.5,
         Kind::Vertical => 0.1,
@@ -184,6 +185,12 @@ fn unavailable(ask: &Ask, pool: Option<usize>, wait_ms: f64, now: Tick) -> Optio
     }
     let too_late = |deadline: Tick| wait_ms >= deadline.since_ms(now);
     ask.needs.deadline.is_some_and(too_late).then_some(Reason::Deadline)
+}
+
+/// Whether the expert declares the request's language, or none, or the language is not known.
+pub(crate) fn speaks(ask: &Ask, expert: &Expert) -> bool {
+    let language = ask.signals.language().map(|share| &share.name);
+    expert.languages.is_empty() || language.is_none_or(|language| expert.languages.contains(language))
 }
 
 /// Whether the request belongs to a domain that the expert declares: by the client's word, a keyword, or the model.

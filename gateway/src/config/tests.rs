@@ -114,3 +114,15 @@ fn the_schema_names_every_section() {
         assert!(schema["properties"][section].is_object(), "{section}");
     }
 }
+
+#[test]
+fn the_reference_page_has_every_key_of_the_schema() {
+    let page = include_str!("../../../docs/reference/config.md");
+    let schema: serde_json::Value = serde_json::from_str(&schema()).expect("JSON");
+    let tables = schema["$defs"].as_object().expect("definitions").values().chain([&schema]);
+    for key in tables.filter_map(|table| table["properties"].as_object()).flat_map(|keys| keys.keys()) {
+        let is_section = schema["properties"].get(key).is_some();
+        let shown = if is_section { format!("[{key}]") } else { format!("| `{key}` |") };
+        assert!(page.contains(&shown), "docs/reference/config.md lacks {shown}");
+    }
+}
