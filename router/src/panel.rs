@@ -174,6 +174,7 @@ pub fn posterior(share: &[f32], sums: &[f32], sharpness: f32) -> Vec<(usize, f32
     scored.truncate(MOST_SUBJECTS);
     let top = scored.first().map_or(0.0, |best| best.1);
     scored.iter_mut().for_each(|(_, score)| *score = libm::expf(sharpness * (*score - top)));
+    scored.retain(|(_, raised)| *raised >= LEAST_SHARE);
     let sum: f32 = scored.iter().map(|(_, p)| p).sum();
     scored.iter_mut().for_each(|(_, p)| *p /= sum);
     scored
@@ -217,6 +218,8 @@ fn add_scaled(sums: &mut [f32], row: &[f32], scale: f32) {
     }
 }
 
+/// A subject with less than this of the most probable one's probability is left out.
+const LEAST_SHARE: f32 = 0.02;
 /// Subjects that a posterior keeps.
 const MOST_SUBJECTS: usize = 8;
 
