@@ -2,6 +2,7 @@
 
 mod door;
 mod error;
+pub mod invariants;
 mod observe;
 mod record;
 mod request;
@@ -14,4 +15,7 @@ pub use observe::{
 };
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
-pub use store::{Journal, StoreError, Stored};
+pub use store::{
+    By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
+    TokenSums, open_journal, open_ledger,
+};

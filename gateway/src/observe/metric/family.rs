@@ -108,7 +108,10 @@ impl Bounded {
             return false;
         }
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        seen.len() < self.most && (seen.insert(value.into()) || true)
+        if seen.len() < self.most {
+            seen.insert(value.into());
+        }
+        seen.contains(value)
     }
 }
 
