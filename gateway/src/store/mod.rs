@@ -1,32 +1,114 @@
-//! Where records are kept: the trait and the table of backends.
+//! Where records are kept: the traits and the table of backends.
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod memory;
+mod report;
+mod sqlite;
+
+pub use memory::MemoryJournal;
+pub use report::{By, Group, Ledger, Report, ReportAsk, TokenSums};
 
 use crate::record::Record;
 use futures::future::BoxFuture;
+use std::sync::Arc;
 
 /// A journal as it was found stored, or its failure, in people's words.
 pub type Stored<T> = BoxFuture<'static, Result<T, StoreError>>;
 
-/// This gateway's own durable record.
+/// This gateway's own durable record. Dropping it writes whatever was handed over; call [`Journal::flush`] first to
+/// learn whether that worked.
 pub trait Journal: Send + Sync {
     /// Hands a record to the writer and returns at once; the writer commits in groups. When the writer is behind by
     /// its whole buffer, the call waits, so that nothing is lost: that is the journal's back-pressure.
+    ///
+    /// A record whose request is stored already is passed over, so handing one over twice is harmless.
     ///
     /// # Cancel safety
     /// Once handed over, a record is written even when the caller goes away; before that, dropping loses it, so
     /// callers must not be cancelled here.
     fn record(&self, record: Record) -> BoxFuture<'static, ()>;
 
-    /// A stored decision with the configuration that it refers to: two JSON texts, receipt and snapshot.
+    /// A stored decision with the configuration that it refers to: two JSON texts, receipt and snapshot. Sees
+    /// whatever was handed over before, unless the journal is in trouble.
     fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>>;
 
     /// Resolves when everything handed over before is durable.
+    ///
+    /// # Errors
+    /// What [`Journal::trouble`] says, as soon as a try to write has failed. The records are kept and tried again.
     fn flush(&self) -> Stored<()>;
 
     /// Why the journal can't be written to; `None` when it can.
     fn trouble(&self) -> Option<String>;
+
+    /// When the oldest record that is not yet durable was made, in milliseconds since 1970; `None` when all are.
+    fn oldest_waiting_ms(&self) -> Option<i64>;
 }
 
 /// A store that fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);
+
+/// One kind of store.
+#[derive(Debug)]
+pub struct StoreRow {
+    /// What its URLs begin with, before the colon.
+    pub scheme: &'static str,
+    /// Opens it for writing, given the URL's rest.
+    pub journal: fn(&str) -> Result<Arc<dyn Journal>, StoreError>,
+    /// Opens it for reports, given the URL's rest.
+    pub ledger: fn(&str) -> Result<Box<dyn Ledger>, StoreError>,
+    /// What it is, for reference pages.
+    pub about: &'static str,
+}
+
+/// Every store that a URL may name. The order is the order in `docs/reference`.
+pub const STORES: &[StoreRow] = &[
+    StoreRow {
+        scheme: "sqlite",
+        journal: sqlite::journal,
+        ledger: sqlite::ledger,
+        about: "one SQLite file, as in `sqlite:sluice.db`; durable, for one gateway",
+    },
+    StoreRow {
+        scheme: "memory",
+        journal: memory::journal,
+        ledger: memory::ledger,
+        about: "kept until the process ends, as in `memory:`; for tests",
+    },
+];
+
+/// Opens this gateway's journal for writing and makes it if there is none.
+///
+/// # Errors
+/// An unknown kind of store; a file that another gateway writes to, that is foreign, damaged or newer than this
+/// program, or that can't be made; each with its name and the mend.
+pub fn open_journal(url: &str) -> Result<Arc<dyn Journal>, StoreError> {
+    let (row, rest) = find(url)?;
+    (row.journal)(rest)
+}
+
+/// Opens a ledger for reports; works while a gateway writes to it.
+///
+/// # Errors
+/// An unknown kind of store; no such file, or one that is foreign, damaged or newer than this program.
+pub fn open_ledger(url: &str) -> Result<Box<dyn Ledger>, StoreError> {
+    let (row, rest) = find(url)?;
+    (row.ledger)(rest)
+}
+
+fn find(url: &str) -> Result<(&'static StoreRow, &str), StoreError> {
+    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+    STORES.iter().find(|row| row.scheme == scheme).map(|row| (row, rest)).ok_or_else(|| {
+        let known: Vec<String> = STORES.iter().map(|row| format!("{}:", row.scheme)).collect();
+        StoreError(format!(
+            "{url:?} names no store; it begins with one of {}, for instance \"sqlite:sluice.db\"",
+            known.join(", ")
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -108,11 +108,10 @@ impl Bounded {
             return false;
         }
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        let has_room = seen.len() < self.most;
-        if has_room {
+        if seen.len() < self.most {
             seen.insert(value.into());
         }
-        has_room
+        seen.contains(value)
     }
 }
 

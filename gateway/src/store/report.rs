@@ -1,0 +1,107 @@
+//! What a ledger can be asked: sums over a span of time, by whatever the requests have in common.
+
+use super::StoreError;
+use sluice_router::NanoUsd;
+
+/// The read side of a store.
+pub trait Ledger: Send {
+    /// Sums over the requests that ended within the asked span, all from one consistent state.
+    ///
+    /// # Errors
+    /// A store that can't be read, or sums beyond 64 bits.
+    fn report(&self, ask: &ReportAsk) -> Result<Report, StoreError>;
+
+    /// A stored decision with the configuration that it refers to: two JSON texts, receipt and snapshot.
+    ///
+    /// # Errors
+    /// A store that can't be read.
+    fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError>;
+}
+
+/// What to sum.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportAsk {
+    /// What makes a group; empty means one group of everything.
+    pub by: Vec<By>,
+    /// Requests that ended at this time or later, in milliseconds since 1970.
+    pub from_ms: Option<i64>,
+    /// Requests that ended before this time, in milliseconds since 1970.
+    pub to_ms: Option<i64>,
+}
+
+/// Something that requests have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Whose they are.
+    Tenant,
+    /// Who answered; empty when nobody did.
+    Expert,
+    /// The most probable domain; empty without a model.
+    Domain,
+    /// The route or pinned expert.
+    Route,
+    /// The most probable language; empty without a model.
+    Language,
+    /// `ok`, or the name of the fault.
+    Status,
+}
+
+impl By {
+    /// Everything to group by.
+    pub const ALL: &[By] = &[By::Tenant, By::Expert, By::Domain, By::Route, By::Language, By::Status];
+
+    /// Its name on the command line, in reports, and as a column of `requests`.
+    pub fn name(self) -> &'static str {
+        match self {
+            By::Tenant => "tenant",
+            By::Expert => "expert",
+            By::Domain => "domain",
+            By::Route => "route",
+            By::Language => "language",
+            By::Status => "status",
+        }
+    }
+}
+
+/// Sums over all asked requests, and over each group of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Over everything; its `by` is empty.
+    pub total: Group,
+    /// In the order of their `by`; their sums add up to the total's.
+    pub groups: Vec<Group>,
+}
+
+/// Sums over requests that have something in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// What they have in common, in the order that was asked.
+    pub by: Vec<String>,
+    /// Requests, refused ones included.
+    pub requests: u64,
+    /// Requests whose answer did not keep the route's floor.
+    pub below_floor: u64,
+    /// Tries at replicas.
+    pub attempts: u64,
+    /// Ledger entries.
+    pub entries: u64,
+    /// What they cost.
+    pub cost: NanoUsd,
+    /// What the reference would have cost.
+    pub baseline: NanoUsd,
+    /// Of the cost, what was spent on tries that no client saw.
+    pub overhead: NanoUsd,
+    /// What all tries used.
+    pub tokens: TokenSums,
+}
+
+/// Tokens of many tries; `prompt` includes `cached`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenSums {
+    /// Tokens of prompts, cached ones included.
+    pub prompt: u64,
+    /// Prompt tokens that came from a cache.
+    pub cached: u64,
+    /// Tokens produced.
+    pub output: u64,
+}

@@ -1,0 +1,157 @@
+//! One record as rows.
+
+use crate::invariants;
+use crate::record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
+use rusqlite::{Connection, params};
+
+/// Writes records within the caller's transaction.
+pub(super) struct Inserter<'a> {
+    pub(super) connection: &'a Connection,
+    /// This start of the gateway.
+    pub(super) writer: i64,
+    /// The number of the next entry of this writer.
+    pub(super) sequence: i64,
+}
+
+impl Inserter<'_> {
+    /// Writes the rows of a record, unless it is stored already; the rule that it breaks, if it was refused.
+    pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<Option<String>> {
+        match record {
+            Record::Snapshot { config, json } => {
+                let sql = "INSERT INTO snapshots (config, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+                self.execute(sql, params![config, json]).map(|_| None)
+            }
+            Record::Settled(settled) => match invariants::check_settled(settled) {
+                Ok(()) => self.settled(settled).map(|()| None),
+                Err(breach) => {
+                    self.refuse(record, &breach.to_string())?;
+                    Ok(Some(breach.to_string()))
+                }
+            },
+        }
+    }
+
+    /// Keeps a record that breaks a rule where it is in nobody's sums.
+    pub(super) fn refuse(&mut self, record: &Record, why: &str) -> rusqlite::Result<()> {
+        let id = match record {
+            Record::Settled(settled) => settled.request_id.to_string(),
+            Record::Snapshot { config, .. } => config.clone(),
+        };
+        let sql = "INSERT INTO refused (request_id, why, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        self.execute(sql, params![id, why, format!("{record:?}")]).map(drop)
+    }
+
+    fn settled(&mut self, settled: &Settled) -> rusqlite::Result<()> {
+        let id = settled.request_id.to_string();
+        if self.request(&id, settled)? == 0 {
+            return Ok(());
+        }
+        if let Some(receipt) = &settled.receipt {
+            let json = serde_json::to_string(receipt).map_err(|error| to_sql(error.into()))?;
+            let sql =
+                "INSERT INTO decisions (decision_id, request_id, config, receipt) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT DO NOTHING";
+            self.execute(sql, params![receipt.id, id, receipt.versions.config, json])?;
+        }
+        settled.attempts.iter().try_for_each(|attempt| self.attempt(&id, attempt))?;
+        settled.entries.iter().try_for_each(|entry| self.entry(&id, entry))
+    }
+
+    /// How many rows were added: 0 when the request is there already.
+    fn request(&mut self, id: &str, of: &Settled) -> rusqlite::Result<usize> {
+        let tags: serde_json::Map<String, serde_json::Value> =
+            of.tags.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+        let tags = serde_json::Value::Object(tags).to_string();
+        let decision = of.receipt.as_ref().map(|receipt| &receipt.id);
+        self.execute(
+            "INSERT INTO requests (request_id, label, at_unix_ms, tenant, route, front, domain, language, status,
+                 expert, floor_held, cost_nanousd, baseline_nanousd, ttft_ms, total_ms, tags, decision_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+             ON CONFLICT (request_id) DO NOTHING",
+            params![
+                id,
+                of.label,
+                of.at_unix_ms,
+                of.tenant,
+                of.route,
+                of.front,
+                of.domain,
+                of.language,
+                of.status,
+                of.expert,
+                of.floor_held,
+                of.cost.0,
+                of.baseline.0,
+                of.ttft_ms,
+                of.total_ms,
+                tags,
+                decision
+            ],
+        )
+    }
+
+    fn attempt(&mut self, id: &str, of: &AttemptRecord) -> rusqlite::Result<()> {
+        self.execute(
+            "INSERT INTO attempts (request_id, attempt, expert, pool, replica, ended, detail, prompt_tokens,
+                 cached_tokens, output_tokens, estimated, cost_nanousd, wait_ms, ttft_ms, total_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            params![
+                id,
+                of.n,
+                of.expert,
+                of.pool,
+                of.replica,
+                of.end,
+                of.detail,
+                of.tokens.prompt,
+                of.tokens.cached,
+                of.tokens.output,
+                of.estimated,
+                of.cost.0,
+                of.wait_ms,
+                of.ttft_ms,
+                of.total_ms
+            ],
+        )
+        .map(drop)
+    }
+
+    fn entry(&mut self, id: &str, of: &LedgerEntry) -> rusqlite::Result<()> {
+        let (phase, debit, credit) = (phase_name(of.phase), account_name(of.debit), account_name(of.credit));
+        let (amount, version) = (of.amount.0, &of.price_version);
+        let number = self.sequence;
+        self.execute(
+            "INSERT INTO entries (request_id, attempt, phase, debit, credit, amount_nanousd, price_version, writer,
+                 sequence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![id, of.attempt, phase, debit, credit, amount, version, self.writer, number],
+        )?;
+        self.sequence += 1;
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<usize> {
+        self.connection.prepare_cached(sql)?.execute(values)
+    }
+}
+
+fn to_sql(error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error)
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Settle => "settle",
+    }
+}
+
+fn account_name(account: Account) -> &'static str {
+    match account {
+        Account::Funded => "funded",
+        Account::Spent => "spent",
+        Account::Overhead => OVERHEAD,
+    }
+}
+
+/// The account of what no client saw; reports sum it.
+pub(super) const OVERHEAD: &str = "overhead";

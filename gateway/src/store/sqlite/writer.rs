@@ -1,0 +1,188 @@
+//! The writer thread: takes as many records as are waiting, commits them as one transaction, and keeps at it.
+
+use super::insert::Inserter;
+use super::{NONE_WAITING, Shared, fault};
+use crate::record::Record;
+use crate::store::StoreError;
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How the writer is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct State {
+    /// Records that are durable, or refused, ever.
+    pub(super) written: u64,
+    /// Groups that could not be written at a try, ever.
+    pub(super) failures: u64,
+    /// Why the last try failed; `None` when it didn't.
+    pub(super) trouble: Option<String>,
+    /// A record that broke a rule of the ledger; stays, as it is a bug that somebody must see.
+    pub(super) refused: Option<String>,
+    /// The thread is gone.
+    pub(super) ended: bool,
+}
+
+/// Starts the thread; it ends when the line is closed and empty.
+pub(super) fn spawn(
+    path: &Path,
+    connection: Connection,
+    writer: i64,
+    inbox: mpsc::Receiver<Record>,
+    shared: Arc<Shared>,
+) -> Result<JoinHandle<()>, StoreError> {
+    let path = path.to_owned();
+    let work = Writer { path, connection, writer, sequence: 1, inbox, shared, group: Vec::new() };
+    let thread = std::thread::Builder::new().name("sluice-journal".to_owned());
+    thread.spawn(move || work.run()).map_err(|error| StoreError(format!("journal thread: {error}")))
+}
+
+struct Writer {
+    path: PathBuf,
+    connection: Connection,
+    writer: i64,
+    sequence: i64,
+    inbox: mpsc::Receiver<Record>,
+    shared: Arc<Shared>,
+    group: Vec<Record>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        while let Some(first) = self.inbox.blocking_recv() {
+            self.gather(first);
+            if !self.persist() {
+                break;
+            }
+        }
+    }
+
+    /// The first record and whatever waits behind it. While one group is being synced the next one gathers, so the
+    /// group grows with the load and no record waits for a timer.
+    fn gather(&mut self, first: Record) {
+        self.group.push(first);
+        while self.group.len() < MOST_RECORDS {
+            let Ok(record) = self.inbox.try_recv() else { break };
+            self.group.push(record);
+        }
+        let made = self.group.iter().find_map(|record| match record {
+            Record::Settled(settled) => Some(settled.at_unix_ms),
+            Record::Snapshot { .. } => None,
+        });
+        self.shared.oldest_ms.store(made.unwrap_or(NONE_WAITING), Ordering::Relaxed);
+    }
+
+    /// Writes the group, trying again until it is durable. False when the journal was closed meanwhile and the last
+    /// tries failed too.
+    ///
+    /// Trying again is sound: a failed commit is rolled back, the next try writes every page of it anew, and a record
+    /// that is there already is passed over.
+    fn persist(&mut self) -> bool {
+        let mut pause = FIRST_PAUSE;
+        let mut last_tries = TRIES_AFTER_CLOSE;
+        loop {
+            let error = match self.write_group() {
+                Ok(refused) => {
+                    self.report_written(refused);
+                    return true;
+                }
+                Err(error) => error,
+            };
+            self.report_failure(&error);
+            if self.inbox.is_closed() {
+                last_tries -= 1;
+                pause = pause.min(FIRST_PAUSE);
+            }
+            if last_tries == 0 {
+                return false;
+            }
+            // Ends early when the journal is closed.
+            std::thread::park_timeout(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// The group in one transaction; the reason of the first refused record.
+    fn write_group(&mut self) -> rusqlite::Result<Option<String>> {
+        let work = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut inserter = Inserter { connection: &work, writer: self.writer, sequence: self.sequence };
+        let mut refused = None;
+        for record in &self.group {
+            let at = inserter.sequence;
+            let why = match whole(&work, || inserter.record(record)) {
+                Ok(why) => why,
+                Err(error) if breaks_a_rule(&error) => {
+                    inserter.sequence = at;
+                    let why = error.to_string();
+                    inserter.refuse(record, &why)?;
+                    Some(why)
+                }
+                Err(error) => return Err(error),
+            };
+            refused = refused.or(why);
+        }
+        let sequence = inserter.sequence;
+        work.commit()?;
+        self.sequence = sequence;
+        Ok(refused)
+    }
+
+    fn report_written(&mut self, refused: Option<String>) {
+        let count = self.group.len() as u64;
+        self.group.clear();
+        self.shared.oldest_ms.store(NONE_WAITING, Ordering::Relaxed);
+        self.shared.state.send_modify(|state| {
+            state.written += count;
+            state.trouble = None;
+            if let Some(why) = refused {
+                state.refused = Some(format!("{}: {why}; kept in table `refused`", self.path.display()));
+            }
+        });
+    }
+
+    fn report_failure(&self, error: &rusqlite::Error) {
+        let trouble = fault::explain(&self.path, error).0;
+        self.shared.state.send_modify(|state| {
+            state.failures += 1;
+            state.trouble = Some(trouble);
+        });
+    }
+}
+
+impl Drop for Writer {
+    /// However the thread ends, nobody waits for it in vain.
+    fn drop(&mut self) {
+        self.shared.state.send_modify(|state| state.ended = true);
+    }
+}
+
+/// Runs `insert` so that its rows are there all together or not at all.
+fn whole<T>(connection: &Connection, insert: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let run = |sql| connection.prepare_cached(sql)?.execute([]).map(drop);
+    run("SAVEPOINT record")?;
+    match insert() {
+        Ok(done) => run("RELEASE record").map(|()| done),
+        Err(error) => {
+            let undone = run("ROLLBACK TO record").and_then(|()| run("RELEASE record"));
+            // After a full disk SQLite has undone the whole transaction already: then `error` is what to tell.
+            if breaks_a_rule(&error) { undone.and(Err(error)) } else { Err(error) }
+        }
+    }
+}
+
+/// Whether the record is at fault rather than the disk, so that trying again can't help.
+fn breaks_a_rule(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch))
+        || matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
+}
+
+/// Most records of one transaction: some 5 MB of log, synced in one go.
+const MOST_RECORDS: usize = 512;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Tries after the journal was closed, some 50 ms apart, before what is left is given up.
+const TRIES_AFTER_CLOSE: u32 = 20;

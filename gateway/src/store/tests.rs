@@ -1,0 +1,59 @@
+//! What every store must do, checked for every row of the table.
+
+use super::fixtures::{CONFIG, decision_id, record, settled, snapshot};
+use super::*;
+use sluice_router::Receipt;
+use tempfile::TempDir;
+
+/// A fresh URL for the row, within `folder`.
+fn url(row: &StoreRow, folder: &TempDir) -> String {
+    format!("{}:{}", row.scheme, folder.path().join("journal").display())
+}
+
+#[tokio::test]
+async fn every_store_gives_back_receipts_that_were_handed_over_before() {
+    for row in STORES {
+        let folder = TempDir::new().expect("a folder");
+        let journal = open_journal(&url(row, &folder)).expect("opens");
+        journal.record(snapshot()).await;
+        journal.record(record(7)).await;
+        let found = journal.receipt(decision_id(7)).await.expect("readable");
+        let (receipt, snapshot) = found.unwrap_or_else(|| panic!("{}: stored", row.scheme));
+        let receipt: Receipt = serde_json::from_str(&receipt).expect("a receipt");
+        assert_eq!(receipt, *settled(7).receipt.expect("has one"), "{}: to the last bit", row.scheme);
+        assert_eq!(receipt.versions.config, CONFIG);
+        assert!(snapshot.contains("of the test"));
+        assert_eq!(journal.receipt(decision_id(8)).await, Ok(None), "{}", row.scheme);
+    }
+}
+
+#[tokio::test]
+async fn every_store_is_quiet_when_all_is_durable() {
+    for row in STORES {
+        let folder = TempDir::new().expect("a folder");
+        let journal = open_journal(&url(row, &folder)).expect("opens");
+        journal.record(record(1)).await;
+        assert_eq!(journal.flush().await, Ok(()), "{}", row.scheme);
+        assert_eq!((journal.trouble(), journal.oldest_waiting_ms()), (None, None), "{}", row.scheme);
+    }
+}
+
+#[tokio::test]
+async fn a_memory_journal_keeps_a_request_once() {
+    let journal = MemoryJournal::new();
+    for record in [snapshot(), record(1), snapshot(), record(1), record(2)] {
+        journal.record(record).await;
+    }
+    assert_eq!(journal.records().len(), 3);
+}
+
+#[test]
+fn an_unknown_store_names_the_known_ones() {
+    for url in ["sluice.db", "postgres://x", "", "sqlite"] {
+        let error = open_journal(url).err().expect("refused").to_string();
+        assert!(error.contains("sqlite:, memory:"), "{url}: {error}");
+    }
+    let error = open_journal("sqlite:").err().expect("refused").to_string();
+    assert!(error.contains("name the file"), "{error}");
+    assert!(open_ledger("memory:").is_err());
+}
