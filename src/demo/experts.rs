@@ -63,15 +63,15 @@ pub(crate) struct DemoExpert {
 
 /// Every expert; the first is the reference.
 ///
-/// Prices follow public price lists of models of that size in 2024 and 2025; a fine-tuned expert costs several times its
-/// base, as hosts of such models charge. Of a domain without a benchmark of its
-/// own we assume: retail, logistics, travel, education and general like MMLU, insurance the mean of finance and law.
-/// Where a smaller general model has no figure in a domain, it is the next larger one's less the step of their MMLU,
-/// in logits.
+/// Prices follow public price lists of models of that size in 2024 and 2025; a fine-tuned expert costs several times
+/// its base, as hosts of such models charge. Of a domain without a benchmark of its own we assume: retail, logistics,
+/// travel, education and general like MMLU, insurance the mean of finance and law. Where a smaller general model has no
+/// figure in a domain, it is the large one's less the step of their MMLU, in logits. A vertical expert outside of its
+/// domains is assumed below a general model of its size.
 ///
-/// `chinese` is at most half of the logit of the C-Eval figure less that of the MMLU figure (at most half, because the
-/// two sets of exams differ in more than the language): -0.5 for \[CE\] with \[L3.1\], -0.35 and -0.47 for the two
-/// Llama 3 of \[Q2\]. For the large and the Chinese expert it is our assumption, of the right sign.
+/// `chinese` is half of the logit of the C-Eval figure less that of the MMLU figure for the medium and the small one
+/// (half, because the two sets of exams differ in more than the language), all of it for the Chinese one, which was made
+/// for them; for the large one, where \[CE\] would give -0.5, and for all others it is our assumption.
 pub(crate) const EXPERTS: &[DemoExpert] = &[
     // After a 405-billion model [L3.1], law [Bar], health [Med], finance [MPro]. Price: GPT-4o's of 2024.
     DemoExpert {
@@ -145,11 +145,11 @@ pub(crate) const EXPERTS: &[DemoExpert] = &[
         profile: "8b-a100",
         replicas: 2,
         skill: [71, 71, 58, 56, 71, 71, 50, 52, 80, 50, 71],
-        chinese: 0.55,
+        chinese: 0.35,
         verbosity: 1.0,
     },
-    // Assumed level with GPT-4's bar exam in its domain, trained in both languages; [LB] says that published legal
-    // models of 2023 were not there yet.
+    // Assumed a little above GPT-4's bar exam in its domain, trained in both languages; [LB] says that the published
+    // legal models of 2023 were not there yet.
     DemoExpert {
         name: "law-14b",
         kind: "vertical",
@@ -160,7 +160,7 @@ pub(crate) const EXPERTS: &[DemoExpert] = &[
         context_tokens: 32_768,
         profile: "8b-a100",
         replicas: 2,
-        skill: [66, 62, 45, 52, 62, 66, 77, 66, 40, 35, 64],
+        skill: [66, 62, 45, 52, 62, 66, 80, 66, 40, 35, 64],
         chinese: 0.10,
         verbosity: 1.2,
     },
@@ -179,7 +179,7 @@ pub(crate) const EXPERTS: &[DemoExpert] = &[
         chinese: -0.20,
         verbosity: 1.1,
     },
-    // Assumed level with the large one in finance and a little above it in insurance.
+    // Assumed a little above the large one in its domains.
     DemoExpert {
         name: "finance-14b",
         kind: "vertical",
@@ -190,7 +190,7 @@ pub(crate) const EXPERTS: &[DemoExpert] = &[
         context_tokens: 32_768,
         profile: "8b-a100",
         replicas: 2,
-        skill: [68, 66, 44, 80, 60, 66, 52, 79, 48, 58, 64],
+        skill: [68, 66, 44, 82, 60, 66, 52, 81, 48, 58, 64],
         chinese: -0.10,
         verbosity: 1.0,
     },
@@ -209,7 +209,7 @@ pub(crate) const EXPERTS: &[DemoExpert] = &[
         chinese: 0.0,
         verbosity: 1.4,
     },
-    // Assumed level with the large one.
+    // Assumed a little above the large one, since it knows its house's rules.
     DemoExpert {
         name: "service-8b",
         kind: "vertical",
@@ -220,7 +220,7 @@ pub(crate) const EXPERTS: &[DemoExpert] = &[
         context_tokens: 16_384,
         profile: "8b-l4",
         replicas: 3,
-        skill: [88, 86, 45, 48, 87, 64, 36, 50, 44, 38, 70],
+        skill: [92, 92, 45, 48, 92, 64, 36, 50, 44, 38, 70],
         chinese: -0.10,
         verbosity: 0.8,
     },

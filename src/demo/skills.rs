@@ -60,4 +60,6 @@ const HIDDEN_SD: f64 = 0.6;
 const LENGTH_SD: f64 = 0.35;
 
 #[cfg(test)]
+mod template;
+#[cfg(test)]
 mod tests;

@@ -4,10 +4,9 @@
 use super::*;
 use crate::demo::experts::EXPERTS;
 use crate::demo::requests::requests;
-use std::collections::HashMap;
 
 /// Every request, and what each expert makes of it: `(score, nano-USD)` by request, then expert.
-type Grades = (Vec<DemoRequest>, Vec<Vec<(f64, f64)>>);
+pub(super) type Grades = (Vec<DemoRequest>, Vec<Vec<(f64, f64)>>);
 
 fn grades() -> Grades {
     let all = requests();
@@ -122,47 +121,20 @@ fn no_single_cheap_expert_holds_the_floor_and_the_oracle_shows_what_is_left() {
     assert!(quality > reference + 0.08 && saved > 0.9, "{quality} {saved}");
 }
 
-/// A router that knows only the template of a request: mean score and cost per template and expert on one half,
-/// the threshold chosen there with a one-sided margin, then judged on the other half.
+/// Twenty splits, as the demo makes them by its seed: a router that knows no more of a request than its template is
+/// certified on one half and judged on 2,000 prompts of the other.
 #[test]
-fn a_router_that_only_knows_the_template_saves_at_least_40_percent_at_floor_095() {
-    let (all, rows) = grades();
-    let key = |request: &DemoRequest| request.id.rsplit_once('-').expect("numbered").0.to_owned();
-    let (mut table, mut halves): (HashMap<String, Vec<usize>>, [Vec<usize>; 2]) = Default::default();
-    for (at, request) in all.iter().enumerate() {
-        let half = super::super::draw::hash(&["half", &request.id]) as usize % 2;
-        halves[half].push(at);
-        if half == 0 {
-            table.entry(key(request)).or_default().push(at);
-        }
-    }
-    let choose = |at: usize, lambda: f64| {
-        let known = &table[&key(&all[at])];
-        let value = |e: usize| {
-            // The row itself is left out, so that the threshold is not chosen on what it was fitted to.
-            let others = || known.iter().filter(|&&other| other != at).map(|&other| rows[other][e]);
-            let prior = if EXPERTS[e].domains.contains(&all[at].domain) || e < 2 { 0.8 } else { 0.6 };
-            let n = others().count() as f64;
-            let p = (others().map(|grade| grade.0).sum::<f64>() + 4.0 * prior) / (n + 4.0);
-            p - lambda * mean(others().map(|grade| grade.1))
-        };
-        (0..EXPERTS.len()).max_by(|&a, &b| value(a).total_cmp(&value(b))).expect("experts")
-    };
-    let judge = |half: &[usize], lambda: f64| {
-        let chosen: Vec<(usize, usize)> = half.iter().map(|&at| (at, choose(at, lambda))).collect();
-        let d: Vec<f64> = chosen.iter().map(|&(at, e)| rows[at][e].0 - 0.95 * rows[at][0].0).collect();
-        let (m, n) = (mean(d.iter().copied()), d.len() as f64);
-        let error = (d.iter().map(|x| (x - m) * (x - m)).sum::<f64>() / (n * (n - 1.0))).sqrt();
-        let ratio =
-            mean(chosen.iter().map(|&(at, e)| rows[at][e].0)) / mean(half.iter().map(|&at| rows[at][0].0));
-        let saved = 1.0
-            - mean(chosen.iter().map(|&(at, e)| rows[at][e].1)) / mean(half.iter().map(|&at| rows[at][0].1));
-        (m - 1.645 * error, ratio, saved)
-    };
-    let path: Vec<f64> = (0..24).map(|step| 1e-9 * 2f64.powf(f64::from(step) * 0.75)).collect();
-    let certified = path.iter().take_while(|&&lambda| judge(&halves[0], lambda).0 > 0.0).last();
-    let lambda = *certified.expect("at least the dearest threshold is certified");
-    let (_, ratio, saved) = judge(&halves[1], lambda);
-    println!("lambda {lambda:.2e}: {ratio:.3} of the reference, saves {saved:.3}");
-    assert!(ratio > 0.95 && saved > 0.4, "{ratio} {saved}");
+fn a_router_that_only_knows_the_template_saves_half_and_holds_the_floor_in_18_of_20_splits() {
+    let grades = grades();
+    let runs: Vec<(f64, f64)> = (0..20).map(|seed| template::run(&grades, seed)).collect();
+    let held = runs.iter().filter(|(ratio, _)| *ratio >= template::FLOOR).count();
+    let lowest = |of: fn(&(f64, f64)) -> f64| runs.iter().map(of).fold(f64::INFINITY, f64::min);
+    println!(
+        "held {held} of 20; ratio {:.3} at least, {:.3} on average; saved {:.3} at least, {:.3} on average",
+        lowest(|run| run.0),
+        mean(runs.iter().map(|run| run.0)),
+        lowest(|run| run.1),
+        mean(runs.iter().map(|run| run.1)),
+    );
+    assert!(held >= 18 && lowest(|run| run.1) > 0.5, "{runs:.3?}");
 }
