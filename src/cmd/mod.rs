@@ -1,5 +1,10 @@
 //! The commands: one file each, one row each in [`Command`].
 
+mod eval;
+mod inputs;
+mod route;
+mod train;
+
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -14,11 +19,19 @@ pub(crate) struct Cli {
 
 /// Every command. The order is the order of `sluice --help`.
 #[derive(clap::Subcommand)]
-enum Command {}
+enum Command {
+    Train(train::Args),
+    Eval(eval::Args),
+    Route(route::Args),
+}
 
 /// Runs the command and turns its end into an exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
-    let end: Result<ExitCode, Failure> = match cli.command {};
+    let end: Result<ExitCode, Failure> = match cli.command {
+        Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Route(args) => route::run(&args),
+    };
     end.unwrap_or_else(|failure| {
         complain(&failure.to_string());
         ExitCode::from(failure.code)
