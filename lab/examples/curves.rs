@@ -15,7 +15,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prices = load_prices(&PathBuf::from(arguments.next().ok_or("PRICES is missing")?))?;
     let reference = arguments.next().ok_or("REFERENCE is missing")?;
     let rows: Vec<Row> = load_outcomes(&arguments.map(PathBuf::from).collect::<Vec<_>>())?.rows;
-    let (params, report) = { let clock = Stopwatch::start(); train(&rows, &[], 1, &mut |what| println!("{:.1} {what}", clock.seconds()))? };
+    let (params, report) = {
+        let clock = Stopwatch::start();
+        train(&rows, &[], 1, &mut |what| println!("{:.1} {what}", clock.seconds()))?
+    };
     println!("trained on {} rows in {:.1} s, {} bytes", report.rows, report.seconds, report.model_bytes);
     let at = params.experts().iter().position(|name| *name == reference).ok_or("no such REFERENCE")? as u32;
     let holds = |panel: &&PanelParts| panel.experts.contains(&at);

@@ -45,7 +45,7 @@ pub use price::{NanoUsd, Price, PriceError, Tokens};
 pub use prompt::{
     Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens, route_text,
 };
-pub use quote::{Quote, Reason};
+pub use quote::{Quote, Reason, expected_cost, expected_output};
 pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
 pub use signals::{ExpertSignal, Needs, Share, Signals};
 pub use stats::{Moments, normal_quantile};

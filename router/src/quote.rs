@@ -113,12 +113,12 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
 }
 
 /// Output tokens that a quote counts with: what is predicted, at most what is `asked`, at least 1.
-pub(crate) fn expected_output(predicted: f64, asked: u32) -> f64 {
+pub fn expected_output(predicted: f64, asked: u32) -> f64 {
     predicted.min(f64::from(asked)).max(1.0)
 }
 
 /// The expected cost of an answer, rounded up to a whole nano-USD; certificates count with the same numbers.
-pub(crate) fn expected_cost(price: &Price, prompt_tokens: u32, output_tokens: f64) -> NanoUsd {
+pub fn expected_cost(price: &Price, prompt_tokens: u32, output_tokens: f64) -> NanoUsd {
     NanoUsd(libm::ceil(price.expected(f64::from(prompt_tokens), output_tokens)) as i64)
 }
 

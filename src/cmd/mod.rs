@@ -5,6 +5,10 @@ mod demo;
 mod explain;
 mod serve;
 mod sim;
+mod eval;
+mod inputs;
+mod route;
+mod train;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -26,6 +30,9 @@ enum Command {
     Config(config::Args),
     Explain(explain::Args),
     Sim(sim::Args),
+    Train(train::Args),
+    Eval(eval::Args),
+    Route(route::Args),
 }
 
 /// Runs the command and turns its end into an exit code.
@@ -36,6 +43,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Sim(args) => sim::run(args),
+        Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Route(args) => route::run(&args),
     };
     end.unwrap_or_else(|failure| {
         complain(&failure.to_string());

@@ -69,12 +69,7 @@ impl Params {
     /// [`Refusal`] when the model doesn't know one of them, or no row has all of them.
     pub fn default_reference(&self, experts: &[(&str, Price)]) -> Result<String, Refusal> {
         let pairs = Pairs::collect(self, experts)?;
-        let rank = |at: &usize| (pairs.mean_score(*at), pairs.mean_cost(*at));
-        let best = (0..experts.len()).max_by(|a, b| {
-            let ((score_a, cost_a), (score_b, cost_b)) = (rank(a), rank(b));
-            score_a.total_cmp(&score_b).then(cost_a.total_cmp(&cost_b)).then(b.cmp(a))
-        });
-        best.map(|at| experts[at].0.to_owned()).ok_or(Refusal::NoExperts)
+        pairs.best_expert().map(|at| experts[at].0.to_owned()).ok_or(Refusal::NoExperts)
     }
 }
 

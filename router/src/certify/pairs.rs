@@ -152,6 +152,20 @@ impl Pairs {
         self.cost(&self.always(expert))
     }
 
+    /// What one expert's answer to one row costs, in nano-USD.
+    pub fn cell_cost(&self, row: usize, expert: usize) -> f64 {
+        self.costs[row * self.width + expert]
+    }
+
+    /// The expert with the highest mean score; the dearer of equals, then the first. `None` without experts.
+    pub fn best_expert(&self) -> Option<usize> {
+        let rank = |at: usize| (self.mean_score(at), self.mean_cost(at));
+        (0..self.width).max_by(|&a, &b| {
+            let ((score_a, cost_a), (score_b, cost_b)) = (rank(a), rank(b));
+            score_a.total_cmp(&score_b).then(cost_a.total_cmp(&cost_b)).then(b.cmp(&a))
+        })
+    }
+
     /// Mean score of a choice over the reference's; 1 when both are 0.
     pub fn quality_ratio(&self, chosen: &[u16], reference: usize) -> f64 {
         let (score, bar) = (self.score(chosen), self.mean_score(reference));

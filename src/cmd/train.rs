@@ -1,0 +1,75 @@
+//! `sluice train`: graded outcomes become a router model.
+
+use super::{Failure, inputs, print, say};
+use anyhow::Context as _;
+use sluice_lab::corpus::{Prices, load_domains, load_outcomes};
+use sluice_lab::{TrainReport, train, train_table};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Fit a router model from graded outcomes and domain texts.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  sluice train --data graded/*.jsonl.gz --domains domains/*.jsonl.gz --prices prices.toml \
+                        --out router.sluice"
+)]
+pub(crate) struct Args {
+    /// Graded outcomes, JSON Lines, gzip or not
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    data: Vec<PathBuf>,
+    /// Texts with their domain, JSON Lines, gzip or not
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    domains: Vec<PathBuf>,
+    /// Prices of the experts [default: prices.toml beside the data or one folder above it]
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// Where the model goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Decides how rows are split into folds
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let prices = inputs::prices(args.prices.as_deref(), &args.data)?;
+    let corpus = load_outcomes(&args.data).map_err(Failure::input)?;
+    let texts = load_domains(&args.domains).map_err(Failure::input)?;
+    let (params, mut report) =
+        train(&corpus.rows, &texts, args.seed, &mut |what| say(what)).map_err(Failure::input)?;
+    for (reason, rows) in &corpus.skipped {
+        report.skip(reason, *rows);
+    }
+    warn(&report, &prices);
+    write(&args.out, &params.to_bytes()).map_err(Failure::input)?;
+    let shown = if args.json { serde_json::to_string(&report)? } else { train_table(&report) };
+    print(shown.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn warn(report: &TrainReport, prices: &Prices) {
+    for (reason, rows) in &report.skipped {
+        say(&format!("warning: {rows} rows were left out: {reason}"));
+    }
+    let missing: Vec<&str> =
+        report.experts.keys().filter(|name| !prices.contains_key(*name)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        say(&format!(
+            "warning: no price for {}; they are in the model, but can't be routed to until they have one",
+            missing.join(", ")
+        ));
+    }
+}
+
+/// Whole or not at all: a reader never sees half a model.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), anyhow::Error> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let beside = PathBuf::from(beside);
+    std::fs::write(&beside, bytes)
+        .and_then(|()| std::fs::rename(&beside, path))
+        .with_context(|| format!("{}: the model can't be written", path.display()))
+}
