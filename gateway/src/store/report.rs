@@ -10,6 +10,12 @@ pub trait Ledger: Send {
     /// # Errors
     /// A store that can't be read, or sums beyond 64 bits.
     fn report(&self, ask: &ReportAsk) -> Result<Report, StoreError>;
+
+    /// A stored decision with the configuration that it refers to: two JSON texts, receipt and snapshot.
+    ///
+    /// # Errors
+    /// A store that can't be read.
+    fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError>;
 }
 
 /// What to sum.
