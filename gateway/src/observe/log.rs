@@ -113,3 +113,64 @@ fn settled(event: &Event<'_>) {
         Blame::Caller | Blame::Nobody => at_end!(info, fault, blame, detail, "not answered"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::FaultCode;
+    use crate::observe::testing::lines_of;
+    use sluice_router::{NanoUsd, Tokens};
+
+    /// The one line of a request that ended so.
+    fn line_at_end(fault: Option<FaultCode>) -> serde_json::Value {
+        let event = Event::Settled {
+            request: "r-1",
+            route: "auto",
+            tenant: "acme",
+            expert: "small",
+            fault,
+            detail: "the engine closed the connection",
+            http_status: fault.map_or(200, |_| 502),
+            tokens: Tokens { prompt: 10, cached: 4, output: 20 },
+            cost: NanoUsd(70),
+            baseline: NanoUsd(900),
+            total_ms: 80.0,
+            overhead_ms: 0.3,
+        };
+        let lines = lines_of("info", || write(&event));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines.into_iter().next().expect("one line")
+    }
+
+    #[test]
+    fn a_request_that_ended_is_one_line_with_its_exact_money() {
+        let line = line_at_end(None);
+        assert_eq!(line["level"], "INFO");
+        let fields = &line["fields"];
+        assert_eq!(fields["request"], "r-1");
+        assert_eq!((&fields["cost_nanousd"], &fields["baseline_nanousd"]), (&70.into(), &900.into()));
+        assert_eq!((&fields["status"], &fields["output_tokens"]), (&200.into(), &20.into()));
+    }
+
+    #[test]
+    fn the_level_says_whose_fault_it_was() {
+        for (code, level) in [
+            (FaultCode::Internal, "ERROR"),
+            (FaultCode::UpstreamError, "WARN"),
+            (FaultCode::NoCapacity, "WARN"),
+            (FaultCode::InvalidValue, "INFO"),
+        ] {
+            let line = line_at_end(Some(code));
+            assert_eq!(line["level"], level, "{code}");
+            assert_eq!(line["fields"]["fault"], code.name());
+            assert_eq!(line["fields"]["blame"], code.blame().name());
+            assert_eq!(line["fields"]["detail"], "the engine closed the connection");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_an_error() {
+        let error = init_logging(true, "sluice=loud=louder").expect_err("refused");
+        assert!(error.contains("log filter"), "{error}");
+    }
+}

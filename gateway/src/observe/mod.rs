@@ -3,6 +3,8 @@
 mod event;
 mod log;
 mod metric;
+#[cfg(test)]
+mod testing;
 mod trace;
 
 pub use event::{AttemptEnd, Event};

@@ -135,3 +135,64 @@ pub trait Traced: Future + Sized {
 }
 
 impl<F: Future> Traced for F {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::testing::lines_of;
+
+    #[test]
+    fn a_call_is_a_client_span_named_for_its_operation_and_expert() {
+        let lines = lines_of("debug", || {
+            let call = Call {
+                expert: "small",
+                pool: "small-a",
+                replica: "127.0.0.1:1",
+                provider: "openai",
+                max_tokens: 64,
+                attempt: 1,
+            };
+            let span = Span::call(call);
+            span.answered("stop", Tokens { prompt: 10, cached: 4, output: 20 });
+            span.failed(FaultCode::UpstreamError);
+        });
+        let span = &lines.last().expect("closed")["span"];
+        let expected = [
+            ("otel.name", "chat small".into()),
+            ("otel.kind", "client".into()),
+            ("gen_ai.operation.name", "chat".into()),
+            ("gen_ai.provider.name", "openai".into()),
+            ("gen_ai.request.model", "small".into()),
+            ("gen_ai.request.max_tokens", 64.into()),
+            ("gen_ai.response.finish_reasons", "stop".into()),
+            ("gen_ai.usage.input_tokens", 10.into()),
+            ("gen_ai.usage.cache_read.input_tokens", 4.into()),
+            ("gen_ai.usage.output_tokens", 20.into()),
+            ("error.type", "upstream_error".into()),
+        ];
+        for (name, value) in expected {
+            let value: serde_json::Value = value;
+            assert_eq!(span[name], value, "{name} in {span}");
+        }
+    }
+
+    #[test]
+    fn stages_are_children_of_the_stage_that_they_run_in() {
+        let lines = lines_of("debug", || {
+            let outer = Span::join("small-a");
+            outer.in_scope(|| {
+                let route = Span::route("auto");
+                route.decided("d-1", "small", 0.5);
+            });
+        });
+        let route = lines.iter().find(|line| line["span"]["name"] == "sluice.route").expect("closed");
+        assert_eq!(route["span"]["sluice.decision.id"], "d-1");
+        assert_eq!(route["spans"][0]["name"], "sluice.join");
+    }
+
+    #[test]
+    fn spans_are_off_where_only_the_usual_lines_are_asked_for() {
+        let lines = lines_of("info", || drop(Span::route("auto")));
+        assert!(lines.is_empty(), "{lines:?}");
+    }
+}

@@ -55,7 +55,7 @@ pub struct StoreError(pub String);
 #[derive(Debug)]
 pub struct StoreRow {
     /// What its URLs begin with, before the colon.
-    pub scheme: &'static str,
+    pub name: &'static str,
     /// Opens it for writing, given the URL's rest.
     pub journal: fn(&str) -> Result<Arc<dyn Journal>, StoreError>,
     /// Opens it for reports, given the URL's rest.
@@ -67,13 +67,13 @@ pub struct StoreRow {
 /// Every store that a URL may name. The order is the order in `docs/reference`.
 pub const STORES: &[StoreRow] = &[
     StoreRow {
-        scheme: "sqlite",
+        name: "sqlite",
         journal: sqlite::journal,
         ledger: sqlite::ledger,
         about: "one SQLite file, as in `sqlite:sluice.db`; durable, for one gateway",
     },
     StoreRow {
-        scheme: "memory",
+        name: "memory",
         journal: memory::journal,
         ledger: memory::ledger,
         about: "kept until the process ends, as in `memory:`; for tests",
@@ -101,8 +101,8 @@ pub fn open_ledger(url: &str) -> Result<Box<dyn Ledger>, StoreError> {
 
 fn find(url: &str) -> Result<(&'static StoreRow, &str), StoreError> {
     let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
-    STORES.iter().find(|row| row.scheme == scheme).map(|row| (row, rest)).ok_or_else(|| {
-        let known: Vec<String> = STORES.iter().map(|row| format!("{}:", row.scheme)).collect();
+    STORES.iter().find(|row| row.name == scheme).map(|row| (row, rest)).ok_or_else(|| {
+        let known: Vec<String> = STORES.iter().map(|row| format!("{}:", row.name)).collect();
         StoreError(format!(
             "{url:?} names no store; it begins with one of {}, for instance \"sqlite:sluice.db\"",
             known.join(", ")

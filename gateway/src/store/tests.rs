@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 /// A fresh URL for the row, within `folder`.
 fn url(row: &StoreRow, folder: &TempDir) -> String {
-    format!("{}:{}", row.scheme, folder.path().join("journal").display())
+    format!("{}:{}", row.name, folder.path().join("journal").display())
 }
 
 #[tokio::test]
@@ -18,12 +18,12 @@ async fn every_store_gives_back_receipts_that_were_handed_over_before() {
         journal.record(snapshot()).await;
         journal.record(record(7)).await;
         let found = journal.receipt(decision_id(7)).await.expect("readable");
-        let (receipt, snapshot) = found.unwrap_or_else(|| panic!("{}: stored", row.scheme));
+        let (receipt, snapshot) = found.unwrap_or_else(|| panic!("{}: stored", row.name));
         let receipt: Receipt = serde_json::from_str(&receipt).expect("a receipt");
-        assert_eq!(receipt, *settled(7).receipt.expect("has one"), "{}: to the last bit", row.scheme);
+        assert_eq!(receipt, *settled(7).receipt.expect("has one"), "{}: to the last bit", row.name);
         assert_eq!(receipt.versions.config, CONFIG);
         assert!(snapshot.contains("of the test"));
-        assert_eq!(journal.receipt(decision_id(8)).await, Ok(None), "{}", row.scheme);
+        assert_eq!(journal.receipt(decision_id(8)).await, Ok(None), "{}", row.name);
     }
 }
 
@@ -33,8 +33,8 @@ async fn every_store_is_quiet_when_all_is_durable() {
         let folder = TempDir::new().expect("a folder");
         let journal = open_journal(&url(row, &folder)).expect("opens");
         journal.record(record(1)).await;
-        assert_eq!(journal.flush().await, Ok(()), "{}", row.scheme);
-        assert_eq!((journal.trouble(), journal.oldest_waiting_ms()), (None, None), "{}", row.scheme);
+        assert_eq!(journal.flush().await, Ok(()), "{}", row.name);
+        assert_eq!((journal.trouble(), journal.oldest_waiting_ms()), (None, None), "{}", row.name);
     }
 }
 

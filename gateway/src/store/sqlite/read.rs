@@ -104,6 +104,10 @@ impl Ledger for SqliteLedger {
         }
         Ok(Report { total, groups })
     }
+
+    fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
+        receipt(&self.connection, decision_id).map_err(|error| fault::explain(&self.path, &error))
+    }
 }
 
 /// Groups by what they have in common, filled by one query after the other.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::record::Account;
-use crate::store::fixtures::{attempt, entry};
+use crate::store::fixtures::{attempt, decision_id, entry};
 use crate::store::{By, Group, Report, ReportAsk};
 
 fn report(path: &Path, ask: &ReportAsk) -> Report {
@@ -78,6 +78,16 @@ async fn a_ledger_is_read_while_its_gateway_writes() {
         journal.flush().await.expect("durable");
         assert_eq!(report(&path, &ReportAsk::default()).total.requests, n + 1);
     }
+}
+
+#[tokio::test]
+async fn a_ledger_shows_receipts_too() {
+    let (_folder, path) = place();
+    written(&path, 0..3).await;
+    let ledger = SqliteLedger::open(&path).expect("opens");
+    let (receipt, _) = ledger.receipt(&decision_id(2)).expect("readable").expect("stored");
+    assert!(receipt.contains(&decision_id(2)));
+    assert_eq!(ledger.receipt("no such"), Ok(None));
 }
 
 #[tokio::test]
