@@ -32,6 +32,7 @@ impl Signals {
     }
 
     /// From now on, SIGTERM or Ctrl-C ends the process with 143 or 130.
+    #[expect(clippy::disallowed_methods, reason = "this task ends with the process, or ends it")]
     pub(crate) fn end_at_once_on_second(mut self) {
         let watch = async move {
             tokio::select! {
@@ -39,7 +40,7 @@ impl Signals {
                 _ = self.interrupt.recv() => std::process::exit(128 + SignalKind::interrupt().as_raw_value()),
             }
         };
-        crate::cmd::spawn(watch);
+        drop(tokio::spawn(watch));
     }
 }
 

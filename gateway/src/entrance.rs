@@ -3,8 +3,8 @@
 use crate::app::{App, new_id};
 use crate::choose::{Chosen, choose};
 use crate::door::{Door, Readiness};
-use crate::error::{Fault, FaultCode};
 use crate::edge::http_status;
+use crate::error::{Fault, FaultCode};
 use crate::observe::Event;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
@@ -41,7 +41,11 @@ impl Door for Entrance {
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
         let (mut out, events) = Outlet::new();
         if self.app.is_draining() {
-            out.fail(Fault::passing(FaultCode::Draining, 1_000, "the gateway is shutting down; send the request again"));
+            out.fail(Fault::passing(
+                FaultCode::Draining,
+                1_000,
+                "the gateway is shutting down; send the request again",
+            ));
             return events;
         }
         let app = self.app.clone();
@@ -77,11 +81,12 @@ impl Door for Entrance {
             let internal = |error: String| Fault::new(FaultCode::Internal, error);
             journal.flush().await.map_err(|error| internal(error.to_string()))?;
             let stored = journal.receipt(decision_id).await.map_err(|error| internal(error.to_string()))?;
-            let (receipt_json, snapshot) = stored.ok_or_else(|| {
-                Fault::new(FaultCode::DecisionNotFound, "no stored decision has this id")
-            })?;
-            let snapshot: Snapshot = serde_json::from_str(&snapshot).map_err(|error| internal(error.to_string()))?;
-            let receipt: Receipt = serde_json::from_str(&receipt_json).map_err(|error| internal(error.to_string()))?;
+            let (receipt_json, snapshot) = stored
+                .ok_or_else(|| Fault::new(FaultCode::DecisionNotFound, "no stored decision has this id"))?;
+            let snapshot: Snapshot =
+                serde_json::from_str(&snapshot).map_err(|error| internal(error.to_string()))?;
+            let receipt: Receipt =
+                serde_json::from_str(&receipt_json).map_err(|error| internal(error.to_string()))?;
             Ok(response(&receipt.decision, &snapshot, receipt_json))
         })
     }
@@ -122,7 +127,8 @@ fn explained(chosen: &Chosen) -> v1::ExplainResponse {
 
 fn response(decision: &Decision, snapshot: &Snapshot, receipt_json: String) -> v1::ExplainResponse {
     let fleet = &snapshot.fleet;
-    let name = |expert: usize| fleet.experts.get(expert).map(|expert| expert.name.clone()).unwrap_or_default();
+    let name =
+        |expert: usize| fleet.experts.get(expert).map(|expert| expert.name.clone()).unwrap_or_default();
     let first = decision.steps.first();
     let quotes = decision.quotes.iter().map(|quote| v1::Quote {
         expert: name(quote.expert),
@@ -136,7 +142,10 @@ fn response(decision: &Decision, snapshot: &Snapshot, receipt_json: String) -> v
     });
     v1::ExplainResponse {
         expert: first.map(|step| name(step.expert)).unwrap_or_default(),
-        pool: first.and_then(|step| fleet.pools.get(step.pool)).map(|pool| pool.name.clone()).unwrap_or_default(),
+        pool: first
+            .and_then(|step| fleet.pools.get(step.pool))
+            .map(|pool| pool.name.clone())
+            .unwrap_or_default(),
         quotes: quotes.collect(),
         propensity: decision.propensity,
         receipt_json,

@@ -82,8 +82,10 @@ impl Lane {
     /// # Errors
     /// [`EndpointError`] when an address or header can't be used.
     pub(crate) fn new(config: PoolConfig) -> Result<Lane, EndpointError> {
-        let row = sluice_experts::protocol(&config.protocol).expect("the configuration names known protocols");
-        let balancer = sluice_router::balancer(&config.balance).expect("the configuration names known balancers");
+        let row =
+            sluice_experts::protocol(&config.protocol).expect("the configuration names known protocols");
+        let balancer =
+            sluice_router::balancer(&config.balance).expect("the configuration names known balancers");
         let endpoint = |url: &String| Endpoint {
             url: url.clone(),
             model: config.model.clone(),
@@ -93,7 +95,8 @@ impl Lane {
             first_token_timeout: config.first_token_timeout,
             idle_timeout: config.idle_timeout,
         };
-        let engines = config.endpoints.iter().map(|url| (row.connect)(endpoint(url))).collect::<Result<Vec<_>, _>>()?;
+        let engines =
+            config.endpoints.iter().map(|url| (row.connect)(endpoint(url))).collect::<Result<Vec<_>, _>>()?;
         let state = State {
             replicas: vec![Replica::default(); engines.len()],
             waiting: VecDeque::new(),

@@ -136,8 +136,7 @@ impl OpenAttempt {
         let ttft_ms = self.first.map(|first| first.since_ms(self.dispatched));
         let total_ms = now.since_ms(self.dispatched);
         let after_first = self.first.map(|first| now.since_ms(first));
-        let tpot_ms =
-            after_first.filter(|_| tokens.output > 1).map(|ms| ms / f64::from(tokens.output - 1));
+        let tpot_ms = after_first.filter(|_| tokens.output > 1).map(|ms| ms / f64::from(tokens.output - 1));
         let reached_client = self.first.is_some();
         let verdict = match &ending {
             Ending::Complete(_) => {

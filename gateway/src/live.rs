@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use sluice_experts::EndpointError;
 use sluice_proto::v1;
 use sluice_router::{
-    Binding, CertifyAsk, Fleet, Kind, Params, Pool, PoolState, Price, Route, Signals, Snapshot, Tick, Versions,
-    classify,
+    Binding, CertifyAsk, Fleet, Kind, Params, Pool, PoolState, Price, Route, Signals, Snapshot, Tick,
+    Versions, classify,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

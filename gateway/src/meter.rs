@@ -57,12 +57,16 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
 fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {
     let attempts: Vec<AttemptRecord> =
         lease.attempts.iter().enumerate().map(|(n, attempt)| attempt_record(&lease, n, attempt)).collect();
-    let entries = lease.attempts.iter().enumerate().filter_map(|(n, attempt)| entry(&lease, n, attempt)).collect();
+    let entries =
+        lease.attempts.iter().enumerate().filter_map(|(n, attempt)| entry(&lease, n, attempt)).collect();
     let answered = lease.answered();
     let chosen = lease.chosen.as_ref();
     let name = |attempt: &Attempt| chosen.map(|chosen| chosen.expert_name(attempt.step.expert).to_owned());
     let signal = |pick: fn(&sluice_router::Signals) -> Option<&sluice_router::Share>| {
-        chosen.and_then(|chosen| pick(&chosen.receipt.signals)).map(|share| share.name.clone()).unwrap_or_default()
+        chosen
+            .and_then(|chosen| pick(&chosen.receipt.signals))
+            .map(|share| share.name.clone())
+            .unwrap_or_default()
     };
     Settled {
         request_id: lease.request.id,

@@ -102,8 +102,13 @@ mod tests {
     use super::*;
 
     fn body(extra_json: &str) -> v1::GenerateRequest {
-        let message = v1::Message { role: "user".to_owned(), content: "hello".to_owned(), json: String::new() };
-        v1::GenerateRequest { messages: vec![message], extra_json: extra_json.to_owned(), ..Default::default() }
+        let message =
+            v1::Message { role: "user".to_owned(), content: "hello".to_owned(), json: String::new() };
+        v1::GenerateRequest {
+            messages: vec![message],
+            extra_json: extra_json.to_owned(),
+            ..Default::default()
+        }
     }
 
     #[test]

@@ -28,7 +28,11 @@ impl Offline {
         let idle = config.pools.iter().map(|pool| {
             let replicas = pool.sim.as_ref().map_or(pool.endpoints.len(), |sim| sim.replicas as usize);
             let replicas_up = u32::try_from(replicas).unwrap_or(u32::MAX);
-            PoolState { replicas_up, limit: replicas_up.saturating_mul(pool.max_concurrency), ..PoolState::default() }
+            PoolState {
+                replicas_up,
+                limit: replicas_up.saturating_mul(pool.max_concurrency),
+                ..PoolState::default()
+            }
         });
         Ok(Offline { idle: idle.collect(), rules: Rules::new(config, params.map(Arc::new)) })
     }

@@ -148,7 +148,8 @@ fn note_delta(app: &App, lease: &mut Lease, text: &str, json: &str) {
     let tokens = estimate_tokens(if text.is_empty() { json } else { text });
     let open = lease.open.as_mut().expect("a relay follows a call");
     if let Some(ttft_ms) = open.relayed(tokens, app.clock.now()) {
-        let expert = lease.chosen.as_ref().expect("a call follows a decision").expert_name(open.step().expert);
+        let expert =
+            lease.chosen.as_ref().expect("a call follows a decision").expert_name(open.step().expert);
         app.observe.emit(Event::FirstToken { expert, ttft_ms });
     }
 }
@@ -192,7 +193,8 @@ fn fail(app: &App, lease: &mut Lease, error: &ExpertError) -> Failed {
 /// What a client is told of an engine's failure.
 fn fault(lease: &Lease, error: &ExpertError) -> Fault {
     let step = lease.attempts.last().map(|attempt| attempt.step);
-    let expert = lease.chosen.as_ref().zip(step).map_or("?", |(chosen, step)| chosen.expert_name(step.expert));
+    let expert =
+        lease.chosen.as_ref().zip(step).map_or("?", |(chosen, step)| chosen.expert_name(step.expert));
     let detail = format!("expert {expert}: {}", error.detail);
     match error.kind {
         ErrorKind::Rejected { .. } => Fault::new(FaultCode::UpstreamRejected, detail),

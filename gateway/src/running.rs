@@ -53,9 +53,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         requests: TaskTracker::new(),
         tasks: TaskTracker::new(),
     });
-    let data = edge::listen(config.server.listen).await.map_err(|error| listen_error(config.server.listen, &error))?;
-    let admin =
-        edge::listen(config.server.admin_listen).await.map_err(|error| listen_error(config.server.admin_listen, &error))?;
+    let data = edge::listen(config.server.listen)
+        .await
+        .map_err(|error| listen_error(config.server.listen, &error))?;
+    let admin = edge::listen(config.server.admin_listen)
+        .await
+        .map_err(|error| listen_error(config.server.admin_listen, &error))?;
     configured(&app, false).await;
     let running = Running {
         data: data.addr(),
@@ -190,7 +193,8 @@ async fn build(config: Config, old: Option<Arc<Live>>) -> Result<Live, StartErro
 /// [`StartError::ModelRead`] or [`StartError::Model`].
 pub fn load_model(path: &Path) -> Result<Params, StartError> {
     let file = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| StartError::ModelRead { file: file.clone(), why: error.to_string() })?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| StartError::ModelRead { file: file.clone(), why: error.to_string() })?;
     Params::from_bytes(&bytes).map_err(|error| StartError::Model { file, error })
 }
 
@@ -202,7 +206,8 @@ async fn watch(app: Arc<App>, stop: CancellationToken) {
         }
         let oldest = app.journal.oldest_waiting_ms();
         let lag_ms = oldest.map_or(0, |oldest| app.clock.unix_ms().saturating_sub(oldest));
-        app.observe.emit(Event::Journal { trouble: app.journal.trouble().as_deref(), lag_s: lag_ms as f64 / 1e3 });
+        app.observe
+            .emit(Event::Journal { trouble: app.journal.trouble().as_deref(), lag_s: lag_ms as f64 / 1e3 });
     }
 }
 
@@ -210,7 +215,9 @@ async fn watch(app: Arc<App>, stop: CancellationToken) {
 async fn configured(app: &App, is_reload: bool) {
     let live = app.live();
     let config = live.rules.versions.config.clone();
-    app.journal.record(Record::Snapshot { config: config.clone(), json: live.rules.snapshot_json.clone() }).await;
+    app.journal
+        .record(Record::Snapshot { config: config.clone(), json: live.rules.snapshot_json.clone() })
+        .await;
     app.observe.emit(Event::Configured { config: &config, is_reload, routes: &live.rules.promises });
     for route in live.rules.snapshot.routes.iter().filter(|route| !route.pinned) {
         let ratio = route.certificate.as_ref().map_or(1.0, |certificate| certificate.floor);

@@ -1,3 +1,5 @@
+//! Decisions on made-up fleets: who is chosen, why, and where to go when that fails.
+
 use super::*;
 use crate::fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
 use crate::objective::{Certificate, Route, WhenNone};

@@ -1,12 +1,12 @@
 //! `sluice demo`: the main job with nothing else installed.
 
-use super::{EXIT_GATE, Failure, print, runtime, say};
+use super::{EXIT_GATE, Failure, inputs, print, runtime, say};
 use crate::demo::client::{self, Prompt};
 use crate::demo::home::{self, Home, Settings};
 use crate::demo::result::{CertificateResult, DemoResult, Versions};
 use crate::demo::source::{self, Source, hash};
-use crate::demo::tally::{self, Run};
 use crate::demo::table;
+use crate::demo::tally::{self, Run};
 use crate::sims::Sims;
 use crate::watch::{Heard, Signals};
 use anyhow::anyhow;
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
     requests: u64,
     /// Quality promised, as a share of the reference's.
-    #[arg(long, value_name = "Q", default_value_t = 0.95, value_parser = super::share)]
+    #[arg(long, value_name = "Q", default_value_t = 0.95, value_parser = inputs::promise)]
     floor: f64,
     /// What the split, the training and the requests' seeds are drawn from.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -62,7 +62,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 async fn demo(args: &Args) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
     let (mut sims, home) = (Sims::default(), Home::open()?);
-    let source = if args.data.is_empty() { source::own() } else { source::from_files(&args.data, args.prices.as_deref())? };
+    let source = match args.data.as_slice() {
+        [] => source::own(),
+        files => source::from_files(files, &inputs::prices(args.prices.as_deref(), files)?)?,
+    };
     let (train, send) = split(&source, args);
     let reference = reference(&source, args)?;
     teach(&home, &train, args.seed)?;
@@ -98,7 +101,9 @@ fn reference(source: &Source, args: &Args) -> Result<String, Failure> {
     let names: Vec<&str> = source.experts.iter().map(|member| member.name.as_str()).collect();
     match &args.reference {
         Some(name) if names.contains(&name.as_str()) => Ok(name.clone()),
-        Some(name) => Err(Failure::input(anyhow!("no expert is named {name:?}; there are {}", names.join(", ")))),
+        Some(name) => {
+            Err(Failure::input(anyhow!("no expert is named {name:?}; there are {}", names.join(", "))))
+        }
         None => source.best().map(str::to_owned),
     }
 }
@@ -179,8 +184,15 @@ async fn send_all(
     let result = tally::tally(send, &replies, &source.experts, run);
     if let Some(reply) = replies.iter().rev().flatten().next() {
         let config = home.config();
-        say(&format!("look at one decision:  sluice explain --config {} --receipt {}", config.display(), reply.decision_id));
-        say(&format!("add up the money:      sluice report --ledger sqlite:{} --by expert", home.journal().display()));
+        say(&format!(
+            "look at one decision:  sluice explain --config {} --receipt {}",
+            config.display(),
+            reply.decision_id
+        ));
+        say(&format!(
+            "add up the money:      sluice report --ledger sqlite:{} --by expert",
+            home.journal().display()
+        ));
     }
     Ok(result)
 }
@@ -188,7 +200,10 @@ async fn send_all(
 /// Serves until a signal ends it.
 async fn serve_on(running: &Running, signals: &mut Signals) {
     let data = running.data();
-    say(&format!("\nserving gRPC and OpenAI-compatible HTTP on {data}, metrics on {}; any key will do; Ctrl-C ends it\n", running.admin()));
+    say(&format!(
+        "\nserving gRPC and OpenAI-compatible HTTP on {data}, metrics on {}; any key will do; Ctrl-C ends it\n",
+        running.admin()
+    ));
     say(&format!(
         "  curl -s http://{data}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"Where is my parcel?\"}}]}}'\n"
     ));
@@ -197,7 +212,8 @@ async fn serve_on(running: &Running, signals: &mut Signals) {
 
 /// The asked port, any free one for 0 or a run that ends, else the next free one from `default` on.
 fn free_port(asked: Option<u16>, once: bool, default: u16) -> Result<SocketAddr, Failure> {
-    let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
+    let bind =
+        |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
     match asked {
         Some(port) => Ok(bind(port).map_err(|error| anyhow!("port {port} can't be listened on: {error}"))?),
         None if once => Ok(bind(0)?),

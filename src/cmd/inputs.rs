@@ -30,6 +30,11 @@ pub(super) fn floor(text: &str) -> Result<f64, String> {
     number(text, |value| (0.0..=2.0).contains(&value), "a number from 0 to 2")
 }
 
+/// A floor that a route may promise: above 0, at most 1.
+pub(super) fn promise(text: &str) -> Result<f64, String> {
+    number(text, |value| value > 0.0 && value <= 1.0, "a number above 0 and at most 1")
+}
+
 /// A confidence: 0.5 to below 1.
 pub(super) fn confidence(text: &str) -> Result<f64, String> {
     number(text, |value| (0.5..1.0).contains(&value), "a number from 0.5 (no margin) to below 1")

@@ -2,12 +2,12 @@
 
 mod config;
 mod demo;
-mod explain;
-mod serve;
-mod sim;
 mod eval;
+mod explain;
 mod inputs;
 mod route;
+mod serve;
+mod sim;
 mod train;
 
 use std::fmt;
@@ -113,28 +113,19 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// Runs a task beside a command, for as long as the command runs.
-#[expect(clippy::disallowed_methods, reason = "a command's own tasks end with the process")]
-pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    drop(tokio::spawn(task));
-}
-
 /// This process's environment, as far as it is text.
 pub(crate) fn environment() -> sluice_gateway::config::Overrides {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Log lines go to stderr: text for a terminal, JSON otherwise. `RUST_LOG` filters them.
 pub(crate) fn init_logging() -> Result<(), Failure> {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     let json = !std::io::stderr().is_terminal();
-    sluice_gateway::init_logging(json, &filter).map_err(|error| Failure::input(anyhow::anyhow!("RUST_LOG: {error}")))
-}
-
-/// A share above 0 and at most 1, for clap.
-pub(crate) fn share(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if value > 0.0 && value <= 1.0 { Ok(value) } else { Err("must be above 0 and at most 1".to_owned()) }
+    sluice_gateway::init_logging(json, &filter)
+        .map_err(|error| Failure::input(anyhow::anyhow!("RUST_LOG: {error}")))
 }
 
 /// How far a long work is, on one line of stderr that is written over.

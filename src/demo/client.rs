@@ -3,6 +3,7 @@
 use crate::cmd::Failure;
 use anyhow::{Context as _, anyhow};
 use futures::StreamExt as _;
+use sluice_lab::Stopwatch;
 use sluice_proto::v1;
 use sluice_proto::v1::gateway_client::GatewayClient;
 use sluice_proto::v1::generate_event::Event;
@@ -44,9 +45,8 @@ pub(crate) async fn send_all(
     Ok(replies)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a client measures wall time")]
 async fn send(channel: Channel, prompt: Prompt) -> anyhow::Result<Reply> {
-    let begun = std::time::Instant::now();
+    let clock = Stopwatch::start();
     let message = v1::Message { role: "user".to_owned(), content: prompt.text, json: String::new() };
     let request = v1::GenerateRequest {
         model: "auto".to_owned(),
@@ -72,7 +72,7 @@ async fn send(channel: Channel, prompt: Prompt) -> anyhow::Result<Reply> {
         expert: started.expert,
         cost_nanousd: finished.cost_nanousd,
         decide_us: started.decide_us,
-        request_ms: begun.elapsed().as_secs_f64() * 1e3,
+        request_ms: clock.micros() / 1e3,
     })
 }
 

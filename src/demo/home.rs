@@ -19,7 +19,8 @@ impl Home {
     pub(crate) fn open() -> Result<Home, Failure> {
         let state = std::env::var_os("XDG_STATE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
         let fallback = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-        let state = state.or_else(fallback).ok_or_else(|| anyhow!("neither XDG_STATE_HOME nor HOME is set"))?;
+        let state =
+            state.or_else(fallback).ok_or_else(|| anyhow!("neither XDG_STATE_HOME nor HOME is set"))?;
         for n in 1..=MOST_DEMOS {
             let name = if n == 1 { "demo".to_owned() } else { format!("demo-{n}") };
             let folder = state.join("sluice").join(name);
@@ -102,8 +103,7 @@ pub(crate) fn config_text(experts: &[Member], settings: &Settings<'_>) -> String
 }
 
 fn expert_text(expert: &Member, settings: &Settings<'_>) -> String {
-    let kind = if expert.vertical.is_empty() { "general" } else { "vertical" };
-    let domains: Vec<String> = expert.vertical.iter().map(|domain| quoted(domain)).collect();
+    let domains: Vec<String> = expert.domains.iter().map(|domain| quoted(domain)).collect();
     let data: Vec<String> = settings.rows.iter().map(|path| quoted(&path.display().to_string())).collect();
     let usd = |nano: i64| sluice_router::NanoUsd(nano).to_string();
     format!(
@@ -112,6 +112,7 @@ fn expert_text(expert: &Member, settings: &Settings<'_>) -> String {
          \n  [[expert.pool]]\n  name = {pool}\n  protocol = \"replay\"\n  data = [{data}]\n  profile = \"{profile}\"\n  \
          replicas = {replicas}\n  time_scale = {scale:?}\n  max_concurrency = 128\n  max_queue = 100000\n",
         name = quoted(&expert.name),
+        kind = expert.kind,
         pool = quoted(&format!("{}-pool", expert.name)),
         domains = domains.join(", "),
         context = expert.context_tokens,
@@ -131,7 +132,9 @@ fn quoted(text: &str) -> String {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes).with_context(|| format!("{} can't be written", path.display())).map_err(Failure::from)
+    std::fs::write(path, bytes)
+        .with_context(|| format!("{} can't be written", path.display()))
+        .map_err(Failure::from)
 }
 
 const MOST_DEMOS: usize = 9;

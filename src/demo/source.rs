@@ -5,10 +5,10 @@ use super::{requests, skills};
 use crate::cmd::Failure;
 use anyhow::anyhow;
 use sha2::{Digest as _, Sha256};
-use sluice_lab::corpus::{self, Outcome, Row};
+use sluice_lab::corpus::{self, Outcome, Prices, Row};
 use sluice_router::Price;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Everything that a run of the demo is made from.
 pub(crate) struct Source {
@@ -25,7 +25,10 @@ pub(crate) struct Source {
 /// An expert of the demo's configuration.
 pub(crate) struct Member {
     pub(crate) name: String,
-    pub(crate) vertical: Vec<String>,
+    /// `general` or `vertical`.
+    pub(crate) kind: &'static str,
+    /// What a vertical expert is for.
+    pub(crate) domains: Vec<String>,
     pub(crate) price: Price,
     pub(crate) context_tokens: u32,
     pub(crate) profile: &'static str,
@@ -57,7 +60,8 @@ pub(crate) fn own() -> Source {
     };
     let member = |expert: &super::experts::DemoExpert| Member {
         name: expert.name.to_owned(),
-        vertical: expert.domains.iter().map(|&domain| domain.to_owned()).collect(),
+        kind: expert.kind,
+        domains: expert.domains.iter().map(|&domain| domain.to_owned()).collect(),
         price: Price::from_decimals(expert.price_input, Some(expert.price_cached_input), expert.price_output)
             .expect("the demo's own prices are decimal"),
         context_tokens: expert.context_tokens,
@@ -73,26 +77,21 @@ pub(crate) fn own() -> Source {
 }
 
 /// Graded outcomes of real experts, with their prices.
-pub(crate) fn from_files(files: &[PathBuf], prices: Option<&Path>) -> Result<Source, Failure> {
+pub(crate) fn from_files(files: &[PathBuf], prices: &Prices) -> Result<Source, Failure> {
     let corpus = corpus::load_outcomes(files).map_err(Failure::input)?;
     let names: BTreeSet<&str> =
         corpus.rows.iter().flat_map(|row| &row.outcomes).map(|outcome| outcome.expert.as_str()).collect();
-    let path = match prices {
-        Some(path) => path.to_owned(),
-        None => corpus::find_prices(files).ok_or_else(|| {
-            Failure::input(anyhow!("no prices.toml beside {} or one folder up; give --prices FILE", files[0].display()))
-        })?,
-    };
-    let prices = corpus::load_prices(&path).map_err(Failure::input)?;
     let mut experts = Vec::new();
     for name in names {
         let price = *prices.get(name).ok_or_else(|| {
-            let message = format!("{}: no price for expert {name:?}; add an [expert.\"{name}\"] table", path.display());
-            Failure::input(anyhow!(message))
+            Failure::input(anyhow!(
+                "expert {name:?} has no price; add an [expert.\"{name}\"] table to the prices"
+            ))
         })?;
         experts.push(Member {
             name: name.to_owned(),
-            vertical: Vec::new(),
+            kind: "general",
+            domains: Vec::new(),
             price,
             context_tokens: 131_072,
             profile: if price.output >= LARGE_FROM { LARGE_PROFILE } else { SMALL_PROFILE },
@@ -118,7 +117,9 @@ impl Source {
         };
         match self.experts.iter().max_by(higher) {
             Some(best) if !common.is_empty() => Ok(&best.name),
-            _ => Err(Failure::input(anyhow!("no prompt is graded for every expert; name one with --reference"))),
+            _ => Err(Failure::input(anyhow!(
+                "no prompt is graded for every expert; name one with --reference"
+            ))),
         }
     }
 }

@@ -21,7 +21,12 @@ pub(crate) struct Run {
 }
 
 /// Adds up a run; `rows` and `replies` are of the same prompts, in the same order.
-pub(crate) fn tally(rows: &[&Row], replies: &[Result<Reply, String>], experts: &[Member], run: Run) -> DemoResult {
+pub(crate) fn tally(
+    rows: &[&Row],
+    replies: &[Result<Reply, String>],
+    experts: &[Member],
+    run: Run,
+) -> DemoResult {
     let pairs: Vec<(&Row, &Reply)> =
         rows.iter().zip(replies).filter_map(|(row, reply)| Some((*row, reply.as_ref().ok()?))).collect();
     let score = |row: &Row, expert: &str| row.outcome(expert).map_or(0.0, |outcome| outcome.score);
@@ -82,7 +87,8 @@ fn by_domain(pairs: &[(&Row, &Reply)]) -> BTreeMap<String, DomainResult> {
 
 /// Mean score and cost of one expert as the answer to everything, by its recorded outcomes.
 fn alone(pairs: &[(&Row, &Reply)], experts: &[Member], expert: &str) -> (f64, NanoUsd) {
-    let price = experts.iter().find(|member| member.name == expert).map(|member| member.price).unwrap_or_default();
+    let price =
+        experts.iter().find(|member| member.name == expert).map(|member| member.price).unwrap_or_default();
     let outcomes: Vec<_> = pairs.iter().filter_map(|(row, _)| row.outcome(expert)).collect();
     let cost = outcomes.iter().map(|outcome| {
         let prompt = outcome.input_tokens.unwrap_or(0);

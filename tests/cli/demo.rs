@@ -15,7 +15,9 @@ fn the_same_seed_gives_the_same_decisions_and_the_same_cost_to_the_nano_dollar()
     let (here, there) = (folder("demo-a"), folder("demo-b"));
     let (first, a) = demo(&here, "7");
     let (_, b) = demo(&there, "7");
-    for key in ["requests", "errors", "cost_usd", "baseline_usd", "quality", "experts", "domains", "certificate"] {
+    for key in
+        ["requests", "errors", "cost_usd", "baseline_usd", "quality", "experts", "domains", "certificate"]
+    {
         assert_eq!(a[key], b[key], "{key}");
     }
     assert_eq!((&a["requests"], &a["errors"], &a["simulated"]), (&300.into(), &0.into(), &true.into()));
@@ -28,7 +30,11 @@ fn the_same_seed_gives_the_same_decisions_and_the_same_cost_to_the_nano_dollar()
 /// The line that explains a decision, and the one that adds up the money.
 fn what_it_prints_works(folder: &Path, ended: &Ended, result: &Value) {
     let line = |part: &str| {
-        let line = ended.err.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("no {part}: {}", ended.err));
+        let line = ended
+            .err
+            .lines()
+            .find(|line| line.contains(part))
+            .unwrap_or_else(|| panic!("no {part}: {}", ended.err));
         let words = line.split("sluice ").nth(1).expect("a command").split_whitespace();
         words.map(str::to_owned).collect::<Vec<_>>()
     };

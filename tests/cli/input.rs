@@ -7,8 +7,11 @@ fn refused(args: &[&str], told: &[&str]) {
     let folder = folder("input");
     std::fs::write(folder.join("unknown.toml"), "[server]\nlisen = \"127.0.0.1:0\"\n").expect("our folder");
     std::fs::write(folder.join("damaged.sluice"), b"SLUICE but not really").expect("our folder");
-    std::fs::write(folder.join("prices.toml"), "[expert.\"a\"]\ninput_per_mtok = \"1\"\noutput_per_mtok = \"1\"\n")
-        .expect("our folder");
+    std::fs::write(
+        folder.join("prices.toml"),
+        "[expert.\"a\"]\ninput_per_mtok = \"1\"\noutput_per_mtok = \"1\"\n",
+    )
+    .expect("our folder");
     std::fs::write(folder.join("rows.jsonl"), "{\"id\":\"1\"\nnot json\n").expect("our folder");
     std::fs::write(folder.join("empty.jsonl"), "").expect("our folder");
     let ended = run(&folder, args);
@@ -32,10 +35,16 @@ fn configurations() {
 fn models_and_data() {
     refused(&["route", "--model", "damaged.sluice", "--prices", "prices.toml"], &["damaged.sluice"]);
     refused(&["route", "--model", "missing.sluice", "--prices", "prices.toml"], &["missing.sluice"]);
-    refused(&["eval", "--model", "damaged.sluice", "--data", "rows.jsonl", "--prices", "prices.toml"], &["damaged.sluice"]);
+    refused(
+        &["eval", "--model", "damaged.sluice", "--data", "rows.jsonl", "--prices", "prices.toml"],
+        &["damaged.sluice"],
+    );
     refused(&["train", "--data", "rows.jsonl", "--prices", "prices.toml", "--out", "m"], &["rows.jsonl"]);
     refused(&["train", "--data", "empty.jsonl", "--prices", "prices.toml", "--out", "m"], &["empty.jsonl"]);
-    refused(&["train", "--data", "missing.jsonl", "--prices", "prices.toml", "--out", "m"], &["missing.jsonl"]);
+    refused(
+        &["train", "--data", "missing.jsonl", "--prices", "prices.toml", "--out", "m"],
+        &["missing.jsonl"],
+    );
     refused(&["demo", "--once", "--data", "missing.jsonl"], &["missing.jsonl"]);
     refused(&["report", "--ledger", "sqlite:missing.db"], &["missing.db"]);
     refused(&["sim", "--profile", "warp-core"], &["warp-core", "8b-a100"]);
@@ -69,7 +78,8 @@ fn every_command_has_help_with_an_example() {
     let folder = folder("help");
     let all = run(&folder, &["--help"]);
     let commands = all.out.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
-    let names: Vec<&str> = commands.map_while(|line| line.split_whitespace().next()).filter(|&name| name != "help").collect();
+    let names: Vec<&str> =
+        commands.map_while(|line| line.split_whitespace().next()).filter(|&name| name != "help").collect();
     assert!(names.len() >= 8, "{names:?}");
     for name in names {
         let help = run_with(&folder, &[name, "--help"], b"");

@@ -42,12 +42,16 @@ fn a_drain_on_sigterm_ends_with_0_and_the_ledger_has_everything() {
 fn a_second_signal_ends_at_once() {
     let folder = folder("twice");
     let text = config(&folder, "drain_ms = 60000").to_owned();
-    let slow = std::fs::read_to_string(folder.join(&text)).expect("just written").replace("time_scale = 100", "time_scale = 0.1");
+    let slow = std::fs::read_to_string(folder.join(&text))
+        .expect("just written")
+        .replace("time_scale = 100", "time_scale = 0.1");
     std::fs::write(folder.join(&text), slow).expect("our folder");
     let served = Served::start(&folder, &text);
     let address = served.data.clone();
     let request = std::thread::spawn(move || chat(&address, 4_000));
-    wait_until(|| http(&served.admin, "GET", "/metrics", "").1.contains("sluice_inflight_requests{pool=\"big-a\"} 1"));
+    wait_until(|| {
+        http(&served.admin, "GET", "/metrics", "").1.contains("sluice_inflight_requests{pool=\"big-a\"} 1")
+    });
     served.signal("TERM");
     wait_until(|| http(&served.admin, "GET", "/readyz", "").0 == 503);
     served.signal("TERM");
@@ -67,7 +71,11 @@ fn sighup_and_a_changed_file_reload_and_a_bad_one_keeps_the_old() {
     wait_until(|| models().contains("second"));
     std::fs::write(&path, format!("{good}\n[[rout]]\n")).expect("our folder");
     served.signal("HUP");
-    wait_until(|| http(&served.admin, "GET", "/metrics", "").1.contains("sluice_config_reloads_total{outcome=\"refused\"}"));
+    wait_until(|| {
+        http(&served.admin, "GET", "/metrics", "")
+            .1
+            .contains("sluice_config_reloads_total{outcome=\"refused\"}")
+    });
     assert!(models().contains("second"), "the old configuration stays");
     assert_eq!(chat(&served.data, 5).0, 200);
 }
@@ -116,7 +124,9 @@ fn a_port_in_use_and_a_journal_in_use_are_told_plainly() {
     assert_eq!(second.code, Some(2), "{}", second.err);
     assert!(second.err.contains("sluice.db"), "{}", second.err);
     let text = std::fs::read_to_string(folder.join(name)).expect("just written");
-    let taken = text.replacen("127.0.0.1:0", &served.data, 1).replace("[[expert]]", "[store]\njournal = \"memory:\"\n[[expert]]");
+    let taken = text
+        .replacen("127.0.0.1:0", &served.data, 1)
+        .replace("[[expert]]", "[store]\njournal = \"memory:\"\n[[expert]]");
     std::fs::write(folder.join("taken.toml"), taken).expect("our folder");
     let third = run(&folder, &["serve", "--config", "taken.toml"]);
     assert_eq!(third.code, Some(2), "{}", third.err);

@@ -4,7 +4,7 @@ use crate::Source;
 
 /// Crate and the crates of this workspace that it may depend on, outside of its tests.
 const EDGES: &[(&str, &[&str])] = &[
-    ("sluice", &["gateway", "lab", "sim"]),
+    ("sluice", &["gateway", "lab", "sim", "router", "proto"]),
     ("gateway", &["router", "experts", "proto"]),
     ("experts", &["proto"]),
     ("lab", &["router", "experts", "proto", "sim"]),

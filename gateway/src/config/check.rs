@@ -2,7 +2,8 @@
 
 use super::mistake::{ConfigError, Mistakes, did_you_mean};
 use super::raw::{
-    RawCertificate, RawConfig, RawExpert, RawKind, RawOutOfDomain, RawPool, RawPrivacy, RawRoute, RawServer, RawWhenNone,
+    RawCertificate, RawConfig, RawExpert, RawKind, RawOutOfDomain, RawPool, RawPrivacy, RawRoute, RawServer,
+    RawWhenNone,
 };
 use super::{Config, Overrides, PoolConfig, RouteConfig, ServerConfig, SimConfig};
 use sluice_experts::{PROTOCOLS, Secret};
@@ -67,7 +68,8 @@ fn check_server(raw: &RawServer, mistakes: &mut Mistakes) -> Option<ServerConfig
 
 fn check_experts(raws: &[RawExpert], mistakes: &mut Mistakes) -> Vec<Expert> {
     if raws.is_empty() {
-        mistakes.note("expert", "there is none; add at least one [[expert]] (`sluice config init` shows how)");
+        mistakes
+            .note("expert", "there is none; add at least one [[expert]] (`sluice config init` shows how)");
     }
     let checked = raws.iter().enumerate().filter_map(|(at, raw)| check_expert(at, raw, mistakes));
     checked.collect()
@@ -149,7 +151,13 @@ impl Place<'_> {
     }
 }
 
-fn check_pool(place: &Place<'_>, expert: usize, model: String, raw: &RawPool, mistakes: &mut Mistakes) -> PoolConfig {
+fn check_pool(
+    place: &Place<'_>,
+    expert: usize,
+    model: String,
+    raw: &RawPool,
+    mistakes: &mut Mistakes,
+) -> PoolConfig {
     let sim = check_sim(place, raw, mistakes);
     if sim.is_none() {
         check_endpoints(place, raw, mistakes);
@@ -190,14 +198,17 @@ fn check_endpoints(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) {
         let names = PROTOCOLS.iter().map(|row| row.name).chain(SIMULATED.iter().copied());
         let names: Vec<&str> = names.collect();
         let near = did_you_mean(&raw.protocol, names.iter().copied());
-        mistakes.note(place.key("protocol"), format!("{:?} is none of {}{near}", raw.protocol, names.join(", ")));
+        mistakes
+            .note(place.key("protocol"), format!("{:?} is none of {}{near}", raw.protocol, names.join(", ")));
     }
     if raw.endpoints.is_empty() {
-        mistakes.note(place.key("endpoints"), "needs at least one address, such as [\"http://10.0.0.11:8000\"]");
+        mistakes
+            .note(place.key("endpoints"), "needs at least one address, such as [\"http://10.0.0.11:8000\"]");
     }
     for (at, endpoint) in raw.endpoints.iter().enumerate() {
         let uri = endpoint.parse::<http::Uri>().ok();
-        let is_http = uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
+        let is_http =
+            uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
         if !is_http {
             let key = format!("{}[{at}]", place.key("endpoints"));
             mistakes.note(key, format!("{endpoint:?} is not an address such as \"http://10.0.0.11:8000\""));
@@ -220,7 +231,8 @@ fn check_sim(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) -> Optio
         return None;
     }
     if !raw.endpoints.is_empty() {
-        mistakes.note(place.key("endpoints"), "simulated replicas have no addresses; say replicas = 2 instead");
+        mistakes
+            .note(place.key("endpoints"), "simulated replicas have no addresses; say replicas = 2 instead");
     }
     let time_scale = raw.time_scale.unwrap_or(1.0);
     if !(time_scale > 0.0 && time_scale <= 10_000.0) {
@@ -231,7 +243,9 @@ fn check_sim(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) -> Optio
         mistakes.note(place.key("replicas"), "must be between 1 and 64");
     }
     match (raw.protocol.as_str(), raw.data.is_empty()) {
-        ("replay", true) => mistakes.note(place.key("data"), "protocol \"replay\" needs files of graded outcomes"),
+        ("replay", true) => {
+            mistakes.note(place.key("data"), "protocol \"replay\" needs files of graded outcomes")
+        }
         ("sim", false) => mistakes.note(place.key("data"), "is for protocol \"replay\" only"),
         _ => {}
     }
@@ -253,7 +267,9 @@ fn check_key(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) -> Optio
         (Some(name), None) => {
             let value = place.environment.get(name).filter(|value| !value.trim().is_empty());
             let missing = || format!("environment variable {name} is not set");
-            mistakes.take(&place.key("api_key_env"), value.ok_or_else(missing)).map(|value| Secret::new(value))
+            mistakes
+                .take(&place.key("api_key_env"), value.ok_or_else(missing))
+                .map(|value| Secret::new(value))
         }
         (None, Some(file)) => {
             let read = std::fs::read_to_string(place.folder.join(file));
@@ -331,7 +347,8 @@ fn check_route(at: usize, route: &RawRoute, raw: &RawConfig, mistakes: &mut Mist
 fn check_names(raw: &RawConfig, mistakes: &mut Mistakes) {
     let mut seen = BTreeSet::from(["auto"]);
     let routes = raw.route.iter().enumerate().map(|(at, route)| (format!("route[{at}].name"), &route.name));
-    let experts = raw.expert.iter().enumerate().map(|(at, expert)| (format!("expert[{at}].name"), &expert.name));
+    let experts =
+        raw.expert.iter().enumerate().map(|(at, expert)| (format!("expert[{at}].name"), &expert.name));
     let mut auto_seen = false;
     for (key, name) in routes.chain(experts) {
         let is_first_auto = name == "auto" && key.starts_with("route") && !auto_seen;
@@ -346,7 +363,8 @@ fn check_names(raw: &RawConfig, mistakes: &mut Mistakes) {
         }
         if !seen.contains(target.as_str()) {
             let near = did_you_mean(target, seen.iter().copied());
-            mistakes.note(format!("aliases.{alias}"), format!("no route or expert is named {target:?}{near}"));
+            mistakes
+                .note(format!("aliases.{alias}"), format!("no route or expert is named {target:?}{near}"));
         }
     }
     let mut pools = BTreeSet::new();

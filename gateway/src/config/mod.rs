@@ -164,7 +164,8 @@ fn override_by(
         SECTIONS.contains(&section.as_str()).then(|| (name, section, key.to_lowercase(), value))
     });
     let mut raw = raw;
-    let mut table: toml::Table = toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
+    let mut table: toml::Table =
+        toml::from_str(text).map_err(|error| ConfigError::from_toml(file, text, &error))?;
     for (name, section, key, value) in overrides {
         let inner = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
         if let Some(inner) = inner.as_table_mut() {

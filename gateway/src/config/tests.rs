@@ -1,3 +1,5 @@
+//! The configuration's rules, each by a file that breaks it.
+
 use super::*;
 
 const MINIMAL: &str = r#"
@@ -61,15 +63,43 @@ fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
         (with("\"2\"", "\"2e3\""), "expert[0].price", "not a decimal number"),
         (with("http://", "tcp://"), "expert[0].pool[0].endpoints[0]", "is not an address"),
         (with("name = \"big-a\"", "name = \"a\"\nbalance = \"best\""), "pool[0].balance", "p2c"),
-        (with("name = \"big-a\"", "name = \"a\"\nprotocol = \"opnai\""), "pool[0].protocol", "did you mean \"openai\""),
+        (
+            with("name = \"big-a\"", "name = \"a\"\nprotocol = \"opnai\""),
+            "pool[0].protocol",
+            "did you mean \"openai\"",
+        ),
         (with("name = \"big-a\"", "name = \"a\"\nmax_concurrency = 0"), "max_concurrency", "at least 1"),
-        (with("name = \"big-a\"", "name = \"a\"\napi_key_env = \"NO_SUCH_KEY\""), "api_key_env", "is not set"),
-        (with("name = \"big\"", "name = \"big\"\nkind = \"vertical\""), "expert[0].domains", "at least one domain"),
-        (mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nexperts = [\"bug\"]")), "experts[0]", "did you mean \"big\""),
-        (mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nquality_floor = 1.5")), "quality_floor", "at most 1"),
+        (
+            with("name = \"big-a\"", "name = \"a\"\napi_key_env = \"NO_SUCH_KEY\""),
+            "api_key_env",
+            "is not set",
+        ),
+        (
+            with("name = \"big\"", "name = \"big\"\nkind = \"vertical\""),
+            "expert[0].domains",
+            "at least one domain",
+        ),
+        (
+            mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nexperts = [\"bug\"]")),
+            "experts[0]",
+            "did you mean \"big\"",
+        ),
+        (
+            mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nquality_floor = 1.5")),
+            "quality_floor",
+            "at most 1",
+        ),
         (mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nconfidence = 1.0")), "confidence", "below 1"),
-        (mistake(&format!("{MINIMAL}[[route]]\nname = \"big\"")), "expert[0].name", "another route or expert"),
-        (mistake(&format!("[aliases]\n\"gpt-4o\" = \"atuo\"\n{MINIMAL}")), "aliases.gpt-4o", "did you mean \"auto\""),
+        (
+            mistake(&format!("{MINIMAL}[[route]]\nname = \"big\"")),
+            "expert[0].name",
+            "another route or expert",
+        ),
+        (
+            mistake(&format!("[aliases]\n\"gpt-4o\" = \"atuo\"\n{MINIMAL}")),
+            "aliases.gpt-4o",
+            "did you mean \"auto\"",
+        ),
         (mistake(&format!("[store]\njournal = \"mysql:x\"\n{MINIMAL}")), "store.journal", "sqlite:sluice.db"),
     ];
     for (told, key, mend) in cases {

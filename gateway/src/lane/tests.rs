@@ -1,3 +1,5 @@
+//! A lane's promises: order, capacity, health, and that nobody who leaves costs another a place.
+
 use super::*;
 use futures::FutureExt as _;
 use std::time::Duration;

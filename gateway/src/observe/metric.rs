@@ -38,6 +38,7 @@ pub(super) struct Metrics {
     shed: Family<Counter>,
     errors: Family<Counter>,
     lag: Family<Gauge>,
+    reloads: Family<Counter>,
 }
 
 impl Metrics {
@@ -73,6 +74,7 @@ impl Metrics {
             shed: counter("sluice_shed_total"),
             errors: counter("sluice_errors_total"),
             lag: gauge("sluice_ledger_lag_seconds"),
+            reloads: counter("sluice_config_reloads_total"),
         }
     }
 
@@ -83,11 +85,14 @@ impl Metrics {
     /// Moves the metrics that the event is about.
     pub(super) fn count(&self, event: &Event<'_>) {
         match *event {
-            Event::Configured { .. }
-            | Event::ReloadRefused { .. }
+            Event::Configured { is_reload: false, .. }
             | Event::Ready { .. }
             | Event::Draining { .. }
             | Event::Replica { .. } => {}
+            Event::Configured { is_reload: true, .. } => {
+                self.reloads.with(&["accepted"], |counter| counter.increment(1));
+            }
+            Event::ReloadRefused { .. } => self.reloads.with(&["refused"], |counter| counter.increment(1)),
             Event::Promised { route, ratio } => self.promised.with(&[route], |gauge| gauge.set(ratio)),
             Event::Decided { classify_us, decide_us, .. } => {
                 self.observe(&self.classify, &[], classify_us as f64 / 1e6);

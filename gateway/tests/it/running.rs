@@ -26,7 +26,11 @@ async fn a_reload_under_load_drops_no_request_and_takes_effect() {
     for answer in &answers {
         assert_eq!(answer.expert(), "big");
     }
-    assert_eq!(gateway.ask(request("small", "hello", 3)).await.code(), Code::NotFound, "the last one had no small");
+    assert_eq!(
+        gateway.ask(request("small", "hello", 3)).await.code(),
+        Code::NotFound,
+        "the last one had no small"
+    );
     let report = gateway.report(vec![]).await;
     assert_eq!((report.total.requests, report.total.attempts), (61, 60));
 }
@@ -76,7 +80,8 @@ async fn a_drain_lets_streams_finish_and_refuses_new_requests_for_a_while() {
 /// Asks on a connection of its own, again and again, until it is refused.
 async fn until_refused(url: &str) -> Code {
     loop {
-        let mut client = GatewayClient::connect(url.to_owned()).await.expect("the port is open while streams run");
+        let mut client =
+            GatewayClient::connect(url.to_owned()).await.expect("the port is open while streams run");
         if let Err(status) = client.generate(request("auto", "late", 1)).await {
             return status.code();
         }

@@ -50,7 +50,11 @@ async fn a_dead_replica_costs_no_request_its_answer() {
     }
     let report = gateway.report(vec![]).await;
     assert_eq!(report.total.requests, 20);
-    assert!((21..=25).contains(&report.total.attempts), "ejected after its first failure: {}", report.total.attempts);
+    assert!(
+        (21..=25).contains(&report.total.attempts),
+        "ejected after its first failure: {}",
+        report.total.attempts
+    );
     assert_eq!(gateway.metric("sluice_replica_state{pool=\"big-pool\",state=\"up\"}").await, 1.0);
 }
 
@@ -89,7 +93,10 @@ async fn a_stream_that_breaks_is_an_error_and_settles_at_what_it_used() {
     let gateway = Gateway::start(&text).await;
     big.always(Some(Fault::BreakAfter { tokens: 4 }));
     let answer = gateway.ask(request("auto", "hello", 400)).await;
-    assert!(answer.finished.is_none() && !answer.text.is_empty(), "no clean end, no second expert: {answer:?}");
+    assert!(
+        answer.finished.is_none() && !answer.text.is_empty(),
+        "no clean end, no second expert: {answer:?}"
+    );
     assert_eq!(answer.code(), Code::Unavailable);
     let report = gateway.report(vec![By::Expert]).await;
     assert_eq!((report.total.requests, report.total.attempts, report.total.entries), (1, 1, 1));
@@ -102,16 +109,22 @@ async fn a_client_that_leaves_cancels_the_engine_and_settles() {
     let gateway = Gateway::start(&experts(&[("big", "native", vec![sim.url()])])).await;
     let mut client = gateway.client.clone();
     let mut events = client.generate(request("auto", "a long story", 512)).await.expect("begun").into_inner();
-    while !matches!(events.message().await.expect("streams").and_then(|event| event.event), Some(Event::Text(_))) {}
+    while !matches!(
+        events.message().await.expect("streams").and_then(|event| event.event),
+        Some(Event::Text(_))
+    ) {}
     drop((events, client));
     let idle = "sluice_inflight_requests{pool=\"big-pool\"}";
     wait_until(async || gateway.metric(idle).await == 0.0).await;
     wait_until(async || gateway.report(vec![]).await.total.requests == 1).await;
     let metrics = format!("{}/metrics", sim.url());
-    wait_until(async || crate::support::get(&metrics).await.contains("vllm:num_requests_running")
-        && crate::support::get(&metrics).await.lines().any(|line| {
-            line.starts_with("vllm:num_requests_running") && line.ends_with(" 0")
-        }))
+    wait_until(async || {
+        crate::support::get(&metrics).await.contains("vllm:num_requests_running")
+            && crate::support::get(&metrics)
+                .await
+                .lines()
+                .any(|line| line.starts_with("vllm:num_requests_running") && line.ends_with(" 0"))
+    })
     .await;
     let report = gateway.report(vec![By::Status]).await;
     assert_eq!(report.total.entries, 1, "what was relayed is paid for");
@@ -138,12 +151,11 @@ async fn a_deadline_ends_a_stream_that_has_begun() {
 #[tokio::test]
 async fn a_full_line_is_refused_with_advice_to_come_back() {
     let sim = Sim::at_scale(1.0).await;
-    let text = experts(&[("big", "native", vec![sim.url()])]).replace(
-        "name = \"big-pool\"\n",
-        "name = \"big-pool\"\nmax_concurrency = 1\nmax_queue = 1\n",
-    );
+    let text = experts(&[("big", "native", vec![sim.url()])])
+        .replace("name = \"big-pool\"\n", "name = \"big-pool\"\nmax_concurrency = 1\nmax_queue = 1\n");
     let gateway = Gateway::start(&text).await;
-    let (mut runs, mut waits, mut late) = (gateway.client.clone(), gateway.client.clone(), gateway.client.clone());
+    let (mut runs, mut waits, mut late) =
+        (gateway.client.clone(), gateway.client.clone(), gateway.client.clone());
     let stream = runs.generate(request("auto", "a long story", 512)).await.expect("begun");
     let waiting = waits.generate(request("auto", "x", 1));
     let third = async {
@@ -183,5 +195,7 @@ pub(crate) async fn wait_until(done: impl AsyncFn() -> bool) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), looking).await.expect("it comes within ten seconds");
+    tokio::time::timeout(std::time::Duration::from_secs(10), looking)
+        .await
+        .expect("it comes within ten seconds");
 }

@@ -85,7 +85,10 @@ fn every_expert_is_well_formed() {
         let price = |text: &str| text.parse::<f64>().expect("a decimal price");
         assert!(price(expert.price_cached_input) <= price(expert.price_input), "{expert:?}");
         assert!(price(expert.price_output) > 0.0 && expert.replicas >= 2, "{expert:?}");
-        assert!(expert.context_tokens >= 8_192 && expert.profile.starts_with("llama-3-"), "{expert:?}");
+        assert!(
+            expert.context_tokens >= 8_192 && sluice_sim::Profile::named(expert.profile).is_some(),
+            "{expert:?}"
+        );
         assert_eq!(expert.kind == "vertical", !expert.domains.is_empty(), "{expert:?}");
         assert!(expert.domains.iter().all(|domain| DOMAINS.contains(domain)), "{expert:?}");
     }

@@ -138,6 +138,12 @@ pub const METRICS: &[Row] = &[
         help: "Age of the oldest record that is not yet durable.",
     },
     Row {
+        name: "sluice_config_reloads_total",
+        kind: Counter,
+        labels: &["outcome"],
+        help: "Reloads of the configuration or the model, accepted or refused.",
+    },
+    Row {
         name: "sluice_build_info",
         kind: Gauge,
         labels: &["version", "commit"],

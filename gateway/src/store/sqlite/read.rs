@@ -90,10 +90,6 @@ impl SqliteLedger {
 }
 
 impl Ledger for SqliteLedger {
-    fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
-        receipt(&self.connection, decision_id).map_err(|error| fault::explain(&self.path, &error))
-    }
-
     fn report(&self, ask: &ReportAsk) -> Result<Report, StoreError> {
         let groups = self.groups(ask).map_err(|error| fault::explain(&self.path, &error))?;
         let mut total = Group::default();
