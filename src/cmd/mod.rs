@@ -1,5 +1,7 @@
 //! The commands: one file each, one row each in [`Command`].
 
+mod report;
+
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -14,11 +16,15 @@ pub(crate) struct Cli {
 
 /// Every command. The order is the order of `sluice --help`.
 #[derive(clap::Subcommand)]
-enum Command {}
+enum Command {
+    Report(report::Args),
+}
 
 /// Runs the command and turns its end into an exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
-    let end: Result<ExitCode, Failure> = match cli.command {};
+    let end: Result<ExitCode, Failure> = match cli.command {
+        Command::Report(args) => report::run(&args),
+    };
     end.unwrap_or_else(|failure| {
         complain(&failure.to_string());
         ExitCode::from(failure.code)
