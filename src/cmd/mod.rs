@@ -9,6 +9,7 @@ mod route;
 mod serve;
 mod sim;
 mod train;
+mod report;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -33,6 +34,7 @@ enum Command {
     Train(train::Args),
     Eval(eval::Args),
     Route(route::Args),
+    Report(report::Args),
 }
 
 /// Runs the command and turns its end into an exit code.
@@ -46,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Route(args) => route::run(&args),
+        Command::Report(args) => report::run(&args),
     };
     end.unwrap_or_else(|failure| {
         complain(&failure.to_string());

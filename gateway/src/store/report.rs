@@ -95,6 +95,13 @@ pub struct Group {
     pub tokens: TokenSums,
 }
 
+impl Group {
+    /// What the requests cost less than the reference would have; negative when they cost more.
+    pub fn saved(&self) -> NanoUsd {
+        self.baseline - self.cost
+    }
+}
+
 /// Tokens of many tries; `prompt` includes `cached`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenSums {

@@ -1,6 +1,7 @@
 //! The SQLite journal against bad files, full disks, other programs and its own end.
 
 mod crash;
+mod docs;
 
 mod files;
 mod money;

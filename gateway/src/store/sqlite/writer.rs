@@ -184,5 +184,5 @@ fn breaks_a_rule(error: &rusqlite::Error) -> bool {
 const MOST_RECORDS: usize = 512;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Tries after the journal was closed, some 50 ms apart, before what is left is given up.
-const TRIES_AFTER_CLOSE: u32 = 20;
+/// Tries after the journal was closed before what is left is given up.
+const TRIES_AFTER_CLOSE: u32 = 5;
