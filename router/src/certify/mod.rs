@@ -141,7 +141,8 @@ fn not_proven(pairs: &Pairs, margins: Option<Vec<f64>>, ask: &CertifyAsk) -> Ref
     let quantile = stats::normal_quantile(ask.confidence);
     let missing = (moments.mean > 0.0).then(|| {
         let needed = (quantile / moments.mean).powi(2) * moments.variance;
-        (needed.ceil().min(1e9) as usize).saturating_sub(pairs.len()).max(1)
+        // From NORMAL_ROWS rows on the sharper test takes over.
+        (needed.ceil().min(1e9) as usize).max(NORMAL_ROWS).saturating_sub(pairs.len()).max(1)
     });
     Refusal::NotProven { floor: ask.floor, confidence: ask.confidence, rows: pairs.len(), missing }
 }
