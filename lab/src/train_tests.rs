@@ -1,3 +1,5 @@
+//! Training on made-up rows: what is learned, that it is the same each time, and what is too little.
+
 use super::*;
 use crate::corpus::Outcome;
 use sluice_router::{CertifyAsk, CertifyBy, Price, classify};

@@ -1,3 +1,5 @@
+//! Certificates: that they fail no more often than they say, and when they are refused.
+
 use super::*;
 
 /// SplitMix64: the tests' own source of chance.

@@ -1,3 +1,5 @@
+//! The model file: whole, damaged, foreign, of another version.
+
 use super::*;
 use crate::calibration::{Calibration, UNKNOWN_TOKENS};
 use crate::certify::{CertifyAsk, CertifyBy, Refusal};

@@ -5,11 +5,11 @@ mod demo;
 mod eval;
 mod explain;
 mod inputs;
+mod report;
 mod route;
 mod serve;
 mod sim;
 mod train;
-mod report;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -29,12 +29,12 @@ enum Command {
     Demo(demo::Args),
     Serve(serve::Args),
     Config(config::Args),
-    Explain(explain::Args),
-    Sim(sim::Args),
     Train(train::Args),
     Eval(eval::Args),
     Route(route::Args),
+    Explain(explain::Args),
     Report(report::Args),
+    Sim(sim::Args),
 }
 
 /// Runs the command and turns its end into an exit code.
