@@ -139,7 +139,9 @@ impl Writer {
             state.written += count;
             state.trouble = None;
             if let Some(why) = refused {
-                state.refused = Some(format!("{}: {why}; kept in table `refused`", self.path.display()));
+                let told = || format!("{}: {why}; kept in table `refused`", self.path.display());
+                // The first one stays: it is nearest to the cause.
+                state.refused.get_or_insert_with(told);
             }
         });
     }
