@@ -1,5 +1,26 @@
 //! A design matrix: each text's features, most of them zero.
 
+/// Calls a method once for each strip of columns: of 32, then of 16, 8 and 4 for the rest.
+macro_rules! by_width {
+    ($width:expr, $design:expr, $method:ident, $rows:expr, $from:expr, $to:expr) => {{
+        let mut at = 0;
+        while $width - at >= 32 {
+            $design.$method::<32>($rows, $from, $to, at);
+            at += 32;
+        }
+        if $width - at >= 16 {
+            $design.$method::<16>($rows, $from, $to, at);
+            at += 16;
+        }
+        if $width - at >= 8 {
+            $design.$method::<8>($rows, $from, $to, at);
+            at += 8;
+        }
+        if $width - at >= 4 {
+            $design.$method::<4>($rows, $from, $to, at);
+        }
+    }};
+}
 /// Rows of (feature, value), features rising within a row.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Design {
@@ -51,36 +72,46 @@ impl Design {
     /// X'a over some rows: for each feature the sum of value times the row's numbers. `a` has a row for each of `rows`.
     pub(super) fn transposed_times(&self, rows: &[u32], a: &Block) -> Block {
         let mut out = Block { width: a.width, values: vec![0.0; self.features * a.width] };
-        for (at, &row) in rows.iter().enumerate() {
-            let source = a.row(at).as_chunks::<LANES>().0;
-            for &(feature, value) in self.row(row as usize) {
-                let target = out.row_mut(feature as usize).as_chunks_mut::<LANES>().0;
-                for (target, source) in target.iter_mut().zip(source) {
-                    for lane in 0..LANES {
-                        target[lane] += value * source[lane];
-                    }
-                }
-            }
-        }
+        by_width!(a.width, self, transposed_into, rows, a, &mut out);
         out
     }
 
     /// Xw for some rows: for each row the sum of value times the feature's numbers.
     pub(super) fn times(&self, rows: &[u32], w: &Block) -> Block {
         let mut out = Block { width: w.width, values: vec![0.0; rows.len() * w.width] };
+        by_width!(w.width, self, times_into, rows, w, &mut out);
+        out
+    }
+
+    /// Columns are taken in strips of a width that the compiler knows, so that a strip stays in registers.
+    fn transposed_into<const W: usize>(&self, rows: &[u32], a: &Block, out: &mut Block, from: usize) {
         for (at, &row) in rows.iter().enumerate() {
-            let target = out.row_mut(at).as_chunks_mut::<LANES>().0;
+            let source: [f32; W] = strip(a.row(at), from);
             for &(feature, value) in self.row(row as usize) {
-                let source = w.row(feature as usize).as_chunks::<LANES>().0;
-                for (target, source) in target.iter_mut().zip(source) {
-                    for lane in 0..LANES {
-                        target[lane] += value * source[lane];
-                    }
+                let target = &mut out.row_mut(feature as usize)[from..from + W];
+                for lane in 0..W {
+                    target[lane] += value * source[lane];
                 }
             }
         }
-        out
     }
+
+    fn times_into<const W: usize>(&self, rows: &[u32], w: &Block, out: &mut Block, from: usize) {
+        for (at, &row) in rows.iter().enumerate() {
+            let mut sums = [0.0f32; W];
+            for &(feature, value) in self.row(row as usize) {
+                let source: [f32; W] = strip(w.row(feature as usize), from);
+                for lane in 0..W {
+                    sums[lane] += value * source[lane];
+                }
+            }
+            out.row_mut(at)[from..from + W].copy_from_slice(&sums);
+        }
+    }
+}
+
+fn strip<const W: usize>(row: &[f32], from: usize) -> [f32; W] {
+    row[from..from + W].try_into().expect("a strip lies within its row")
 }
 
 /// Cosine of two sorted sparse vectors that have length 1.

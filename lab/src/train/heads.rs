@@ -13,6 +13,10 @@ pub(super) struct HeadTask<'a> {
     pub(super) classes: usize,
     /// Folds to leave out in turn for out-of-fold scores.
     pub(super) left_out: Vec<u8>,
+    /// Weak, since labels are not noisy as grades are.
+    pub(super) penalty: f32,
+    /// Of conjugate gradient; more rows need more.
+    pub(super) steps: usize,
 }
 
 /// A fitted head.
@@ -60,7 +64,7 @@ fn fit_one(task: &HeadTask, left_out: Option<u8>) -> Fit {
         target[task.labels[row as usize] as usize] += 1.0;
     }
     let rows = task.design_rows(&trained_on);
-    let duals = ridge::solve(task.design, &rows, &targets, &[PENALTY], STEPS).swap_remove(0);
+    let duals = ridge::solve(task.design, &rows, &targets, &[task.penalty], task.steps).swap_remove(0);
     let sums = if tested.is_empty() {
         Block::zero(0, task.classes)
     } else {
@@ -121,9 +125,6 @@ impl HeadTask<'_> {
     }
 }
 
-/// Weak: labels are not noisy, unlike grades.
-const PENALTY: f32 = 0.7;
-const STEPS: usize = 5;
 const SHARPNESS: [f32; 8] = [2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0];
 
 /// Every fold, for [`HeadTask::left_out`].

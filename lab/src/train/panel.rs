@@ -115,6 +115,8 @@ impl<'a> Panel<'a> {
             folds: self.folds.clone(),
             classes: self.subjects,
             left_out: heads::all_folds(),
+            penalty: SUBJECT_PENALTY,
+            steps: SUBJECT_STEPS,
         }
     }
 
@@ -452,6 +454,8 @@ fn lengths(rows: &[&Row], names: &[&str], labels: &[u32], subjects: usize) -> Le
 /// Penalties tried for each axis, rising; beyond the last an axis is dropped.
 pub(super) const PENALTIES: [f32; 4] = [3.0, 10.0, 30.0, 100.0];
 const STEPS: usize = 8;
+const SUBJECT_PENALTY: f32 = 0.7;
+const SUBJECT_STEPS: usize = 8;
 /// Weight of the subject block against n-grams, shape, and shape within subject.
 const SUBJECT_WEIGHT: f32 = 2.0;
 const LEAST_OF_SUBJECT: usize = 5;
