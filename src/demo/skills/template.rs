@@ -72,7 +72,7 @@ fn choose(offers: &Offers, lambda: f64) -> usize {
 }
 
 /// The last of 24 thresholds, in equal steps of expected cost from dear to cheap, before the first at which a one-sided
-/// normal test at 95 % can't rule out that the floor is missed.
+/// normal test at 99 %, the confidence of the demo, can't rule out that the floor is missed.
 fn certified(offers: &[Offers], score: impl Fn(usize, usize) -> f64) -> f64 {
     let choices = |lambda: f64| offers.iter().map(|row| choose(row, lambda)).collect::<Vec<_>>();
     let cost = |chosen: &[usize]| offers.iter().zip(chosen).map(|(row, &e)| row[e].1).sum::<f64>();
@@ -88,7 +88,7 @@ fn certified(offers: &[Offers], score: impl Fn(usize, usize) -> f64) -> f64 {
             chosen.iter().enumerate().map(|(at, &e)| score(at, e) - FLOOR * score(at, 0)).collect();
         let (n, mean) = (d.len() as f64, d.iter().sum::<f64>() / d.len() as f64);
         let variance = d.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / (n - 1.0);
-        if mean <= 1.645 * (variance / n).sqrt() {
+        if mean <= 2.326_348 * (variance / n).sqrt() {
             break;
         }
         best = *lambda;
