@@ -86,7 +86,7 @@ fn table(receipt: &Receipt, snapshot: &Snapshot) -> String {
     lines.extend(promise(receipt, snapshot));
     lines.push(String::new());
     lines.push(format!(
-        "  {:<28} {:>9} {:>7} {:>13} {:>13} {:>8}  verdict",
+        "  {:<28} {:>10} {:>7} {:>13} {:>13} {:>8}  verdict",
         "expert", "P(capable)", "lower", "cost USD", "worst USD", "wait ms"
     ));
     let mut quotes: Vec<&Quote> = decision.quotes.iter().collect();
@@ -131,7 +131,7 @@ fn row(quote: &Quote, name: &str, decision: &Decision) -> String {
         (None, false) => "eligible, not graded".to_owned(),
     };
     format!(
-        "{} {:<28} {:>9.3} {:>8.3} {:>13} {:>13} {:>8.1}  {verdict}",
+        "{} {:<28} {:>10.3} {:>7.3} {:>13} {:>13} {:>8.1}  {verdict}",
         if is_chosen { ">" } else { " " },
         name,
         quote.p_capable,
