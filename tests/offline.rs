@@ -49,8 +49,8 @@ impl Drop for World {
 /// The small expert is right on the even ones, which ask for a sum; the big one always.
 fn row(at: usize) -> String {
     let (domain, prompt) =
-        if at % 2 == 0 { ("maths", "What is the sum") } else { ("law", "Explain the statute") };
-    let small = f64::from(u8::from(at % 2 == 0));
+        if at.is_multiple_of(2) { ("maths", "What is the sum") } else { ("law", "Explain the statute") };
+    let small = f64::from(u8::from(at.is_multiple_of(2)));
     format!(
         r#"{{"id":"{at}","domain":"{domain}","prompt":"{prompt} number {at}, part {}?","outcomes":[{{"expert":"big","score":1.0,"output_tokens":90}},{{"expert":"small","score":{small},"output_tokens":90}}]}}"#,
         at * 7 % 13
