@@ -54,6 +54,7 @@ pub(super) fn fit(
         labels: panel_of.to_vec(),
         folds: ground.folds.clone(),
         classes: panels,
+        teaches: spread(panel_of, keys, seed),
         left_out: heads::all_folds(),
         penalty: PANEL_PENALTY,
         steps: PANEL_STEPS,
@@ -130,6 +131,7 @@ fn domain_task<'a>(
         labels: picked.iter().map(|(_, domain, _)| label(domain)).collect(),
         folds: picked.iter().map(|(_, _, fold)| *fold).collect(),
         classes: names.len(),
+        teaches: vec![],
         left_out: vec![0],
         penalty: DOMAIN_PENALTY,
         steps: DOMAIN_STEPS,
@@ -145,7 +147,9 @@ fn assemble(
 ) -> ParamsParts {
     let blocks: Vec<(usize, Block)> = heads
         .iter()
-        .map(|(task, head)| (task.classes, ground.design.transposed_times(&task.rows, &head.duals)))
+        .map(|(task, head)| {
+            (task.classes, ground.design.transposed_times(&task.design_rows(&head.trained_on), &head.duals))
+        })
         .collect();
     let outputs: usize = blocks.iter().map(|(classes, _)| classes).sum();
     let mut matrix = Vec::with_capacity(ground.lexicon.len() * outputs);
@@ -168,6 +172,22 @@ fn assemble(
     }
 }
 
+/// Marks up to [`MOST_OF_PANEL`] rows of each panel: telling panels apart takes no more.
+fn spread(panel_of: &[u32], keys: &[u64], seed: u64) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_by_key(|&row| mix(keys[row] ^ seed));
+    let mut taken: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut marked = vec![false; keys.len()];
+    for row in order {
+        let count = taken.entry(panel_of[row]).or_default();
+        *count += 1;
+        marked[row] = *count <= MOST_OF_PANEL;
+    }
+    marked
+}
+
+/// Rows of a panel that teach the gate what it looks like.
+const MOST_OF_PANEL: usize = 1_500;
 /// N-grams of a single text can't tell domains apart and would double the file.
 const LEAST_TEXTS: u32 = 2;
 /// Graded rows that teach a domain, for each language.

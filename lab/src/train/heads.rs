@@ -11,6 +11,8 @@ pub(super) struct HeadTask<'a> {
     pub(super) labels: Vec<u32>,
     pub(super) folds: Vec<u8>,
     pub(super) classes: usize,
+    /// Rows that it learns from; the others are only scored. Empty means all.
+    pub(super) teaches: Vec<bool>,
     /// Folds to leave out in turn for out-of-fold scores.
     pub(super) left_out: Vec<u8>,
     /// Weak, since labels are not noisy as grades are.
@@ -21,6 +23,8 @@ pub(super) struct HeadTask<'a> {
 
 /// A fitted head.
 pub(super) struct Head {
+    /// The rows (positions in the task) that `duals` belong to.
+    pub(super) trained_on: Vec<u32>,
     /// Share of each class.
     pub(super) share: Vec<f32>,
     pub(super) sharpness: f32,
@@ -93,6 +97,7 @@ fn gather(task: &HeadTask, mut fits: Vec<Fit>) -> Head {
         accuracy: right as f64 / known.len().max(1) as f64,
         share,
         sharpness,
+        trained_on: whole.trained_on,
         duals: whole.duals,
         fold_duals: fits.into_iter().map(|fit| (fit.trained_on, fit.duals)).collect(),
         sums,
@@ -115,9 +120,15 @@ fn sharpest(share: &[f32], known: &[(&Vec<f32>, usize)]) -> f32 {
 impl HeadTask<'_> {
     fn share(&self) -> Vec<f32> {
         let mut share = vec![0.0; self.classes];
-        self.labels.iter().for_each(|&label| share[label as usize] += 1.0);
-        share.iter_mut().for_each(|share| *share /= self.labels.len().max(1) as f32);
+        let taught = (0..self.rows.len() as u32).filter(|&at| self.teaches(at));
+        taught.for_each(|at| share[self.labels[at as usize] as usize] += 1.0);
+        let sum = share.iter().sum::<f32>().max(1.0);
+        share.iter_mut().for_each(|share| *share /= sum);
         share
+    }
+
+    fn teaches(&self, at: u32) -> bool {
+        self.teaches.get(at as usize).copied().unwrap_or(true)
     }
 
     pub(super) fn design_rows(&self, positions: &[u32]) -> Vec<u32> {

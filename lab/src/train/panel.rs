@@ -114,6 +114,7 @@ impl<'a> Panel<'a> {
             labels: self.labels.clone(),
             folds: self.folds.clone(),
             classes: self.subjects,
+            teaches: vec![],
             left_out: heads::all_folds(),
             penalty: SUBJECT_PENALTY,
             steps: SUBJECT_STEPS,
@@ -455,7 +456,7 @@ fn lengths(rows: &[&Row], names: &[&str], labels: &[u32], subjects: usize) -> Le
 pub(super) const PENALTIES: [f32; 4] = [3.0, 10.0, 30.0, 100.0];
 const STEPS: usize = 8;
 const SUBJECT_PENALTY: f32 = 0.7;
-const SUBJECT_STEPS: usize = 8;
+const SUBJECT_STEPS: usize = 6;
 /// Weight of the subject block against n-grams, shape, and shape within subject.
 const SUBJECT_WEIGHT: f32 = 2.0;
 const LEAST_OF_SUBJECT: usize = 5;
