@@ -48,12 +48,13 @@ impl Health {
         }
     }
 
-    /// A request was answered, or refused for a reason that says nothing of the replica's health.
+    /// A request was answered.
     pub fn on_success(&mut self) {
         *self = Health::Up;
     }
 
-    /// A trial ended without telling anything (its client left): another may follow at once.
+    /// A request ended without telling anything of the replica's health (its client left, it was itself at fault): if
+    /// it was the trial, another may follow at once.
     pub fn on_unknown(&mut self, now: Tick) {
         if let Health::Trial { for_ms } = *self {
             *self = Health::Ejected { until: now, for_ms };
