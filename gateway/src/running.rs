@@ -198,10 +198,12 @@ pub fn load_model(path: &Path) -> Result<Params, StartError> {
     Params::from_bytes(&bytes).map_err(|error| StartError::Model { file, error })
 }
 
-/// Tells every second how the pools are, how far the journal is behind, and whether it is in trouble.
+/// Every second: offers replicas whose ejection has run out to those who wait, and tells how the pools are, how far
+/// the journal is behind, and whether it is in trouble.
 async fn watch(app: Arc<App>, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
         for lane in &app.live().lanes {
+            lane.wake(app.clock.now());
             meter::tell_pool(&app, lane);
         }
         let oldest = app.journal.oldest_waiting_ms();
