@@ -299,6 +299,15 @@ impl Slot {
         &self.lane.engines[self.replica]
     }
 
+    /// The first event of the answer has come. Returns whether that has brought the replica back.
+    pub(crate) fn on_answering(&self, now: Tick) -> bool {
+        let is_back = self.lane.lock().replicas[self.replica].health.on_answering();
+        if is_back {
+            self.lane.wake(now);
+        }
+        is_back
+    }
+
     /// Ends the use of the place. Returns whether the replica takes work now, where that has changed.
     pub(crate) fn end(mut self, verdict: Verdict, now: Tick) -> Option<bool> {
         self.told = true;

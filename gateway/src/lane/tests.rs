@@ -181,6 +181,19 @@ fn a_replica_that_is_due_for_a_trial_is_offered_to_those_who_wait() {
 }
 
 #[test]
+fn a_trial_lets_others_in_as_soon_as_it_answers() {
+    let lane = lane(1, 2, 8);
+    now(&lane, &[]).end(ILL, NOW);
+    let due = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
+    let Ok(Entered::Granted(trial)) = lane.enter(0, &[], due) else { panic!("a trial is due") };
+    assert!(lane.enter(0, &[], due).is_err(), "one trial at a time");
+    assert!(trial.on_answering(due));
+    assert!(!trial.on_answering(due), "told once");
+    assert!(matches!(lane.enter(0, &[], due), Ok(Entered::Granted(_))));
+    assert_eq!(trial.end(answered(), due), None);
+}
+
+#[test]
 fn nobody_overtakes_those_who_wait() {
     let lane = lane(2, 1, 8);
     let (first, _second) = (now(&lane, &[]), now(&lane, &[]));
