@@ -87,8 +87,6 @@ impl Lane {
     pub(crate) fn new(config: PoolConfig) -> Result<Lane, EndpointError> {
         let row =
             sluice_experts::protocol(&config.protocol).expect("the configuration names known protocols");
-        let balancer =
-            sluice_router::balancer(&config.balance).expect("the configuration names known balancers");
         let endpoint = |url: &String| Endpoint {
             url: url.clone(),
             model: config.model.clone(),
@@ -100,6 +98,13 @@ impl Lane {
         };
         let engines =
             config.endpoints.iter().map(|url| (row.connect)(endpoint(url))).collect::<Result<Vec<_>, _>>()?;
+        Ok(Lane::with_engines(config, engines))
+    }
+
+    /// A lane before these engines, one for each replica.
+    pub(crate) fn with_engines(config: PoolConfig, engines: Vec<Arc<dyn Engine>>) -> Lane {
+        let balancer =
+            sluice_router::balancer(&config.balance).expect("the configuration names known balancers");
         let state = State {
             replicas: vec![Replica::default(); engines.len()],
             waiting: VecDeque::new(),
@@ -108,7 +113,7 @@ impl Lane {
             tpot_ms: Average::default(),
             service_ms: Average::default(),
         };
-        Ok(Lane { balancer: balancer.pick, engines, state: Mutex::new(state), config })
+        Lane { balancer: balancer.pick, engines, state: Mutex::new(state), config }
     }
 
     /// Takes a slot on a replica that is not in `tried`, or a place in line.
