@@ -3,16 +3,18 @@
 use super::*;
 use crate::app::Clock;
 use crate::config::{self, Overrides};
+use crate::door::Door as _;
+use crate::entrance::Entrance;
 use crate::lane::Lane;
 use crate::live::Live;
 use crate::observe::Observer;
 use crate::record::{Record, Settled};
 use crate::request::{Front, Hints, OUTLET_EVENTS, OutEvent};
 use crate::retry::RetryBudget;
-use crate::store::MemoryJournal;
+use crate::store::{Journal, MemoryJournal, StoreError, Stored};
 use arc_swap::ArcSwap;
-use futures::future::BoxFuture;
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use sluice_experts::{Call, Engine, Event as EngineEvent, Events, ExpertError};
 use sluice_proto::v1;
 use std::path::Path;
@@ -101,6 +103,35 @@ fn request(app: &App) -> Request {
     }
 }
 
+/// A journal whose disk is full: it shows what it has, and takes nothing more.
+struct DiskFull(MemoryJournal);
+
+impl Journal for DiskFull {
+    fn record(&self, record: Record) -> BoxFuture<'static, ()> {
+        self.0.record(record)
+    }
+
+    fn is_full(&self) -> bool {
+        true
+    }
+
+    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
+        self.0.receipt(decision_id)
+    }
+
+    fn flush(&self) -> Stored<()> {
+        futures::future::ready(Err(StoreError("the disk is full".to_owned()))).boxed()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        Some("the disk is full".to_owned())
+    }
+
+    fn oldest_waiting_ms(&self) -> Option<i64> {
+        None
+    }
+}
+
 /// The one record of the one request.
 fn settled(journal: &MemoryJournal) -> Settled {
     let mut records = journal.records();
@@ -163,4 +194,30 @@ async fn a_request_cut_while_it_waits_in_line_costs_nothing() {
     assert_eq!((settled.status, settled.attempts.len(), settled.cost.0), ("client_gone", 0, 0));
     assert!(settled.receipt.is_some(), "what was decided is kept");
     assert_eq!(app.live().lanes[0].counts(app.clock.now()).queued, 0);
+}
+
+#[tokio::test]
+async fn what_can_t_be_recorded_is_not_begun() {
+    let (mut app, journal) = gateway(Scripted { deltas: 1, then: Then::Hang });
+    app.journal = Arc::new(DiskFull(journal.clone()));
+    let door = Entrance { app: Arc::new(app), max_body_bytes: 1_024 };
+    let events = door.submit(request(&door.app));
+    assert_eq!(last(events), FaultCode::NoCapacity);
+    assert_eq!(door.app.live().lanes[0].counts(door.app.clock.now()).in_flight, 0);
+    assert!(door.metrics().contains("sluice_shed_total{reason=\"no_capacity\"} 1"));
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_shown_while_the_journal_is_in_trouble() {
+    let (mut app, journal) = gateway(Scripted { deltas: 1, then: Then::Panic });
+    let (out, _events) = Outlet::new();
+    serve(&app, request(&app), out).await;
+    let receipt = settled(&journal).receipt.expect("decided");
+    let live = app.live();
+    let (config, json) = (live.rules.versions.config.clone(), live.rules.snapshot_json.clone());
+    journal.record(Record::Snapshot { config, json }).await;
+    app.journal = Arc::new(DiskFull(journal));
+    let door = Entrance { app: Arc::new(app), max_body_bytes: 1_024 };
+    let shown = door.receipt(receipt.id).await.expect("it is there");
+    assert_eq!(shown.expert, "big");
 }
