@@ -46,7 +46,7 @@ impl App {
 
     /// Whether new requests are refused.
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.load(Ordering::SeqCst)
     }
 
     /// Runs a request as a task that drain waits for. A panic ends it alone, and is told.

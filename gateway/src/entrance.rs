@@ -40,12 +40,11 @@ impl Door for Entrance {
 
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
         let (mut out, events) = Outlet::new();
-        if self.app.is_draining() {
-            out.fail(Fault::passing(
-                FaultCode::Draining,
-                1_000,
-                "the gateway is shutting down; send the request again",
-            ));
+        // Counted before it is asked whether a drain has begun: a drain either sees it or is seen.
+        let _counted = self.app.requests.token();
+        if let Some(fault) = self.closed() {
+            self.refused(request.front, &request.label, &fault);
+            out.fail(fault);
             return events;
         }
         let app = self.app.clone();
@@ -79,7 +78,6 @@ impl Door for Entrance {
         let journal = self.app.journal.clone();
         Box::pin(async move {
             let internal = |error: String| Fault::new(FaultCode::Internal, error);
-            journal.flush().await.map_err(|error| internal(error.to_string()))?;
             let stored = journal.receipt(decision_id).await.map_err(|error| internal(error.to_string()))?;
             let (receipt_json, snapshot) = stored
                 .ok_or_else(|| Fault::new(FaultCode::DecisionNotFound, "no stored decision has this id"))?;
@@ -117,6 +115,22 @@ impl Door for Entrance {
 
     fn metrics(&self) -> String {
         self.app.observe.render()
+    }
+}
+
+impl Entrance {
+    /// Why no request is taken now; `None` when it may come in.
+    fn closed(&self) -> Option<Fault> {
+        if self.app.is_draining() {
+            let what = "the gateway is shutting down; send the request again";
+            return Some(Fault::passing(FaultCode::Draining, 1_000, what));
+        }
+        if self.app.journal.is_full() {
+            let what =
+                "the journal can't keep up, and what is not recorded is not spent; see the gateway's log";
+            return Some(Fault::passing(FaultCode::NoCapacity, 1_000, what));
+        }
+        None
     }
 }
 

@@ -1,7 +1,8 @@
 //! The line before a pool: who waits, which replica takes the next request, and how the replicas are.
 //!
 //! The line is first come, first served. A request binds to a replica when it really goes, so no stale load is acted
-//! on. The slot that it gets lives until its last byte; dropping it hands the place to the next in line.
+//! on. The slot that it gets lives until its last byte; dropping it hands the place to the next in line, past whoever
+//! has been failed by that very replica before.
 
 use crate::config::PoolConfig;
 use crate::error::{Fault, FaultCode};
@@ -37,6 +38,8 @@ struct Replica {
 
 struct Waiter {
     seed: u64,
+    /// Replicas that failed this request already.
+    tried: Vec<usize>,
     slot: oneshot::Sender<Slot>,
 }
 
@@ -84,8 +87,6 @@ impl Lane {
     pub(crate) fn new(config: PoolConfig) -> Result<Lane, EndpointError> {
         let row =
             sluice_experts::protocol(&config.protocol).expect("the configuration names known protocols");
-        let balancer =
-            sluice_router::balancer(&config.balance).expect("the configuration names known balancers");
         let endpoint = |url: &String| Endpoint {
             url: url.clone(),
             model: config.model.clone(),
@@ -97,6 +98,13 @@ impl Lane {
         };
         let engines =
             config.endpoints.iter().map(|url| (row.connect)(endpoint(url))).collect::<Result<Vec<_>, _>>()?;
+        Ok(Lane::with_engines(config, engines))
+    }
+
+    /// A lane before these engines, one for each replica.
+    pub(crate) fn with_engines(config: PoolConfig, engines: Vec<Arc<dyn Engine>>) -> Lane {
+        let balancer =
+            sluice_router::balancer(&config.balance).expect("the configuration names known balancers");
         let state = State {
             replicas: vec![Replica::default(); engines.len()],
             waiting: VecDeque::new(),
@@ -105,7 +113,7 @@ impl Lane {
             tpot_ms: Average::default(),
             service_ms: Average::default(),
         };
-        Ok(Lane { balancer: balancer.pick, engines, state: Mutex::new(state), config })
+        Lane { balancer: balancer.pick, engines, state: Mutex::new(state), config }
     }
 
     /// Takes a slot on a replica that is not in `tried`, or a place in line.
@@ -113,6 +121,7 @@ impl Lane {
     /// # Errors
     /// `NoCapacity` when the line is full, `UpstreamError` when no replica takes work.
     pub(crate) fn enter(self: &Arc<Self>, seed: u64, tried: &[usize], now: Tick) -> Result<Entered, Fault> {
+        self.wake(now); // a replica that is due again is first offered to those who wait
         let mut state = self.lock();
         if let Some(replica) = self.pick(&mut state, seed, tried, now) {
             return Ok(Entered::Granted(Slot::new(self, replica, now)));
@@ -124,7 +133,7 @@ impl Lane {
             return Err(self.line_full(&state));
         }
         let (slot, granted) = oneshot::channel();
-        state.waiting.push_back(Waiter { seed, slot });
+        state.waiting.push_back(Waiter { seed, tried: tried.to_vec(), slot });
         Ok(Entered::Waiting(Place { lane: self.clone(), granted }))
     }
 
@@ -135,7 +144,7 @@ impl Lane {
         PoolState {
             replicas_up: up,
             in_flight: state.replicas.iter().map(|replica| replica.in_flight).sum(),
-            limit: up * self.config.max_concurrency,
+            limit: up.saturating_mul(self.config.max_concurrency),
             queued: state.queued() as u32,
             ttft_ms: state.ttft_ms.value(),
             tpot_ms: state.tpot_ms.value(),
@@ -176,22 +185,41 @@ impl Lane {
         Some(chosen)
     }
 
-    /// Gives free places to those who wait, or turns them away when nobody is left to wait for.
-    fn hand_on(self: &Arc<Self>, now: Tick) {
-        loop {
-            let (waiter, replica) = {
-                let mut state = self.lock();
-                state.waiting.retain(|waiter| !waiter.slot.is_closed());
-                let Some(seed) = state.waiting.front().map(|waiter| waiter.seed) else { return };
-                match self.pick(&mut state, seed, &[], now) {
-                    Some(replica) => (state.waiting.pop_front().expect("one is in front"), replica),
-                    None if state.any_up(&[], now) => return,
-                    None => return state.waiting.clear(), // their receivers learn that all are down
-                }
-            };
+    /// Gives free places to those who wait, in their order, and turns away whoever has no replica left to wait for.
+    ///
+    /// Whatever frees a place calls it; time alone calls nobody, so it must be called now and then while a replica's
+    /// ejection runs out.
+    pub(crate) fn wake(self: &Arc<Self>, now: Tick) {
+        while let Some((waiter, replica)) = self.next_in_line(now) {
             // The send fails when its client left meanwhile: the slot comes back, and its drop hands it on.
             drop(waiter.slot.send(Slot::new(self, replica, now)));
         }
+    }
+
+    /// The first in line for whom a replica has room.
+    fn next_in_line(&self, now: Tick) -> Option<(Waiter, usize)> {
+        let mut state = self.lock();
+        let mut waiting = std::mem::take(&mut state.waiting);
+        // Whoever is dropped here learns that no replica is left, or has gone already.
+        waiting.retain(|waiter| !waiter.slot.is_closed() && state.any_up(&waiter.tried, now));
+        let mut found = None;
+        if self.any_room(&state, now) {
+            for at in 0..waiting.len() {
+                if let Some(replica) = self.pick(&mut state, waiting[at].seed, &waiting[at].tried, now) {
+                    found = waiting.remove(at).zip(Some(replica));
+                    break;
+                }
+            }
+        }
+        state.waiting = waiting;
+        found
+    }
+
+    fn any_room(&self, state: &State, now: Tick) -> bool {
+        let has_room = |replica: &Replica| {
+            replica.in_flight < self.config.max_concurrency && replica.health.takes_work(now)
+        };
+        state.replicas.iter().any(has_room)
     }
 
     fn all_down(&self) -> Fault {
@@ -276,6 +304,15 @@ impl Slot {
         &self.lane.engines[self.replica]
     }
 
+    /// The first event of the answer has come. Returns whether that has brought the replica back.
+    pub(crate) fn on_answering(&self, now: Tick) -> bool {
+        let is_back = self.lane.lock().replicas[self.replica].health.on_answering();
+        if is_back {
+            self.lane.wake(now);
+        }
+        is_back
+    }
+
     /// Ends the use of the place. Returns whether the replica takes work now, where that has changed.
     pub(crate) fn end(mut self, verdict: Verdict, now: Tick) -> Option<bool> {
         self.told = true;
@@ -314,7 +351,7 @@ impl Drop for Slot {
                 replica.health.on_unknown(self.freed_at);
             }
         }
-        self.lane.hand_on(self.freed_at);
+        self.lane.wake(self.freed_at);
     }
 }
 

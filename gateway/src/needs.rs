@@ -44,7 +44,7 @@ pub(crate) fn needs(request: &Request, fleet: &Fleet) -> Needs {
     let body = &request.body;
     let hints = &request.hints;
     let bytes: usize = body.messages.iter().map(message_bytes).sum::<usize>() + body.extra_json.len();
-    let tokens: u32 = body.messages.iter().map(|message| estimate_tokens(&message.content)).sum();
+    let tokens = body.messages.iter().map(message_tokens).fold(0, u32::saturating_add);
     Needs {
         prompt_tokens: tokens.saturating_add(estimate_tokens(&body.extra_json)),
         prompt_bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
@@ -65,15 +65,25 @@ fn message_bytes(message: &v1::Message) -> usize {
     message.content.len().max(message.json.len()) + message.role.len() + FRAME_BYTES
 }
 
+/// Estimated tokens of a message: of its text, or of all that it holds (tool calls, names), unless that is an image,
+/// whose bytes tell nothing of its tokens.
+fn message_tokens(message: &v1::Message) -> u32 {
+    let text = estimate_tokens(&message.content);
+    if has_image(message) { text } else { text.max(estimate_tokens(&message.json)) }
+}
+
+fn has_image(message: &v1::Message) -> bool {
+    message.json.contains("\"image_url\"")
+}
+
 /// Features that the answer needs, from the fields that OpenAI's API has for them.
 fn features(body: &v1::GenerateRequest) -> Vec<String> {
     let extra = extra(body).unwrap_or(Value::Null);
     let has_items = |key: &str| extra[key].as_array().is_some_and(|items| !items.is_empty());
-    let is_image = |message: &v1::Message| message.json.contains("\"image_url\"");
     let wanted = [
         ("tools", has_items("tools") || has_items("functions")),
         ("json_schema", extra["response_format"]["type"] == "json_schema"),
-        ("vision", body.messages.iter().any(is_image)),
+        ("vision", body.messages.iter().any(has_image)),
     ];
     wanted.iter().filter(|(_, needed)| *needed).map(|(name, _)| (*name).to_owned()).collect()
 }
@@ -118,6 +128,20 @@ mod tests {
         assert_eq!(features(&body(r#"{"tools":[{"type":"function"}]}"#)), ["tools"]);
         let schema = r#"{"response_format":{"type":"json_schema","json_schema":{}}}"#;
         assert_eq!(features(&body(schema)), ["json_schema"]);
+    }
+
+    #[test]
+    fn what_a_message_holds_besides_its_text_counts_but_an_image_s_bytes_are_no_tokens() {
+        let tokens = |json: String| {
+            let mut body = body("");
+            body.messages[0] = v1::Message { role: "assistant".to_owned(), content: String::new(), json };
+            message_tokens(&body.messages[0])
+        };
+        let arguments = "a rather long list of arguments ".repeat(100);
+        let call = format!(r#"{{"role":"assistant","tool_calls":[{{"arguments":"{arguments}"}}]}}"#);
+        assert!(tokens(call) > 400);
+        let image = format!(r#"{{"content":[{{"type":"image_url","image_url":"{arguments}"}}]}}"#);
+        assert_eq!(tokens(image), 0);
     }
 
     #[test]

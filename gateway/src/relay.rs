@@ -111,6 +111,7 @@ async fn relay(app: &App, mut events: Events, lease: &mut Lease, out: &mut Outle
     while let Some(event) = events.next().await {
         let event = event.map_err(Stop::Engine)?;
         if !started {
+            note_answering(app, lease);
             out.send(OutEvent::Started(who_answers(lease))).await?;
             started = true;
         }
@@ -141,6 +142,17 @@ fn who_answers(lease: &Lease) -> v1::Started {
         route: chosen.route.name.clone(),
         floor_held: step.floor_held,
         decide_us: u32::try_from(chosen.decide_us).unwrap_or(u32::MAX),
+    }
+}
+
+/// Tells of a replica that its first event after an ejection has brought back.
+fn note_answering(app: &App, lease: &Lease) {
+    let (chosen, open) =
+        lease.chosen.as_ref().zip(lease.open.as_ref()).expect("a relay follows a decision and a join");
+    let slot = open.slot();
+    if slot.on_answering(app.clock.now()) {
+        let pool = chosen.pool_name(open.step().pool);
+        app.observe.emit(Event::Replica { pool, replica: slot.address(), is_up: true });
     }
 }
 

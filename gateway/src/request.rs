@@ -81,6 +81,8 @@ pub enum OutEvent {
 #[derive(Debug)]
 pub struct Outlet {
     events: mpsc::Sender<OutEvent>,
+    /// A place kept free, so that a client too slow for the answer can still be told why it ends.
+    last: Option<mpsc::OwnedPermit<OutEvent>>,
     touched: bool,
 }
 
@@ -90,8 +92,9 @@ pub const OUTLET_EVENTS: usize = 32;
 impl Outlet {
     /// An outlet and what the edge reads from it.
     pub fn new() -> (Outlet, mpsc::Receiver<OutEvent>) {
-        let (events, receiver) = mpsc::channel(OUTLET_EVENTS);
-        (Outlet { events, touched: false }, receiver)
+        let (events, receiver) = mpsc::channel(OUTLET_EVENTS + 1);
+        let last = events.clone().try_reserve_owned().ok();
+        (Outlet { events, last, touched: false }, receiver)
     }
 
     /// True until something of an answer has been handed over: only then may another expert answer instead.
@@ -108,10 +111,12 @@ impl Outlet {
         self.events.send(event).await.map_err(|_| ClientLeft)
     }
 
-    /// Hands the last event over. A client that has left, or that doesn't read, does not hold the gateway up.
+    /// Hands the last event over, once. A client that has left, or that doesn't read, does not hold the gateway up.
     pub fn fail(&mut self, fault: Fault) {
         self.touched = true;
-        let _ = self.events.try_send(OutEvent::Failed(fault));
+        if let Some(place) = self.last.take() {
+            drop(place.send(OutEvent::Failed(fault)));
+        }
     }
 
     /// A future of its own that resolves when the client has left.

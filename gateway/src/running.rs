@@ -59,7 +59,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let admin = edge::listen(config.server.admin_listen)
         .await
         .map_err(|error| listen_error(config.server.admin_listen, &error))?;
-    configured(&app, false).await;
+    record(&app, &app.live()).await;
+    configured(&app, false);
     let running = Running {
         data: data.addr(),
         admin: admin.addr(),
@@ -108,7 +109,7 @@ impl Running {
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
         let end = self.try_reload(config).await;
         match &end {
-            Ok(()) => configured(&self.app, true).await,
+            Ok(()) => configured(&self.app, true),
             Err(error) => self.reload_refused(&error.to_string()),
         }
         end
@@ -127,6 +128,8 @@ impl Running {
             return Err(StartError::NeedsRestart("[store]"));
         }
         let live = build(config, Some(self.app.live())).await?;
+        // Before any decision refers to it, so that no crash leaves a receipt without its configuration.
+        record(&self.app, &live).await;
         self.app.live.store(Arc::new(live));
         Ok(())
     }
@@ -146,7 +149,7 @@ impl Running {
     /// The journal could not be written out.
     pub async fn drain(self) -> Result<(), StoreError> {
         let app = &self.app;
-        app.draining.store(true, Ordering::Relaxed);
+        app.draining.store(true, Ordering::SeqCst);
         app.observe.emit(Event::Draining { in_flight: app.requests.len() });
         self.stop.cancel();
         app.requests.close();
@@ -198,10 +201,12 @@ pub fn load_model(path: &Path) -> Result<Params, StartError> {
     Params::from_bytes(&bytes).map_err(|error| StartError::Model { file, error })
 }
 
-/// Tells every second how the pools are, how far the journal is behind, and whether it is in trouble.
+/// Every second: offers replicas whose ejection has run out to those who wait, and tells how the pools are, how far
+/// the journal is behind, and whether it is in trouble.
 async fn watch(app: Arc<App>, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
         for lane in &app.live().lanes {
+            lane.wake(app.clock.now());
             meter::tell_pool(&app, lane);
         }
         let oldest = app.journal.oldest_waiting_ms();
@@ -211,14 +216,17 @@ async fn watch(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Records and tells of the configuration in force.
-async fn configured(app: &App, is_reload: bool) {
+/// Puts a configuration into the journal, for the receipts that will refer to it.
+async fn record(app: &App, live: &Live) {
+    let (config, json) = (live.rules.versions.config.clone(), live.rules.snapshot_json.clone());
+    app.journal.record(Record::Snapshot { config, json }).await;
+}
+
+/// Tells of the configuration in force.
+fn configured(app: &App, is_reload: bool) {
     let live = app.live();
-    let config = live.rules.versions.config.clone();
-    app.journal
-        .record(Record::Snapshot { config: config.clone(), json: live.rules.snapshot_json.clone() })
-        .await;
-    app.observe.emit(Event::Configured { config: &config, is_reload, routes: &live.rules.promises });
+    let config = &live.rules.versions.config;
+    app.observe.emit(Event::Configured { config, is_reload, routes: &live.rules.promises });
     for route in live.rules.snapshot.routes.iter().filter(|route| !route.pinned) {
         let ratio = route.certificate.as_ref().map_or(1.0, |certificate| certificate.floor);
         app.observe.emit(Event::Promised { route: &route.name, ratio });

@@ -8,7 +8,9 @@ use crate::meter;
 use crate::observe::{Event, Span, Traced as _};
 use crate::relay;
 use crate::request::{Outlet, Request};
+use futures::FutureExt as _;
 use sluice_router::{Step, Tick};
+use std::panic::AssertUnwindSafe;
 
 /// Serves one request. Whatever becomes of it, it ends with one settlement.
 pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
@@ -19,13 +21,21 @@ pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
     let mut lease = Lease::new(request);
     let end = tokio::select! {
         biased;
-        end = answer(app, &mut lease, &mut out).within(&span) => end,
+        end = unpanicked(answer(app, &mut lease, &mut out)).within(&span) => end,
         fault = cut => Err(fault), // `answer` is dropped, and with it every call of an engine
     };
     if let Err(fault) = &end {
         out.fail(fault.clone());
     }
     meter::settle(app, lease, end.err(), &span).await;
+}
+
+/// A bug must not lose what was spent before it was met: a panic ends the answer as any other fault does. The panic
+/// itself has been told on stderr by then.
+async fn unpanicked(answer: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+    let bug = || Fault::new(FaultCode::Internal, "the gateway met a bug of its own; please report it");
+    // Lease and outlet are written to as things happen, so they are true whenever the answer stops.
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| Err(bug()))
 }
 
 /// Resolves when the request must not go on: its client has left, its time is up, or the drain's is.
@@ -118,3 +128,6 @@ impl Failed {
 
 /// A request without a deadline of its own ends after this time; the usual client's own limit.
 const LONGEST_REQUEST_MS: u64 = 600_000;
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use crate::ask::Ask;
 use crate::decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
+use crate::mix::mix;
 use crate::policy::{self, Ranking};
 use crate::price::NanoUsd;
 use crate::quote::{self, Quote, Reason};
@@ -98,12 +99,9 @@ fn pools(ask: &Ask, quote: &Quote, all: bool) -> Vec<usize> {
     pools
 }
 
-/// A number in [0, 1) from a seed: SplitMix64's finaliser, upper 53 bits.
+/// A number in [0, 1) from a seed: the upper 53 bits of its mix.
 fn unit(seed: u64) -> f64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    (mix(seed) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// How many experts an error names before it only counts.

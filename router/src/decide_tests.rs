@@ -130,6 +130,38 @@ fn when_the_certified_choice_is_down_only_at_least_as_good_ones_keep_the_floor()
 }
 
 #[test]
+fn a_certified_choice_that_the_request_excludes_certifies_nobody_worse() {
+    // At this lambda the certificate chooses big. A request that big may not have doesn't make small as good.
+    let mut eu = with_expert(certified(1e-12), SMALL, |small| small.region = Some("eu".to_owned()));
+    eu.needs.residency = vec!["eu".to_owned()];
+    assert_eq!(first(&eu), (SMALL, ChosenBy::Degraded, false));
+    let refuses = with_route(eu, |route| route.when_none = WhenNone::Refuse);
+    assert!(decide(&refuses, Tick(0), 7).is_err(), "nobody is certified");
+}
+
+#[test]
+fn asking_for_more_than_is_promised_leaves_only_the_reference() {
+    for mut ask in [ask(), certified(1e-7)] {
+        ask.needs.floor = Some(0.99);
+        ask.needs.keyword_experts = vec![LAW];
+        assert_eq!(first(&ask), (BIG, ChosenBy::Reference, true));
+        ask.needs.domain = Some("law".to_owned());
+        assert_eq!(first(&ask), (BIG, ChosenBy::Reference, true));
+    }
+}
+
+#[test]
+fn an_answer_is_not_asked_to_be_longer_than_the_context_window_leaves_room_for() {
+    let mut ask = ask();
+    ask.needs.prompt_tokens = 6_000; // 7,800 with the margin, of 8,192
+    assert_eq!(quote::quote(&ask, LAW, Tick(0)).max_output_tokens, 392);
+    ask.needs.max_output_tokens = Some(100);
+    assert_eq!(quote::quote(&ask, LAW, Tick(0)).max_output_tokens, 100);
+    ask.needs.prompt_tokens = 6_301; // just fits; the least useful answer is asked for all the same
+    assert_eq!(quote::quote(&ask, LAW, Tick(0)).max_output_tokens, 16);
+}
+
+#[test]
 fn a_plan_goes_elsewhere_in_order_of_the_ranking() {
     let decision = decide(&certified(1e-7), Tick(0), 7).expect("decided");
     let plan: Vec<_> =

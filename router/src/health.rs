@@ -1,8 +1,8 @@
 //! Whether a replica takes work: ejection after failures and return by trial, as a pure state machine.
 //!
 //! Passive: it learns from real requests, so a dead replica costs a few tries and no probes. After an ejection has
-//! run out, one request at a time is let through as a trial; its success brings the replica back, its failure ejects
-//! it for twice as long.
+//! run out, one request at a time is let through as a trial; its first event brings the replica back, its failure
+//! before that ejects it for twice as long.
 
 use crate::time::Tick;
 
@@ -48,12 +48,23 @@ impl Health {
         }
     }
 
-    /// A request was answered, or refused for a reason that says nothing of the replica's health.
+    /// The first event of an answer has come. A trial need not end for that: a long answer must not keep everybody else
+    /// out. Returns whether the replica is back; the next failure ejects it again.
+    pub fn on_answering(&mut self) -> bool {
+        let is_trial = matches!(self, Health::Trial { .. });
+        if is_trial {
+            *self = Health::Failing { failures: EJECT_AFTER - 1 };
+        }
+        is_trial
+    }
+
+    /// A request was answered.
     pub fn on_success(&mut self) {
         *self = Health::Up;
     }
 
-    /// A trial ended without telling anything (its client left): another may follow at once.
+    /// A request ended without telling anything of the replica's health (its client left, it was itself at fault): if
+    /// it was the trial, another may follow at once.
     pub fn on_unknown(&mut self, now: Tick) {
         if let Health::Trial { for_ms } = *self {
             *self = Health::Ejected { until: now, for_ms };
@@ -126,6 +137,20 @@ mod tests {
         }
         health.on_failure(Tick(0), true);
         assert!(matches!(health, Health::Ejected { for_ms: LONGEST_EJECTION_MS, .. }));
+    }
+
+    #[test]
+    fn a_trial_that_answers_brings_the_replica_back_before_its_end_and_breaking_ejects_it_again() {
+        let mut health = Health::Ejected { until: Tick(0), for_ms: 4_000 };
+        health.on_send();
+        assert!(health.on_answering());
+        assert!(health.takes_work(Tick(1)));
+        assert!(!health.on_answering(), "told once");
+        health.on_failure(Tick(1), false);
+        assert!(!health.takes_work(Tick(1)));
+        let mut up = Health::Failing { failures: 2 };
+        assert!(!up.on_answering());
+        assert_eq!(up, Health::Failing { failures: 2 }, "a beginning is no success");
     }
 
     #[test]

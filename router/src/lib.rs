@@ -14,6 +14,7 @@ mod decision;
 mod fleet;
 mod health;
 mod lexicon;
+mod mix;
 mod objective;
 mod panel;
 mod params;

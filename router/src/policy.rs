@@ -25,6 +25,8 @@ pub(crate) fn rank(ask: &Ask, quotes: &[Quote]) -> Option<Ranking> {
     }
     let mut ranking = match applicable(ask) {
         Some(certificate) => certified(route, quotes, certificate.lambda),
+        // Whoever asks for more than the route promises has no use for an expert that nothing speaks for.
+        None if asks_for_more(ask) => Ranking::none(),
         None => by_rule(ask, quotes),
     };
     append_reference(route, quotes, &mut ranking);
@@ -38,6 +40,11 @@ pub(crate) fn rank(ask: &Ask, quotes: &[Quote]) -> Option<Ranking> {
 pub(crate) fn applicable(ask: &Ask) -> Option<&Certificate> {
     let asked = ask.needs.floor.unwrap_or(0.0);
     ask.route.certificate.as_ref().filter(|certificate| asked <= certificate.floor)
+}
+
+/// Whether the client's floor is above what the route promises.
+fn asks_for_more(ask: &Ask) -> bool {
+    ask.needs.floor.is_some_and(|floor| floor > ask.route.quality_floor)
 }
 
 /// The certified choice: the position that maximises `p - lambda * cost`; the cheaper of equals, then the first.
@@ -57,10 +64,13 @@ pub fn certified_choice(offers: impl Iterator<Item = (f64, f64)>, lambda: f64) -
 
 /// Every expert predicted at least as good as the certified choice keeps the promise; among those, money decides,
 /// with a second of waiting at its price.
+///
+/// The choice is among all graded experts, as it was when the certificate was computed: one that this request may not
+/// have (down, wrong region, too small a context) still sets the bar, or its absence would certify a worse one.
 fn certified(route: &Route, quotes: &[Quote], lambda: f64) -> Ranking {
-    let fit: Vec<usize> = positions(quotes, |quote| quote.graded && quote.is_fit());
-    let offers = fit.iter().map(|&at| (quotes[at].p_capable, quotes[at].cost.0 as f64));
-    let bar = certified_choice(offers, lambda).map(|at| quotes[fit[at]].p_capable);
+    let graded: Vec<usize> = positions(quotes, |quote| quote.graded);
+    let offers = graded.iter().map(|&at| (quotes[at].p_capable, quotes[at].cost.0 as f64));
+    let bar = certified_choice(offers, lambda).map(|at| quotes[graded[at]].p_capable);
     let keeps = |quote: &Quote| quote.graded && bar.is_some_and(|bar| quote.p_capable >= bar);
     let mut allowed = positions(quotes, |quote| quote.is_eligible() && keeps(quote));
     allowed.sort_by(|&a, &b| money(route, &quotes[a]).total_cmp(&money(route, &quotes[b])));
@@ -119,6 +129,11 @@ fn positions(quotes: &[Quote], wanted: impl Fn(&Quote) -> bool) -> Vec<usize> {
 }
 
 impl Ranking {
+    /// Nobody is preferred.
+    fn none() -> Ranking {
+        Ranking { order: Vec::new(), certified: 0, chosen_by: ChosenBy::Reference }
+    }
+
     fn alone(at: usize, chosen_by: ChosenBy) -> Ranking {
         Ranking { order: vec![(at, true)], certified: 0, chosen_by }
     }

@@ -77,11 +77,6 @@ impl Quote {
     pub fn is_eligible(&self) -> bool {
         self.reason.is_none()
     }
-
-    /// Whether the expert may have the request when it is up, whatever its load is now.
-    pub fn is_fit(&self) -> bool {
-        matches!(self.reason, None | Some(Reason::Down | Reason::Deadline))
-    }
 }
 
 /// What the expert with this index offers for `ask`.
@@ -91,7 +86,8 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
     let signal = graded.unwrap_or_else(|| declared(ask, expert));
     let pool = best_pool(ask, index);
     let state = pool.map(|pool| ask.pools[pool]).unwrap_or_default();
-    let asked = ask.needs.max_output_tokens.unwrap_or(expert.max_output_tokens).min(expert.max_output_tokens);
+    let longest = expert.max_output_tokens.min(room_for_output(ask, expert));
+    let asked = ask.needs.max_output_tokens.unwrap_or(longest).min(longest);
     let max_output_tokens = affordable(ask, expert, asked);
     let output = expected_output(signal.output_tokens, asked);
     let wait_ms = state.wait_ms();
@@ -137,6 +133,12 @@ fn declared(ask: &Ask, expert: &Expert) -> ExpertSignal {
 fn best_pool(ask: &Ask, expert: usize) -> Option<usize> {
     let up = ask.fleet.pools_of(expert).filter(|&pool| ask.pools[pool].replicas_up > 0);
     up.min_by(|&a, &b| ask.pools[a].wait_ms().total_cmp(&ask.pools[b].wait_ms()))
+}
+
+/// What the prompt leaves of the context window: engines refuse a request whose bound goes beyond it.
+fn room_for_output(ask: &Ask, expert: &Expert) -> u32 {
+    let room = f64::from(expert.context_tokens) - f64::from(ask.needs.prompt_tokens) * CONTEXT_MARGIN;
+    (room as u32).max(LEAST_OUTPUT_TOKENS) // below 0 it is 0
 }
 
 /// How many of the `asked` output tokens the cost bounds cover; `None` when not even the least useful number.

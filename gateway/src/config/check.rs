@@ -86,6 +86,12 @@ fn check_expert(at: usize, raw: &RawExpert, mistakes: &mut Mistakes) -> Option<E
     if matches!(raw.kind, RawKind::Vertical) && raw.domains.is_empty() {
         mistakes.note(key("domains"), "a vertical expert needs at least one domain, such as [\"law\"]");
     }
+    if matches!(raw.out_of_domain, RawOutOfDomain::Refuse) && raw.domains.is_empty() {
+        mistakes.note(key("out_of_domain"), "\"refuse\" needs domains, or it would refuse everything");
+    }
+    if raw.keywords.iter().any(|word| word.trim().is_empty()) {
+        mistakes.note(key("keywords"), "must not hold an empty word: it occurs in every prompt");
+    }
     if raw.pool.is_empty() {
         mistakes.note(key("pool"), format!("expert {:?} has no [[expert.pool]] to run in", raw.name));
     }
@@ -305,6 +311,13 @@ fn check_route(at: usize, route: &RawRoute, raw: &RawConfig, mistakes: &mut Mist
         listed.filter_map(|(at, name)| index(format!("{}[{at}]", key("experts")), name)).collect()
     };
     let reference = route.reference.as_ref().and_then(|name| index(key("reference"), name));
+    if route.experts.is_empty() {
+        mistakes.note(key("experts"), "needs at least one expert; \"*\" means all");
+    }
+    let twice = experts.iter().enumerate().find(|(at, expert)| experts[..*at].contains(expert));
+    if let Some((_, &expert)) = twice {
+        mistakes.note(key("experts"), format!("names {:?} twice", raw.expert[expert].name));
+    }
     if reference.is_some_and(|reference| !experts.contains(&reference)) {
         mistakes.note(key("reference"), "must be one of the route's experts");
     }

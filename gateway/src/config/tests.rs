@@ -80,6 +80,26 @@ fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
             "at least one domain",
         ),
         (
+            with("name = \"big\"", "name = \"big\"\nout_of_domain = \"refuse\""),
+            "expert[0].out_of_domain",
+            "needs domains",
+        ),
+        (
+            with("name = \"big\"", "name = \"big\"\nkeywords = [\"\"]"),
+            "expert[0].keywords",
+            "in every prompt",
+        ),
+        (
+            mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nexperts = [\"big\", \"big\"]")),
+            "route[0].experts",
+            "twice",
+        ),
+        (
+            mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nexperts = []")),
+            "route[0].experts",
+            "at least one",
+        ),
+        (
             mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nexperts = [\"bug\"]")),
             "experts[0]",
             "did you mean \"big\"",

@@ -107,6 +107,15 @@ pub(crate) fn check_answers(extra: &Map<String, Value>) -> Result<(), Fault> {
         Some(Value::Number(_)) => return Err(Fault::invalid("n", "n must be the whole number 1")),
         Some(other) => return Err(json::mistyped("n", other, "the whole number 1")),
     }
+    // llama-server takes `n_predict` over `max_tokens`; `best_of` makes several answers and shows one.
+    for (name, why) in [
+        ("n_predict", "n_predict would go past the bound on the cost; say max_tokens"),
+        ("best_of", "best_of is not supported; each request gets one answer"),
+    ] {
+        if extra.get(name).is_some_and(|value| !value.is_null()) {
+            return unsupported(name, why);
+        }
+    }
     match extra.get("logprobs") {
         None | Some(Value::Null | Value::Bool(false)) => Ok(()),
         Some(_) => unsupported("logprobs", "logprobs are not passed back; drop the field"),
@@ -145,6 +154,8 @@ mod tests {
             ("n", |body| body.extra_json = r#"{"n":0}"#.to_owned()),
             ("n", |body| body.extra_json = r#"{"n":"1"}"#.to_owned()),
             ("logprobs", |body| body.extra_json = r#"{"logprobs":true}"#.to_owned()),
+            ("n_predict", |body| body.extra_json = r#"{"n_predict":-1}"#.to_owned()),
+            ("best_of", |body| body.extra_json = r#"{"best_of":4}"#.to_owned()),
         ];
         for (param, damage) in cases {
             let mut body = valid();

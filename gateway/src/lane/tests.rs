@@ -134,6 +134,83 @@ fn an_ill_replica_gets_no_work_and_those_who_wait_go_elsewhere() {
 }
 
 #[test]
+fn who_waits_is_not_sent_back_to_a_replica_that_failed_it() {
+    let lane = lane(2, 1, 8);
+    let (first, second) = (now(&lane, &[]), now(&lane, &[]));
+    let at = first.replica();
+    let Ok(Entered::Waiting(place)) = lane.enter(0, &[at], NOW) else { panic!("both are busy") };
+    let mut picky = Box::pin(place.turn());
+    let mut other = waits(&lane);
+    assert!(picky.as_mut().now_or_never().is_none());
+    drop(first);
+    assert!(picky.as_mut().now_or_never().is_none(), "that one failed it");
+    let taken = other.as_mut().now_or_never().expect("granted").expect("a slot");
+    assert_eq!(taken.replica(), at, "who is behind may take it");
+    drop(second);
+    let granted = picky.as_mut().now_or_never().expect("granted").expect("a slot");
+    assert_ne!(granted.replica(), at);
+}
+
+#[test]
+fn who_has_no_replica_left_to_wait_for_is_told_while_others_wait_on() {
+    let lane = lane(2, 1, 8);
+    let (first, second) = (now(&lane, &[]), now(&lane, &[]));
+    let (ill, well) = (first.replica(), second.replica());
+    let Ok(Entered::Waiting(place)) = lane.enter(0, &[well], NOW) else { panic!("both are busy") };
+    let mut picky = Box::pin(place.turn());
+    let mut other = waits(&lane);
+    first.end(ILL, NOW);
+    assert!(picky.as_mut().now_or_never().expect("told at once").is_err(), "replica {ill} is out");
+    assert!(other.as_mut().now_or_never().is_none(), "the other replica still takes work");
+    drop(second);
+    assert!(other.as_mut().now_or_never().is_some());
+}
+
+#[test]
+fn a_replica_that_is_due_for_a_trial_is_offered_to_those_who_wait() {
+    let lane = lane(2, 1, 8);
+    let (first, _second) = (now(&lane, &[]), now(&lane, &[]));
+    let at = first.replica();
+    first.end(ILL, NOW);
+    let mut waiting = waits(&lane);
+    assert!(waiting.as_mut().now_or_never().is_none());
+    let due = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
+    lane.wake(due);
+    let trial = waiting.as_mut().now_or_never().expect("granted").expect("a slot");
+    assert_eq!(trial.replica(), at);
+}
+
+#[test]
+fn a_trial_lets_others_in_as_soon_as_it_answers() {
+    let lane = lane(1, 2, 8);
+    now(&lane, &[]).end(ILL, NOW);
+    let due = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
+    let Ok(Entered::Granted(trial)) = lane.enter(0, &[], due) else { panic!("a trial is due") };
+    assert!(lane.enter(0, &[], due).is_err(), "one trial at a time");
+    assert!(trial.on_answering(due));
+    assert!(!trial.on_answering(due), "told once");
+    assert!(matches!(lane.enter(0, &[], due), Ok(Entered::Granted(_))));
+    assert_eq!(trial.end(answered(), due), None);
+}
+
+#[test]
+fn nobody_overtakes_those_who_wait() {
+    let lane = lane(2, 1, 8);
+    let (first, _second) = (now(&lane, &[]), now(&lane, &[]));
+    first.end(ILL, NOW);
+    let mut waiting = waits(&lane);
+    let due = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
+    let Ok(Entered::Waiting(_late)) = lane.enter(0, &[], due) else { panic!("it came later") };
+    assert!(waiting.as_mut().now_or_never().is_some(), "the trial is the first one's");
+}
+
+#[test]
+fn an_absurd_capacity_is_no_overflow() {
+    let lane = lane(2, u32::MAX, 8);
+    assert_eq!(lane.pool_state(NOW).limit, u32::MAX);
+}
+
+#[test]
 fn load_is_spread_and_counted() {
     let lane = lane(2, 4, 8);
     let slots: Vec<Slot> = (0..8).map(|_| now(&lane, &[])).collect();

@@ -47,6 +47,10 @@ impl Journal for MemoryJournal {
         ready(()).boxed()
     }
 
+    fn is_full(&self) -> bool {
+        false
+    }
+
     fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
         ready(find(&self.lock(), &decision_id)).boxed()
     }

@@ -29,6 +29,9 @@ pub trait Journal: Send + Sync {
     /// callers must not be cancelled here.
     fn record(&self, record: Record) -> BoxFuture<'static, ()>;
 
+    /// Whether [`Journal::record`] would wait, or nothing is written any more: then nothing new should be begun.
+    fn is_full(&self) -> bool;
+
     /// A stored decision with the configuration that it refers to: two JSON texts, receipt and snapshot. Sees
     /// whatever was handed over before, unless the journal is in trouble.
     fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>>;

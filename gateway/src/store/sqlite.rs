@@ -84,6 +84,11 @@ impl Journal for SqliteJournal {
         .boxed()
     }
 
+    fn is_full(&self) -> bool {
+        let records = self.0.records();
+        records.capacity() == 0 || records.is_closed()
+    }
+
     fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
         let (inner, flushed) = (self.0.clone(), self.flush());
         async move {

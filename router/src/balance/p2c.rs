@@ -4,6 +4,7 @@
 //! every load, without the herd that a stale minimum attracts.
 
 use super::{Pick, ReplicaLoad, by_use, with_room};
+use crate::mix::mix;
 
 pub(super) fn pick(replicas: &[ReplicaLoad], ask: Pick) -> Option<usize> {
     let room = with_room(replicas);
@@ -11,8 +12,10 @@ pub(super) fn pick(replicas: &[ReplicaLoad], ask: Pick) -> Option<usize> {
     if count < 2 {
         return room.first().copied();
     }
-    let first = ask.seed % count;
-    let second = (first + 1 + (ask.seed >> 32) % (count - 1)) % count;
+    // The turn as well: many clients send one seed with every request, which would draw one pair for ever.
+    let drawn = mix(ask.seed ^ mix(ask.turn));
+    let first = drawn % count;
+    let second = (first + 1 + (drawn >> 32) % (count - 1)) % count;
     let (a, b) = (room[first as usize], room[second as usize]);
     Some(if by_use(&replicas[b], &replicas[a]).is_lt() { b } else { a })
 }
@@ -20,6 +23,14 @@ pub(super) fn pick(replicas: &[ReplicaLoad], ask: Pick) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_with_one_seed_reach_every_replica() {
+        let idle = [ReplicaLoad { in_flight: 0, limit: 4, is_up: true }; 8];
+        let picked: std::collections::BTreeSet<_> =
+            (0..200).map(|turn| pick(&idle, Pick { seed: 42, turn })).collect();
+        assert_eq!(picked.len(), 8);
+    }
 
     #[test]
     fn the_less_loaded_of_two_wins() {

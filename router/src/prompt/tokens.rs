@@ -3,7 +3,8 @@
 /// Estimated tokens of `text`: four characters a token, 0.7 token a Chinese, Japanese or Korean character.
 ///
 /// Rounded up, so at least 1 for a text that is not empty. Typical error against common tokenizers is 10 to 30 %;
-/// it serves to compare costs and to judge whether a prompt fits, never to bill.
+/// it serves to compare costs and to judge whether a prompt fits. It bills only where an engine gave no count of its
+/// own (a stream that was cut, for instance), and such a booking is marked as estimated.
 pub fn estimate_tokens(text: &str) -> u32 {
     let (mut wide, mut other) = (0u64, 0u64);
     for c in text.chars() {

@@ -248,6 +248,8 @@ mod tests {
             (with(r#""stream_options":{"include_usage":1}"#), "stream_options.include_usage"),
             (with(r#""n":3"#), "n"),
             (with(r#""logprobs":true"#), "logprobs"),
+            (with(r#""n_predict":-1"#), "n_predict"),
+            (with(r#""best_of":4"#), "best_of"),
             (r#"{"messages":[{"role":"user","content":"secret"}]}"#.to_owned(), "model"),
             (r#"{"model":5,"messages":[]}"#.to_owned(), "model"),
             (r#"{"model":"m"}"#.to_owned(), "messages"),

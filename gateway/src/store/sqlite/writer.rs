@@ -21,7 +21,7 @@ pub(super) struct State {
     pub(super) failures: u64,
     /// Why the last try failed; `None` when it didn't.
     pub(super) trouble: Option<String>,
-    /// A record that broke a rule of the ledger; stays, as it is a bug that somebody must see.
+    /// The first record that broke a rule of the ledger; stays, as it is a bug that somebody must see.
     pub(super) refused: Option<String>,
     /// The thread is gone.
     pub(super) ended: bool,

@@ -57,6 +57,7 @@ async fn a_writer_that_is_behind_makes_callers_wait_and_loses_nothing() {
     let (_folder, path) = place();
     let journal = SqliteJournal::open(&path).expect("opens");
     let other = hold(&path);
+    assert!(!journal.is_full());
     let mut handed = 0;
     let waiting = loop {
         let mut call = tokio::task::unconstrained(journal.record(record(handed)));
@@ -66,6 +67,7 @@ async fn a_writer_that_is_behind_makes_callers_wait_and_loses_nothing() {
         }
     };
     assert!(handed as usize > WAITING_RECORDS, "{handed} records were taken");
+    assert!(journal.is_full());
     other.execute_batch("ROLLBACK").expect("let go");
     waiting.await;
     while journal.flush().await.is_err() {}
@@ -82,11 +84,12 @@ async fn a_record_that_breaks_a_rule_is_kept_apart_and_stops_no_other() {
     timeless.total_ms = f64::NAN; // stored as NULL, which the column refuses
     for odd in [unbalanced, timeless] {
         journal.record(Record::Settled(Box::new(odd))).await;
+        journal.flush().await.expect("written"); // each in a group of its own
     }
     journal.record(record(3)).await;
     journal.flush().await.expect("written");
     let trouble = journal.trouble().expect("told");
-    assert!(trouble.contains("I2: the entries sum to"), "{trouble}");
+    assert!(trouble.contains("I2: the entries sum to"), "the first stays: {trouble}");
     drop(journal);
     let connection = Connection::open(&path).expect("opens");
     assert_eq!(checked_requests(&connection), [settled(3).request_id.to_string()]);

@@ -1,0 +1,223 @@
+//! The spine with scripted engines: however a request ends, it is told to the client and booked exactly once.
+
+use super::*;
+use crate::app::Clock;
+use crate::config::{self, Overrides};
+use crate::door::Door as _;
+use crate::entrance::Entrance;
+use crate::lane::Lane;
+use crate::live::Live;
+use crate::observe::Observer;
+use crate::record::{Record, Settled};
+use crate::request::{Front, Hints, OUTLET_EVENTS, OutEvent};
+use crate::retry::RetryBudget;
+use crate::store::{Journal, MemoryJournal, StoreError, Stored};
+use arc_swap::ArcSwap;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use sluice_experts::{Call, Engine, Event as EngineEvent, Events, ExpertError};
+use sluice_proto::v1;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// An engine that gives so many deltas, then does as it is told.
+#[derive(Clone, Copy)]
+struct Scripted {
+    deltas: usize,
+    then: Then,
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    Panic,
+    Hang,
+}
+
+impl Engine for Scripted {
+    fn generate(&self, _call: Call) -> BoxFuture<'static, Result<Events, ExpertError>> {
+        let Scripted { deltas, then } = *self;
+        let delta = || EngineEvent::Delta { text: "word ".to_owned(), json: String::new() };
+        let begun = futures::stream::repeat_with(move || Ok(delta())).take(deltas);
+        let end = async move {
+            match then {
+                Then::Panic => panic!("a bug, as the test wants it"),
+                Then::Hang => std::future::pending().await,
+            }
+        };
+        futures::future::ready(Ok(begun.chain(futures::stream::once(end)).boxed())).boxed()
+    }
+
+    fn probe(&self) -> BoxFuture<'static, Result<(), ExpertError>> {
+        futures::future::ready(Ok(())).boxed()
+    }
+}
+
+const CONFIG: &str = r#"
+[[expert]]
+name = "big"
+price = { input_per_mtok = "10", output_per_mtok = "10" }
+[[expert.pool]]
+name = "big-pool"
+endpoints = ["http://127.0.0.1:1"]
+max_concurrency = 1
+"#;
+
+/// A gateway with one pool of one replica, and its journal.
+fn gateway(engine: Scripted) -> (App, MemoryJournal) {
+    let config = config::parse("test.toml", CONFIG, Path::new("/nowhere"), &Overrides::new());
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let mut live = Live::new(&config, None, None).expect("addresses are valid");
+    let engines: Vec<Arc<dyn Engine>> = vec![Arc::new(engine)];
+    live.lanes = vec![Arc::new(Lane::with_engines(config.pools[0].clone(), engines))];
+    let journal = MemoryJournal::new();
+    let app = App {
+        clock: Clock::new(),
+        live: ArcSwap::from_pointee(live),
+        journal: Arc::new(journal.clone()),
+        observe: Observer::new(),
+        retries: RetryBudget::new(),
+        draining: AtomicBool::new(false),
+        cut: CancellationToken::new(),
+        requests: TaskTracker::new(),
+        tasks: TaskTracker::new(),
+    };
+    (app, journal)
+}
+
+fn request(app: &App) -> Request {
+    let message = v1::Message { role: "user".to_owned(), content: "hello".to_owned(), json: String::new() };
+    let id = crate::app::new_id();
+    Request {
+        id,
+        label: id.to_string(),
+        front: Front::Grpc,
+        body: v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() },
+        hints: Hints::default(),
+        received: app.clock.now(),
+        deadline: None,
+        streams: true,
+    }
+}
+
+/// A journal whose disk is full: it shows what it has, and takes nothing more.
+struct DiskFull(MemoryJournal);
+
+impl Journal for DiskFull {
+    fn record(&self, record: Record) -> BoxFuture<'static, ()> {
+        self.0.record(record)
+    }
+
+    fn is_full(&self) -> bool {
+        true
+    }
+
+    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
+        self.0.receipt(decision_id)
+    }
+
+    fn flush(&self) -> Stored<()> {
+        futures::future::ready(Err(StoreError("the disk is full".to_owned()))).boxed()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        Some("the disk is full".to_owned())
+    }
+
+    fn oldest_waiting_ms(&self) -> Option<i64> {
+        None
+    }
+}
+
+/// The one record of the one request.
+fn settled(journal: &MemoryJournal) -> Settled {
+    let mut records = journal.records();
+    assert_eq!(records.len(), 1, "settled once");
+    match records.remove(0) {
+        Record::Settled(settled) => *settled,
+        Record::Snapshot { .. } => panic!("nothing was configured"),
+    }
+}
+
+fn last(mut events: mpsc::Receiver<OutEvent>) -> FaultCode {
+    let mut end = None;
+    while let Ok(event) = events.try_recv() {
+        end = Some(event);
+    }
+    match end {
+        Some(OutEvent::Failed(fault)) => fault.code,
+        other => panic!("not told: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_told_and_booked_and_gives_the_slot_back() {
+    let (app, journal) = gateway(Scripted { deltas: 3, then: Then::Panic });
+    let (out, events) = Outlet::new();
+    serve(&app, request(&app), out).await;
+    assert_eq!(last(events), FaultCode::Internal);
+    let settled = settled(&journal);
+    assert_eq!((settled.status, settled.attempts.len(), settled.entries.len()), ("internal_error", 1, 1));
+    assert!(settled.attempts[0].estimated && settled.attempts[0].tokens.output >= 3);
+    assert_eq!(app.live().lanes[0].counts(app.clock.now()).in_flight, 0);
+    assert!(app.observe.render().contains("sluice_errors_total{fault=\"internal_error\"} 1"));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_told_why_its_answer_was_cut() {
+    let (app, journal) = gateway(Scripted { deltas: OUTLET_EVENTS + 10, then: Then::Hang });
+    let (out, events) = Outlet::new();
+    let mut serving = Box::pin(serve(&app, request(&app), out));
+    assert!(serving.as_mut().now_or_never().is_none(), "the outlet is full");
+    app.cut.cancel();
+    serving.await;
+    assert_eq!(last(events), FaultCode::Draining);
+    assert_eq!(settled(&journal).entries.len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_cut_while_it_waits_in_line_costs_nothing() {
+    let (app, journal) = gateway(Scripted { deltas: 1, then: Then::Hang });
+    let (out, _first_reads) = Outlet::new();
+    let mut first = Box::pin(serve(&app, request(&app), out));
+    assert!(first.as_mut().now_or_never().is_none());
+    let (out, second_reads) = Outlet::new();
+    let mut second = Box::pin(serve(&app, request(&app), out));
+    assert!(second.as_mut().now_or_never().is_none());
+    assert_eq!(app.live().lanes[0].counts(app.clock.now()).queued, 1);
+    drop(second_reads);
+    second.await;
+    let settled = settled(&journal);
+    assert_eq!((settled.status, settled.attempts.len(), settled.cost.0), ("client_gone", 0, 0));
+    assert!(settled.receipt.is_some(), "what was decided is kept");
+    assert_eq!(app.live().lanes[0].counts(app.clock.now()).queued, 0);
+}
+
+#[tokio::test]
+async fn what_can_t_be_recorded_is_not_begun() {
+    let (mut app, journal) = gateway(Scripted { deltas: 1, then: Then::Hang });
+    app.journal = Arc::new(DiskFull(journal.clone()));
+    let door = Entrance { app: Arc::new(app), max_body_bytes: 1_024 };
+    let events = door.submit(request(&door.app));
+    assert_eq!(last(events), FaultCode::NoCapacity);
+    assert_eq!(door.app.live().lanes[0].counts(door.app.clock.now()).in_flight, 0);
+    assert!(door.metrics().contains("sluice_shed_total{reason=\"no_capacity\"} 1"));
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_shown_while_the_journal_is_in_trouble() {
+    let (mut app, journal) = gateway(Scripted { deltas: 1, then: Then::Panic });
+    let (out, _events) = Outlet::new();
+    serve(&app, request(&app), out).await;
+    let receipt = settled(&journal).receipt.expect("decided");
+    let live = app.live();
+    let (config, json) = (live.rules.versions.config.clone(), live.rules.snapshot_json.clone());
+    journal.record(Record::Snapshot { config, json }).await;
+    app.journal = Arc::new(DiskFull(journal));
+    let door = Entrance { app: Arc::new(app), max_body_bytes: 1_024 };
+    let shown = door.receipt(receipt.id).await.expect("it is there");
+    assert_eq!(shown.expert, "big");
+}
