@@ -15,7 +15,7 @@ use crate::store::{Journal, MemoryJournal, StoreError, Stored};
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use sluice_experts::{Call, Engine, ErrorKind, Event as EngineEvent, Events, ExpertError};
+use sluice_experts::{Call, Engine, ErrorKind, Event as EngineEvent, Events, ExpertError, Finish, Usage};
 use sluice_proto::v1;
 use sluice_router::NanoUsd;
 use std::path::Path;
@@ -36,6 +36,8 @@ struct Scripted {
 enum Then {
     Panic,
     Hang,
+    /// Ends well, and counts nothing at all.
+    CountZero,
     /// Says nothing in time; the prompt has been worked on by then.
     Silence,
 }
@@ -49,6 +51,10 @@ impl Engine for Scripted {
             match then {
                 Then::Panic => panic!("a bug, as the test wants it"),
                 Then::Hang => std::future::pending().await,
+                Then::CountZero => {
+                    let usage = Some(Usage::default());
+                    Ok(EngineEvent::Finished(Finish { reason: "stop".to_owned(), usage, simulated: false }))
+                }
                 Then::Silence => {
                     Err(ExpertError::new(ErrorKind::FirstTokenTimeout, "no first event in time"))
                 }
@@ -266,4 +272,14 @@ async fn a_request_that_nobody_may_answer_is_booked_on_the_route_that_it_asked_f
     let settled = settled(&journal);
     assert_eq!((settled.route.as_str(), settled.attempts.len()), ("auto", 0));
     assert!(app.observe.render().contains("route=\"auto\""));
+}
+
+#[tokio::test]
+async fn an_engine_that_counts_nothing_gives_no_answer_away() {
+    let (app, journal) = gateway(Scripted { deltas: 5, then: Then::CountZero });
+    let (out, _events) = Outlet::new();
+    serve(&app, request(&app), out).await;
+    let settled = settled(&journal);
+    assert_eq!((settled.status, settled.entries.len()), ("ok", 1));
+    assert!(settled.attempts[0].estimated && settled.attempts[0].tokens.output >= 5);
 }
