@@ -31,6 +31,11 @@ impl Signals {
         }
     }
 
+    /// Resolves when a signal asks to end.
+    pub(crate) async fn end(&mut self) {
+        while self.next().await != Heard::End {}
+    }
+
     /// From now on, SIGTERM or Ctrl-C ends the process with 143 or 130.
     #[expect(clippy::disallowed_methods, reason = "this task ends with the process, or ends it")]
     pub(crate) fn end_at_once_on_second(mut self) {

@@ -178,7 +178,8 @@ impl OpenAttempt {
     fn used(&self, ending: &Ending<'_>, prompt_estimate: u32) -> (Tokens, bool) {
         let so_far = Tokens { prompt: prompt_estimate, cached: 0, output: self.relayed };
         match ending {
-            Ending::Complete(Finish { usage: Some(usage), .. }) => {
+            // Some engines send zeros for what they don't count.
+            Ending::Complete(Finish { usage: Some(usage), .. }) if usage.prompt > 0 || usage.output > 0 => {
                 let cached = usage.cached.min(usage.prompt);
                 (Tokens { prompt: usage.prompt, cached, output: usage.output }, false)
             }

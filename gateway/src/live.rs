@@ -94,7 +94,7 @@ impl Rules {
         let name = if name.is_empty() { "auto" } else { name };
         let name = self.aliases.get(name).map_or(name, String::as_str);
         self.snapshot.route(name).ok_or_else(|| {
-            // The name is the client's text: it goes back to the client alone, shortened.
+            // The name is the client's text, and errors are logged: shortened, and with nothing in it unescaped.
             let shown: String = name.chars().take(SHOWN_NAME_CHARS).collect();
             let what = format!("no route, expert or alias is named {shown:?}; GET /v1/models lists them");
             Fault { param: Some("model".to_owned()), ..Fault::new(FaultCode::ModelNotFound, what) }

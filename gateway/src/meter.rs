@@ -8,7 +8,7 @@ use crate::lane::Lane;
 use crate::lease::{Attempt, Ending, Lease};
 use crate::observe::{Event, Span};
 use crate::record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
-use sluice_router::{NanoUsd, Tick};
+use sluice_router::{NanoUsd, Step, Tick};
 
 /// What a request cost, and what it would have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +35,15 @@ pub(crate) fn money(lease: &Lease) -> Money {
 fn cost(lease: &Lease, attempt: &Attempt) -> NanoUsd {
     let fleet = lease.chosen.as_ref().map(|chosen| &chosen.live.rules.snapshot.fleet);
     fleet.map(|fleet| fleet.experts[attempt.step.expert].price.cost(attempt.tokens)).unwrap_or_default()
+}
+
+/// Whether a try of `step`, at its worst, keeps the bounds on the request's cost after what the tries so far have cost.
+pub(crate) fn affords(lease: &Lease, step: Step) -> bool {
+    let Some(chosen) = &lease.chosen else { return true };
+    let bound = [chosen.needs.max_cost, chosen.route.max_cost].into_iter().flatten().min();
+    let quote = chosen.decision().quotes.iter().find(|quote| quote.expert == step.expert);
+    let worst = quote.map_or(NanoUsd::ZERO, |quote| quote.worst);
+    bound.is_none_or(|bound| money(lease).cost + worst <= bound)
 }
 
 /// Ends a request: closes what is open, books it, tells it. Runs after the answer and is never cut.
@@ -73,7 +82,7 @@ fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now:
         label: lease.request.label.clone(),
         at_unix_ms: app.clock.unix_ms(),
         tenant: TENANT.to_owned(),
-        route: chosen.map(|chosen| chosen.route.name.clone()).unwrap_or_default(),
+        route: route_name(app, &lease),
         front: lease.request.front.name(),
         domain: signal(sluice_router::Signals::domain),
         language: signal(sluice_router::Signals::language),
@@ -88,6 +97,18 @@ fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now:
         attempts,
         entries,
         receipt: lease.chosen.map(|chosen| chosen.receipt),
+    }
+}
+
+/// The route that was asked for, whether or not anybody may answer on it; empty when the name is unknown.
+fn route_name(app: &App, lease: &Lease) -> String {
+    match &lease.chosen {
+        Some(chosen) => chosen.route.name.clone(),
+        None => app
+            .live()
+            .rules
+            .route(&lease.request.body.model)
+            .map_or_else(|_| String::new(), |route| route.name.clone()),
     }
 }
 
@@ -165,7 +186,7 @@ fn tell_settled(app: &App, lease: &Lease, fault: Option<&Fault>, money: Money, n
     let elsewhere_ms: f64 = lease.attempts.iter().map(|attempt| attempt.wait_ms + attempt.total_ms).sum();
     app.observe.emit(Event::Settled {
         request: &lease.request.label,
-        route: chosen.map_or("", |chosen| &chosen.route.name),
+        route: &route_name(app, lease),
         tenant: TENANT,
         expert: answered.zip(chosen).map_or("", |(attempt, chosen)| chosen.expert_name(attempt.step.expert)),
         fault: fault.map(|fault| fault.code),

@@ -67,6 +67,9 @@ async fn answer(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fa
     lease.chosen = Some(chosen);
     let mut last = None;
     for (n, step) in steps.into_iter().enumerate() {
+        if n > 0 && !meter::affords(lease, step) {
+            continue;
+        }
         if n > 0 && !app.retries.spend() {
             break;
         }
@@ -100,7 +103,7 @@ async fn walk(app: &App, step: Step, lease: &mut Lease, out: &mut Outlet) -> Res
             (tried, repeated) = (Vec::new(), true);
         }
         let may_try = lease.attempts.len() < MAX_ATTEMPTS && lane.has_another(&tried, now);
-        if !may_try || !app.retries.spend() {
+        if !may_try || !meter::affords(lease, step) || !app.retries.spend() {
             return Err(failed);
         }
     }

@@ -8,7 +8,7 @@ use crate::demo::source::{self, Source, hash};
 use crate::demo::table;
 use crate::demo::tally::{self, Run};
 use crate::sims::Sims;
-use crate::watch::{Heard, Signals};
+use crate::watch::Signals;
 use anyhow::anyhow;
 use sluice_gateway::Running;
 use sluice_lab::corpus::Row;
@@ -60,7 +60,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 async fn demo(args: &Args) -> Result<ExitCode, Failure> {
-    let mut signals = Signals::new()?;
     let (mut sims, home) = (Sims::default(), Home::open()?);
     let source = match args.data.as_slice() {
         [] => source::own(),
@@ -69,8 +68,18 @@ async fn demo(args: &Args) -> Result<ExitCode, Failure> {
     let (train, send) = split(&source, args);
     let reference = reference(&source, args)?;
     teach(&home, &train, args.seed)?;
+    // Not sooner: until here there is nothing to drain, and a signal ends the work by itself.
+    let mut signals = Signals::new()?;
     let running = start(&home, &source, &mut sims, &reference, args).await?;
-    let result = send_all(&running, &home, &source, &send, reference, args).await?;
+    let result = tokio::select! {
+        result = send_all(&running, &home, &source, &send, reference, args) => result?,
+        () = signals.end() => {
+            say("draining: running requests finish; a second signal ends at once");
+            signals.end_at_once_on_second();
+            running.drain().await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     if args.json {
         print(&serde_json::to_string(&result)?)?;
     } else {
@@ -207,7 +216,7 @@ async fn serve_on(running: &Running, signals: &mut Signals) {
     say(&format!(
         "  curl -s http://{data}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"Where is my parcel?\"}}]}}'\n"
     ));
-    while signals.next().await != Heard::End {}
+    signals.end().await;
 }
 
 /// The asked port, any free one for 0 or a run that ends, else the next free one from `default` on.

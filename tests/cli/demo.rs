@@ -1,8 +1,10 @@
 //! `demo`: the main job, the same every time, and what it leaves behind works.
 
-use crate::process::{Ended, folder, run};
+use crate::process::{Ended, folder, run, signal, sluice};
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
 fn demo(folder: &Path, seed: &str) -> (Ended, Value) {
     let ended = run(folder, &["demo", "--once", "--json", "--requests", "300", "--seed", seed]);
@@ -49,4 +51,21 @@ fn what_it_prints_works(folder: &Path, ended: &Ended, result: &Value) {
     let cost = result["cost_usd"].as_f64().expect("a number");
     let booked = reported["cost_nanousd"].as_i64().expect("a number");
     assert_eq!(booked as f64 / 1e9, cost, "what the clients were told is what the ledger says");
+}
+
+#[test]
+fn a_signal_while_it_sends_drains_and_ends_with_0() {
+    let folder = folder("demo-signal");
+    let mut child = sluice(&folder, &["demo", "--once", "--seed", "3"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary is built");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(lines.by_ref().any(|line| line.starts_with("sending ")), "it begins to send");
+    signal(child.id(), "TERM");
+    assert!(lines.any(|line| line.starts_with("draining")), "it says that it ends");
+    let output = child.wait_with_output().expect("it is ours");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.is_empty(), "no result of half a run");
 }

@@ -51,6 +51,12 @@ pub(crate) fn run_with(folder: &Path, args: &[&str], stdin: &[u8]) -> Ended {
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// Sends a signal by its name.
+pub(crate) fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    assert!(status.expect("kill runs").success());
+}
+
 /// A `sluice serve` that is ready.
 pub(crate) struct Served {
     pub(crate) child: Child,
@@ -80,8 +86,7 @@ impl Served {
 
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
-        assert!(status.expect("kill runs").success());
+        signal(self.child.id(), name);
     }
 
     /// Waits for its end.

@@ -15,8 +15,9 @@ use crate::store::{Journal, MemoryJournal, StoreError, Stored};
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use sluice_experts::{Call, Engine, Event as EngineEvent, Events, ExpertError};
+use sluice_experts::{Call, Engine, ErrorKind, Event as EngineEvent, Events, ExpertError, Finish, Usage};
 use sluice_proto::v1;
+use sluice_router::NanoUsd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +36,10 @@ struct Scripted {
 enum Then {
     Panic,
     Hang,
+    /// Ends well, and counts nothing at all.
+    CountZero,
+    /// Says nothing in time; the prompt has been worked on by then.
+    Silence,
 }
 
 impl Engine for Scripted {
@@ -46,6 +51,13 @@ impl Engine for Scripted {
             match then {
                 Then::Panic => panic!("a bug, as the test wants it"),
                 Then::Hang => std::future::pending().await,
+                Then::CountZero => {
+                    let usage = Some(Usage::default());
+                    Ok(EngineEvent::Finished(Finish { reason: "stop".to_owned(), usage, simulated: false }))
+                }
+                Then::Silence => {
+                    Err(ExpertError::new(ErrorKind::FirstTokenTimeout, "no first event in time"))
+                }
             }
         };
         futures::future::ready(Ok(begun.chain(futures::stream::once(end)).boxed())).boxed()
@@ -68,11 +80,18 @@ max_concurrency = 1
 
 /// A gateway with one pool of one replica, and its journal.
 fn gateway(engine: Scripted) -> (App, MemoryJournal) {
+    gateway_of(1, engine)
+}
+
+/// A gateway with one pool of replicas that all do the same.
+fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let config = config::parse("test.toml", CONFIG, Path::new("/nowhere"), &Overrides::new());
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     let mut live = Live::new(&config, None, None).expect("addresses are valid");
-    let engines: Vec<Arc<dyn Engine>> = vec![Arc::new(engine)];
-    live.lanes = vec![Arc::new(Lane::with_engines(config.pools[0].clone(), engines))];
+    let engines = (0..replicas).map(|_| Arc::new(engine) as Arc<dyn Engine>).collect();
+    let mut pool = config.pools[0].clone();
+    pool.endpoints = (1..=replicas).map(|at| format!("http://127.0.0.1:{at}")).collect();
+    live.lanes = vec![Arc::new(Lane::with_engines(pool, engines))];
     let journal = MemoryJournal::new();
     let app = App {
         clock: Clock::new(),
@@ -220,4 +239,47 @@ async fn what_is_recorded_is_shown_while_the_journal_is_in_trouble() {
     let door = Entrance { app: Arc::new(app), max_body_bytes: 1_024 };
     let shown = door.receipt(receipt.id).await.expect("it is there");
     assert_eq!(shown.expert, "big");
+}
+
+#[tokio::test]
+async fn all_tries_together_stay_within_the_bound_on_the_cost() {
+    let tries = async |max_cost: Option<NanoUsd>| {
+        let (app, journal) = gateway_of(3, Scripted { deltas: 0, then: Then::Silence });
+        let mut request = request(&app);
+        request.body.max_tokens = 100;
+        request.hints.max_cost = max_cost;
+        let (out, events) = Outlet::new();
+        serve(&app, request, out).await;
+        assert_eq!(last(events), FaultCode::UpstreamTimeout);
+        let settled = settled(&journal);
+        (settled.attempts.len(), settled.receipt.expect("decided").decision.ceiling, settled.cost)
+    };
+    let (unbounded, worst, cost) = tries(None).await;
+    assert_eq!(unbounded, 3);
+    let each = NanoUsd(cost.0 / 3);
+    assert_eq!(tries(Some(worst)).await.0, 1, "what the first try cost is missing for a second");
+    assert_eq!(tries(Some(worst + each)).await.0, 2);
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_may_answer_is_booked_on_the_route_that_it_asked_for() {
+    let (app, journal) = gateway(Scripted { deltas: 0, then: Then::Hang });
+    let mut request = request(&app);
+    request.hints.residency = vec!["eu".to_owned()];
+    let (out, events) = Outlet::new();
+    serve(&app, request, out).await;
+    assert_eq!(last(events), FaultCode::ResidencyViolation);
+    let settled = settled(&journal);
+    assert_eq!((settled.route.as_str(), settled.attempts.len()), ("auto", 0));
+    assert!(app.observe.render().contains("route=\"auto\""));
+}
+
+#[tokio::test]
+async fn an_engine_that_counts_nothing_gives_no_answer_away() {
+    let (app, journal) = gateway(Scripted { deltas: 5, then: Then::CountZero });
+    let (out, _events) = Outlet::new();
+    serve(&app, request(&app), out).await;
+    let settled = settled(&journal);
+    assert_eq!((settled.status, settled.entries.len()), ("ok", 1));
+    assert!(settled.attempts[0].estimated && settled.attempts[0].tokens.output >= 5);
 }
