@@ -108,12 +108,11 @@ impl Inner {
                 }
             })
             .await?;
+        // A head that overtook the news of its connection is no first event yet: the timer runs in either case.
+        patience.connected();
         let response = match early {
             Some(response) => response,
-            None => {
-                patience.connected();
-                patience.wait(response).await?
-            }
+            None => patience.wait(response).await?,
         };
         let response = response.map_err(|error| self.unanswered(&error))?;
         self.reuse.note_response(response.headers(), &connection);
