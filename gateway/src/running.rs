@@ -244,7 +244,7 @@ fn listen_error(address: SocketAddr, error: &std::io::Error) -> StartError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// The journal can't be opened.
-    #[error("the journal can't be opened: {0}")]
+    #[error("the journal can't be opened")]
     Store(#[from] StoreError),
     /// The model's file can't be read.
     #[error("{file}: the router model can't be read: {why}; `sluice train --out {file}` makes one")]

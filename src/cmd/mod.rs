@@ -51,7 +51,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Report(args) => report::run(&args),
     };
     end.unwrap_or_else(|failure| {
-        complain(&failure.to_string());
+        if !failure.is_unread() {
+            complain(&failure.to_string());
+        }
         ExitCode::from(failure.code)
     })
 }
@@ -74,6 +76,12 @@ impl Failure {
     /// The caller's arguments, configuration or input are wrong; the message says where and how to mend it.
     pub(crate) fn input(error: impl Into<anyhow::Error>) -> Failure {
         Failure { code: EXIT_INPUT, error: error.into() }
+    }
+
+    /// Whether all that is wrong is that nobody reads the output to its end, as with `| head`.
+    fn is_unread(&self) -> bool {
+        let is_broken_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+        self.error.downcast_ref().is_some_and(is_broken_pipe)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bad input: each a clear error with its place and mend, and the right exit code.
 
-use crate::process::{folder, run, run_with};
+use crate::process::{folder, run, run_with, sluice};
+use std::process::Stdio;
 
 /// Exit code 2 and every one of `told` on stderr, nothing on stdout.
 fn refused(args: &[&str], told: &[&str]) {
@@ -86,4 +87,27 @@ fn every_command_has_help_with_an_example() {
         assert_eq!(help.code, Some(0));
         assert!(help.out.contains("Example"), "{name}: {}", help.out);
     }
+}
+
+#[test]
+fn a_cause_is_said_once() {
+    let folder = folder("once");
+    let text = "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
+                [store]\njournal = \"sqlite:nowhere/l.db\"\n\
+                [[expert]]\nname = \"a\"\nprice = { input_per_mtok = \"1\", output_per_mtok = \"2\" }\n\
+                [[expert.pool]]\nname = \"p\"\nendpoints = [\"http://127.0.0.1:1\"]\n";
+    std::fs::write(folder.join("sluice.toml"), text).expect("our folder");
+    let ended = run(&folder, &["serve", "--config", "sluice.toml"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.err);
+    let error = ended.err.lines().find(|line| line.starts_with("error:")).expect("it complains");
+    assert_eq!(error.matches("make it first").count(), 1, "{error}");
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_error_to_complain_of() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut schema = sluice(&folder("head"), &["config", "schema"]);
+    let ended = schema.stdin(Stdio::null()).stdout(writer).output().expect("the binary is built");
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(1), &b""[..]));
 }
