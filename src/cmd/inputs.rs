@@ -18,9 +18,10 @@ pub(super) fn model(path: &Path) -> Result<Params, Failure> {
 pub(super) fn prices(named: Option<&Path>, data: &[PathBuf]) -> Result<Prices, Failure> {
     let found = named.map(Path::to_owned).or_else(|| find_prices(data));
     let path = found.ok_or_else(|| {
-        Failure::input(anyhow!(
-            "no prices.toml beside the data or one folder above it; name one with --prices"
-        ))
+        Failure::input(match data.iter().find(|file| !file.exists()) {
+            Some(missing) => anyhow!("{}: there is no such file", missing.display()),
+            None => anyhow!("no prices.toml beside the data or one folder above it; name one with --prices"),
+        })
     })?;
     load_prices(&path).map_err(Failure::input)
 }
