@@ -69,10 +69,15 @@ pub(crate) struct Changes {
 type Stamp = (SystemTime, u64);
 
 impl Changes {
-    /// Starts from how the files are now.
-    pub(crate) fn new(config: &Path, model: Option<&Path>) -> Changes {
-        let files = std::iter::once(config).chain(model);
-        Changes { files: files.map(|path| (path.to_owned(), stamp(path))).collect() }
+    /// Starts from how the configuration is now: call it before reading the file, so that no change is missed.
+    pub(crate) fn of(config: &Path) -> Changes {
+        Changes { files: vec![(config.to_owned(), stamp(config))] }
+    }
+
+    /// Looks at the model that the configuration names, too.
+    pub(crate) fn and(mut self, model: Option<&Path>) -> Changes {
+        self.files.extend(model.map(|path| (path.to_owned(), stamp(path))));
+        self
     }
 
     /// Resolves when a file has changed and has then been still for one look.

@@ -87,7 +87,8 @@ pub(crate) fn plan(
 ) -> Result<Receipt, Fault> {
     let needs = needs::needs(request, &rules.snapshot.fleet);
     let ask = Ask { fleet: rules.snapshot.fleet.clone(), route: route.clone(), signals, needs, pools };
-    let decision = sluice_router::decide(&ask, now, seed(request)).map_err(|error| no_route(&error))?;
+    let decision =
+        sluice_router::decide(&ask, now, seed(request, route)).map_err(|error| no_route(&error))?;
     let Ask { signals, needs, pools, .. } = ask;
     Ok(Receipt {
         id: new_id().to_string(),
@@ -101,10 +102,12 @@ pub(crate) fn plan(
     })
 }
 
-/// The client's seed, else the random half of the request's id.
-fn seed(request: &Request) -> u64 {
+/// The client's seed, else the random half of the request's id. Where the route explores it is always the latter: a
+/// client that always sends the same seed would always or never explore, and the logged propensity would be untrue.
+fn seed(request: &Request, route: &Route) -> u64 {
     let drawn = request.id.as_u64_pair().1;
-    request.body.seed.map_or(drawn, |seed| seed.cast_unsigned())
+    let asked = request.body.seed.filter(|_| route.explore == 0.0);
+    asked.map_or(drawn, |seed| seed.cast_unsigned())
 }
 
 /// Nobody may answer: the reason that is nearest to mending decides what the client is told.

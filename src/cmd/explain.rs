@@ -109,7 +109,9 @@ fn promise(receipt: &Receipt, snapshot: &Snapshot) -> Option<String> {
     let reference = &snapshot.fleet.experts[route.reference].name;
     Some(match &route.certificate {
         _ if route.pinned => "pinned: the client named the expert; no floor".to_owned(),
-        None => format!("no certificate: everything goes to the reference {reference}"),
+        None => format!(
+            "no certificate: the reference {reference} answers, unless the client's domain or a keyword names another"
+        ),
         Some(certificate) => format!(
             "certificate: >= {} x {reference} with confidence {} ({}, {} rows, data {}); a dollar is worth {:.4} of score",
             certificate.floor,

@@ -27,8 +27,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 async fn serve(path: &Path) -> Result<ExitCode, Failure> {
     let mut signals = Signals::new()?;
     let mut sims = Sims::default();
+    let seen = Changes::of(path);
     let mut config = read(path)?;
-    let mut changes = Changes::new(path, config.model.as_deref());
+    let mut changes = seen.and(config.model.as_deref());
     sims.prepare(&mut config).await?;
     let running = sluice_gateway::start(config).await.map_err(Failure::input)?;
     print(&format!("sluice ready data={} admin={}", running.data(), running.admin()))?;
@@ -40,9 +41,10 @@ async fn serve(path: &Path) -> Result<ExitCode, Failure> {
         if heard == Heard::End {
             break;
         }
+        let seen = Changes::of(path);
         match read(path) {
             Ok(mut config) => {
-                changes = Changes::new(path, config.model.as_deref());
+                changes = seen.and(config.model.as_deref());
                 // The gateway tells of a refused configuration by itself; here only the simulated pools can fail.
                 match sims.prepare(&mut config).await {
                     Ok(()) => drop(running.reload(config).await),
