@@ -70,8 +70,19 @@ fn what_config_init_writes_is_valid_and_so_are_the_examples() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/two-engines.toml");
     let checked = run(&folder, &["config", "check", example]);
     assert_eq!(checked.code, Some(0), "{}", checked.err);
+    std::fs::write(folder.join("deployed.toml"), deployed()).expect("our folder");
+    let checked = run(&folder, &["config", "check", "deployed.toml"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.err);
     let schema = run(&folder, &["config", "schema"]);
     serde_json::from_str::<serde_json::Value>(&schema.out).expect("the schema is JSON");
+}
+
+/// The configuration inside the Kubernetes manifest.
+fn deployed() -> String {
+    let manifest = include_str!("../../deploy/kubernetes/configmap.yaml");
+    let (_, block) = manifest.split_once("sluice.toml: |\n").expect("the manifest holds it");
+    let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    lines.map(|line| format!("{}\n", line.trim_start())).collect()
 }
 
 #[test]
