@@ -47,7 +47,6 @@ impl Chosen {
 /// # Errors
 /// A wrong request, an unknown model, or nobody who may answer.
 pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
-    needs::check(&request.body)?;
     let live = app.live();
     let route = live.rules.route(&request.body.model)?.clone();
     let span = Span::route(&route.name);

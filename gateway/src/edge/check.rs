@@ -36,9 +36,10 @@ pub(crate) fn check(body: &v1::GenerateRequest) -> Result<(), Fault> {
 }
 
 fn check_message(n: usize, message: &v1::Message) -> Result<(), Fault> {
-    if message.role.is_empty() {
+    if !ROLES.contains(&message.role.as_str()) {
+        let what = if message.role.is_empty() { "is missing" } else { "is none that chat templates know" };
         let param = format!("messages[{n}].role");
-        let why = format!("{param} is missing; say system, user, assistant or tool");
+        let why = format!("{param} {what}; say one of {}", ROLES.join(", "));
         return Err(Fault::invalid(param, why));
     }
     if message.json.is_empty() {
@@ -76,6 +77,8 @@ fn check_extra(text: &str) -> Result<(), Fault> {
     check_answers(&extra)
 }
 
+/// Roles that chat templates know.
+const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool", "function"];
 /// Fields that would override what the decision and the hold were made for.
 const OWN_FIELDS: &[&str] = &[
     "model",
