@@ -32,6 +32,8 @@ pub(super) const ROW: Row = Row {
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// `grpc-timeout` has eight digits; a longer time than this is no deadline to speak of.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(99_999_999);
 /// The name that the health service knows the expert by.
 const SERVICE: &str = "sluice.v1.Expert";
 
@@ -108,7 +110,7 @@ impl Inner {
         });
         *request.metadata_mut() = metadata;
         if let Some(left) = call.time_left {
-            request.set_timeout(left);
+            request.set_timeout(left.min(LONGEST_TIMEOUT));
         }
         request
     }

@@ -181,6 +181,17 @@ async fn a_deadline_binds_the_whole_answer() {
 }
 
 #[tokio::test]
+async fn a_deadline_beyond_all_bounds_is_none() {
+    each(100.0, async |name, endpoint, _| {
+        let engine = engine(name, endpoint);
+        let patient = Call { time_left: Some(Duration::from_micros(u64::MAX)), ..call("5 words", 9) };
+        let (text, got) = end(&engine, patient).await;
+        assert!(matches!(got, Ok(Event::Finished(_))) && !text.is_empty(), "{name}: {got:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn dropping_the_stream_or_the_call_frees_the_worker() {
     each(1.0, async |name, endpoint, _| {
         let engine = engine(name, endpoint.clone());
