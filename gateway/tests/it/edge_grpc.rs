@@ -157,8 +157,12 @@ async fn bad_requests_are_invalid_argument_with_the_field() {
         status.get_error_details().bad_request().expect("field").field_violations[0].field,
         "x-sluice-floor"
     );
+    let mut dry = tonic::Request::new(ask());
+    dry.metadata_mut().insert("x-sluice-dry-run", "true".parse().expect("ASCII"));
+    let status = refused(client.generate_once(dry).await, Code::InvalidArgument, "invalid_value");
+    assert!(status.message().contains("call Explain"), "{status}");
     refused(client.explain(v1::ExplainRequest::default()).await, Code::InvalidArgument, "invalid_value");
-    assert_eq!(door.refused_codes().len(), 5);
+    assert_eq!(door.refused_codes().len(), 6);
 }
 
 #[tokio::test]

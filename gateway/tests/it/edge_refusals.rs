@@ -128,6 +128,12 @@ async fn unknown_paths_and_wrong_methods_answer_in_the_error_form() {
         let answer = refused(&server, &get(path)).await;
         assert_eq!((answer.status, answer.error_code().as_str()), (404, "unknown_url"), "{path}");
     }
+    for (path, code) in
+        [("/v1/models/%ff", "model_not_found"), ("/v1/decisions/%c3%28", "decision_not_found")]
+    {
+        let answer = refused(&server, &get(path)).await;
+        assert_eq!((answer.status, answer.error_code().as_str()), (404, code), "{path}");
+    }
     for (request, allow) in [
         (get("/v1/chat/completions"), "POST"),
         (post("/v1/models", "", ""), "GET,HEAD"),

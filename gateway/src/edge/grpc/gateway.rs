@@ -40,6 +40,17 @@ impl Call {
     }
 }
 
+/// What a call wants of the request that it carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// The answer, event by event.
+    Stream,
+    /// The answer in one message.
+    Whole,
+    /// Only how it would be decided.
+    Decision,
+}
+
 impl Service {
     pub(super) fn new(door: Arc<dyn Door>) -> Service {
         Service { door }
@@ -51,13 +62,20 @@ impl Service {
         call: &Call,
         headers: &http::HeaderMap,
         body: v1::GenerateRequest,
-        streams: bool,
+        wanted: Wanted,
     ) -> Result<Request, Status> {
         let prepared = check::open(&*self.door).and_then(|()| {
             let mut asked = hints::parse(headers, call.arrival.at)?;
             let timeout = hints::grpc_deadline(headers, call.arrival.at)?;
             asked.deadline = [asked.deadline, timeout].into_iter().flatten().min();
             check::check(&body)?;
+            if asked.is_dry_run && wanted != Wanted::Decision {
+                return Err(Fault::invalid(
+                    "x-sluice-dry-run",
+                    "call Explain for a decision without an answer",
+                ));
+            }
+            let streams = wanted == Wanted::Stream;
             Ok(call.arrival.clone().request(&*self.door, Front::Grpc, body, asked, streams))
         });
         prepared.map_err(|fault| self.refuse(call, &fault))
@@ -81,7 +99,7 @@ impl v1::gateway_server::Gateway for Service {
     ) -> Result<Response<Self::GenerateStream>, Status> {
         let call = Call::of(&request);
         let (metadata, _, body) = request.into_parts();
-        let request = self.prepare(&call, metadata.as_ref(), body, true)?;
+        let request = self.prepare(&call, metadata.as_ref(), body, Wanted::Stream)?;
         let mut answer = Answer::open(&*self.door, request);
         answer.hold(&*self.door).await.map_err(|fault| call.status(&fault))?;
         let first = answer.peek().cloned();
@@ -98,7 +116,7 @@ impl v1::gateway_server::Gateway for Service {
     ) -> Result<Response<v1::GenerateResponse>, Status> {
         let call = Call::of(&request);
         let (metadata, _, body) = request.into_parts();
-        let request = self.prepare(&call, metadata.as_ref(), body, false)?;
+        let request = self.prepare(&call, metadata.as_ref(), body, Wanted::Whole)?;
         let answered = Answer::open(&*self.door, request).complete().await;
         let Complete { started, message, finished } = answered.map_err(|fault| call.status(&fault))?;
         call.trailers.set(&started.decision_id, &finished);
@@ -119,7 +137,7 @@ impl v1::gateway_server::Gateway for Service {
         let (metadata, _, explain) = request.into_parts();
         match explain.what {
             Some(What::Request(body)) => {
-                let request = self.prepare(&call, metadata.as_ref(), body, false)?;
+                let request = self.prepare(&call, metadata.as_ref(), body, Wanted::Decision)?;
                 self.door.explain(request).map(Response::new).map_err(|fault| call.status(&fault))
             }
             Some(What::DecisionId(id)) => {

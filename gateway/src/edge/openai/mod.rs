@@ -14,6 +14,7 @@ use crate::edge::{Spawn, check, hints, status};
 use crate::error::{Fault, FaultCode};
 use crate::request::{Front, Request};
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -98,17 +99,22 @@ async fn list_models(State(edge): State<Edge>) -> Response {
 async fn one_model(
     State(edge): State<Edge>,
     Extension(arrival): Extension<Arrival>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    models::one(&edge, &id).unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
+    models::one(&edge, &named(id)).unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
 }
 
 async fn decision(
     State(edge): State<Edge>,
     Extension(arrival): Extension<Arrival>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    models::decision(&edge, id).await.unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
+    models::decision(&edge, named(id)).await.unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
+}
+
+/// The name in a path; bytes that are no text name nothing.
+fn named(id: Result<Path<String>, PathRejection>) -> String {
+    id.map(|Path(id)| id).unwrap_or_default()
 }
 
 /// For clients and balancers that only know the data port: whether new requests are taken.
