@@ -4,7 +4,7 @@ mod ask;
 mod line;
 
 use super::{EXIT_FAILED, Failure, inputs, say};
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
                 serde_json::to_writer(&mut output, &serde_json::json!({ "line": number, "error": error }))
             }
         };
-        answer.map_err(|error| anyhow!("stdout can't be written: {error}"))?;
+        answer.map_err(std::io::Error::from).context("stdout can't be written")?;
         output.write_all(b"\n")?;
         if input.buffer().is_empty() {
             output.flush()?; // someone may be waiting for the answer before asking again

@@ -36,6 +36,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let prices = inputs::prices(args.prices.as_deref(), &args.data)?;
+    // Before the minutes of work, not after them.
+    claim(&args.out).map_err(Failure::input)?;
     let corpus = load_outcomes(&args.data).map_err(Failure::input)?;
     let texts = load_domains(&args.domains).map_err(Failure::input)?;
     let (params, mut report) =
@@ -64,12 +66,26 @@ fn warn(report: &TrainReport, prices: &Prices) {
     }
 }
 
+/// Whether a model can be written there; leaves nothing behind.
+fn claim(path: &Path) -> Result<(), anyhow::Error> {
+    anyhow::ensure!(!path.is_dir(), "{}: this is a folder; name a file in --out", path.display());
+    let beside = beside(path);
+    std::fs::File::create(&beside)
+        .and_then(|_| std::fs::remove_file(&beside))
+        .with_context(|| format!("{}: the model can't be written", path.display()))
+}
+
 /// Whole or not at all: a reader never sees half a model.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), anyhow::Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path);
     std::fs::write(&beside, bytes)
         .and_then(|()| std::fs::rename(&beside, path))
         .with_context(|| format!("{}: the model can't be written", path.display()))
+}
+
+/// Where a model is written before it takes its name.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    PathBuf::from(beside)
 }

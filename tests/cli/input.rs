@@ -122,3 +122,22 @@ fn output_that_nobody_reads_is_no_error_to_complain_of() {
     let ended = schema.stdin(Stdio::null()).stdout(writer).output().expect("the binary is built");
     assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(1), &b""[..]));
 }
+
+#[test]
+fn a_model_that_could_not_be_written_is_refused_before_the_training() {
+    let folder = folder("out");
+    let prices = "[expert.\"a\"]\ninput_per_mtok = \"1\"\noutput_per_mtok = \"1\"\n";
+    std::fs::write(folder.join("prices.toml"), prices).expect("our folder");
+    std::fs::write(folder.join("rows.jsonl"), "not read").expect("our folder");
+    for out in ["nowhere/m", "."] {
+        let args = ["train", "--data", "rows.jsonl", "--prices", "prices.toml", "--out", out];
+        let ended = run(&folder, &args);
+        assert_eq!(ended.code, Some(2), "{}", ended.err);
+        assert!(
+            !ended.err.contains("rows.jsonl") && ended.err.contains(&format!("{out}: ")),
+            "{}",
+            ended.err
+        );
+    }
+    assert_eq!(std::fs::read_dir(&folder).expect("our folder").count(), 2, "nothing is left behind");
+}

@@ -68,6 +68,9 @@ impl Prompt {
         if line.is_empty() {
             return Ok(None);
         }
+        if !line.starts_with('{') {
+            return Err(format!("column 1: this is no object; {SHAPE}"));
+        }
         let raw: Raw = serde_json::from_str(line).map_err(|error| describe(&error))?;
         let turns: Vec<(String, String)> = match (raw.prompt, raw.messages) {
             (Some(prompt), None) => vec![("user".to_owned(), prompt)],
@@ -108,10 +111,21 @@ impl Content {
 fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or(&message);
-    format!(
-        "column {}: {message}; a line is {{\"id\":...,\"prompt\":\"...\"}} or has \"messages\"",
-        error.column()
-    )
+    format!("column {}: {message}; {SHAPE}", error.column())
 }
 
+const SHAPE: &str = r#"a line is {"id":...,"prompt":"..."} or has "messages""#;
 const LONGEST: u64 = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_no_object_is_told_what_a_line_is() {
+        for line in ["[1]", r#"["a","prompt",null,null]"#, "7", "null"] {
+            let error = Prompt::parse(line).err().unwrap_or_else(|| panic!("{line} is refused"));
+            assert_eq!(error, format!("column 1: this is no object; {SHAPE}"));
+        }
+    }
+}
