@@ -132,13 +132,19 @@ fn bad_files_and_arguments_end_with_2_and_say_where() {
     assert!(world.train().status.success());
     let model = std::fs::read(world.path("m.sluice")).expect("just written");
     std::fs::write(world.path("cut.sluice"), &model[..model.len() / 2]).expect("writable");
+    std::fs::create_dir_all(world.path("alone/deep")).expect("our folder");
+    world.write("alone/deep/graded.jsonl", &row(0));
     let path = |name: &str| text(&world.path(name)).to_owned();
     let prices = path("prices.toml");
     for (arguments, expected) in [
         (vec!["train", "--data", &path("bad.jsonl"), "--out", "x"], "bad.jsonl:2: the score 1.5 of big"),
         (vec!["train", "--data", &path("empty.jsonl"), "--out", "x"], "the file has no rows"),
         (vec!["train", "--data", &path("none.jsonl"), "--out", "x", "--prices", &prices], "none.jsonl"),
-        (vec!["train", "--data", "/none.jsonl", "--out", "x"], "no prices.toml beside the data"),
+        (vec!["train", "--data", "/none.jsonl", "--out", "x"], "/none.jsonl: there is no such file"),
+        (
+            vec!["train", "--data", &path("alone/deep/graded.jsonl"), "--out", "x"],
+            "no prices.toml beside the data",
+        ),
         (vec!["route", "--model", &path("cut.sluice"), "--prices", &prices], "the model file is damaged"),
         (vec!["route", "--model", &prices, "--prices", &prices], "not a router model"),
         (
