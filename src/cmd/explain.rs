@@ -51,15 +51,26 @@ fn again(config: &Path, journal: &str, id: &str, json: bool) -> Result<ExitCode,
     let (receipt, snapshot) = stored.ok_or_else(|| {
         Failure::input(anyhow!("{journal}: no decision {id:?} is stored there (from {})", config.display()))
     })?;
-    let receipt: Receipt = serde_json::from_str(&receipt)?;
-    let snapshot: Snapshot = serde_json::from_str(&snapshot)?;
+    let broken = |error| anyhow!("{journal}: decision {id} can't be read: {error}");
+    let mut receipt: Receipt = serde_json::from_str(&receipt).map_err(broken)?;
+    let snapshot: Snapshot = serde_json::from_str(&snapshot).map_err(broken)?;
+    let derived = receipt.replay(&snapshot)?;
+    let stored = std::mem::replace(&mut receipt.decision, derived);
     show(&receipt, &snapshot, json)?;
-    let decided = receipt.replay(&snapshot)?;
-    if decided != receipt.decision {
-        return Err(anyhow!("decided again, and differently: {decided:?}").into());
+    if stored != receipt.decision {
+        let differs = differences(&stored, &receipt.decision)?.join(", ");
+        let why = "the ledger was changed, or another version of sluice decided it";
+        return Err(anyhow!("decided again as above, but what is stored differs in {differs}: {why}").into());
     }
     super::say("decided again from the stored ask: the same, bit for bit");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The fields in which two decisions differ.
+fn differences(one: &Decision, other: &Decision) -> Result<Vec<String>, Failure> {
+    let (one, other) = (serde_json::to_value(one)?, serde_json::to_value(other)?);
+    let fields = one.as_object().into_iter().flatten();
+    Ok(fields.filter(|(name, value)| other.get(name) != Some(value)).map(|(name, _)| name.clone()).collect())
 }
 
 fn show(receipt: &Receipt, snapshot: &Snapshot, json: bool) -> Result<(), Failure> {
@@ -152,5 +163,25 @@ fn why(chosen_by: ChosenBy) -> &'static str {
         ChosenBy::Reference => "the reference: nothing cheaper is certified",
         ChosenBy::Exploration => "drawn to explore, within the certified set",
         ChosenBy::Degraded => "the best that is available; the floor is not held",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_that_was_changed_is_told_by_its_fields() {
+        let stored = Decision {
+            steps: Vec::new(),
+            ceiling: NanoUsd(1),
+            quotes: Vec::new(),
+            propensity: 1.0,
+            chosen_by: ChosenBy::Certificate,
+            seed: 1,
+        };
+        let changed = Decision { propensity: 0.5, seed: 2, ..stored.clone() };
+        assert_eq!(differences(&stored, &changed).expect("JSON"), ["propensity", "seed"]);
+        assert!(differences(&stored, &stored).expect("JSON").is_empty());
     }
 }
