@@ -18,13 +18,16 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     /// Find every mistake, with its place and its mend, and say what each route promises.
+    #[command(after_help = "Example:\n  sluice config check sluice.toml")]
     Check {
         /// The configuration.
         file: PathBuf,
     },
     /// Print the JSON Schema of the file.
+    #[command(after_help = "Example:\n  sluice config schema > sluice.schema.json")]
     Schema,
     /// Print a commented starter, which runs as it is.
+    #[command(after_help = "Example:\n  sluice config init > sluice.toml")]
     Init,
 }
 

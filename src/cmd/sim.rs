@@ -48,7 +48,8 @@ async fn serve(args: Args, profile: Profile) -> Result<(), Failure> {
     }
     let (name, about, basis) =
         (config.profile.name.clone(), config.profile.about.clone(), config.profile.basis.clone());
-    let worker = start(config).await.with_context(|| format!("can't listen on {}", args.listen))?;
+    let started = start(config).await.with_context(|| format!("can't listen on {}", args.listen));
+    let worker = started.map_err(Failure::input)?;
     print(&format!(
         "sluice sim ready addr={} profile={name} time_scale={} simulated",
         worker.addr, args.time_scale

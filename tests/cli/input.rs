@@ -59,6 +59,17 @@ fn usage() {
 }
 
 #[test]
+fn every_command_shows_an_example_in_its_help() {
+    let commands = ["demo", "serve", "train", "eval", "route", "explain", "report", "sim", "config"];
+    let of_config = ["check", "schema", "init"].map(|name| vec!["config", name]);
+    for mut args in commands.map(|name| vec![name]).into_iter().chain(of_config) {
+        args.push("--help");
+        let help = run(&folder("help"), &args);
+        assert!(help.code == Some(0) && help.out.contains("Example:\n  "), "{args:?}: {}", help.out);
+    }
+}
+
+#[test]
 fn what_config_init_writes_is_valid_and_so_are_the_examples() {
     let folder = folder("init");
     let starter = run(&folder, &["config", "init"]);
