@@ -27,11 +27,11 @@ pub struct PanelParts {
     pub lexicon: Lexicon,
     /// N-gram weights; the first S outputs score the subjects, the next E the experts.
     pub weights: Weights,
-    /// [S] share of each subject among the training rows.
+    /// `[S]` share of each subject among the training rows.
     pub subject_share: Vec<f32>,
     /// Sharpness of the subject posterior.
     pub sharpness: f32,
-    /// [E] mean score.
+    /// `[E]` mean score.
     pub mean: Vec<f32>,
     /// [SHAPE] mean and spread that shape counts are standardised by.
     pub shape_mean: Vec<f32>,
@@ -45,7 +45,7 @@ pub struct PanelParts {
     pub by_both: Vec<f32>,
     /// [S x E] mean output tokens within a subject.
     pub output_tokens: Vec<f32>,
-    /// [E] 1 where the expert's output tokens were recorded, else 0.
+    /// `[E]` 1 where the expert's output tokens were recorded, else 0.
     pub has_lengths: Vec<u32>,
     /// The graded rows with what was predicted for them.
     pub calibration: Calibration,
@@ -66,7 +66,7 @@ impl PanelParts {
         self.predict_from(&self.weights.apply(&features), counts)
     }
 
-    /// The same, given the weighted sums over the n-grams: [S] for the subjects, then [E] for the experts.
+    /// The same, given the weighted sums over the n-grams: `[S]` for the subjects, then `[E]` for the experts.
     pub fn predict_from(&self, sums: &[f32], counts: &Counts) -> PanelView {
         let (subject_sums, expert_sums) = sums.split_at(self.subject_share.len());
         let subjects = posterior(&self.subject_share, subject_sums, self.sharpness);
@@ -166,7 +166,7 @@ impl Panel {
 
 /// Probabilities of the few most probable subjects, as (subject, p), summing to 1, most probable first.
 ///
-/// softmax(sharpness * (share + sum)), cut to [`MOST_SUBJECTS`]: the tail costs time and says nothing.
+/// softmax(sharpness * (share + sum)), cut to the few likeliest: the tail costs time and says nothing.
 pub fn posterior(share: &[f32], sums: &[f32], sharpness: f32) -> Vec<(usize, f32)> {
     let mut scored: Vec<(usize, f32)> =
         share.iter().zip(sums).map(|(share, sum)| share + sum).enumerate().collect();
