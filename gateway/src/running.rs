@@ -34,12 +34,19 @@ pub struct Running {
     stop_admin: CancellationToken,
 }
 
-/// Starts a gateway: journal, model, certificates, lanes, then the listeners.
+/// Starts a gateway: takes its ports, opens journal, model, certificates and lanes, then answers.
 ///
 /// # Errors
 /// [`StartError`]: nothing listens then.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let clock = Clock::new();
+    // The ports first: whoever chose a free one must not lose it while models are read.
+    let data = edge::listen(config.server.listen)
+        .await
+        .map_err(|error| listen_error(config.server.listen, &error))?;
+    let admin = edge::listen(config.server.admin_listen)
+        .await
+        .map_err(|error| listen_error(config.server.admin_listen, &error))?;
     let journal = open_journal(&config.journal)?;
     let live = build(config.clone(), None).await?;
     let app = Arc::new(App {
@@ -53,12 +60,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         requests: TaskTracker::new(),
         tasks: TaskTracker::new(),
     });
-    let data = edge::listen(config.server.listen)
-        .await
-        .map_err(|error| listen_error(config.server.listen, &error))?;
-    let admin = edge::listen(config.server.admin_listen)
-        .await
-        .map_err(|error| listen_error(config.server.admin_listen, &error))?;
     record(&app, &app.live()).await;
     configured(&app, false);
     let running = Running {

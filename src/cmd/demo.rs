@@ -13,7 +13,7 @@ use anyhow::anyhow;
 use sluice_gateway::Running;
 use sluice_lab::corpus::Row;
 use std::io::IsTerminal as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -133,9 +133,11 @@ async fn start(
     args: &Args,
 ) -> Result<Running, Failure> {
     let rows = home.rows(source)?;
+    let data = free_port(args.port, args.once, 8080)?;
+    let admin = free_port(args.port.filter(|&port| port == 0), args.once, 9090)?;
     let settings = Settings {
-        listen: free_port(args.port, args.once, 8080)?,
-        admin: free_port(args.port.filter(|&port| port == 0), args.once, 9090)?,
+        listen: data.local_addr()?,
+        admin: admin.local_addr()?,
         rows: &rows,
         reference,
         floor: args.floor,
@@ -144,6 +146,8 @@ async fn start(
     home.write_config(&home::config_text(&source.experts, &settings))?;
     let mut config = super::serve::read(&home.config())?;
     sims.prepare(&mut config).await?;
+    // Held until now, so that no simulated engine and no other demo takes them meanwhile.
+    drop((data, admin));
     let running = sluice_gateway::start(config).await?;
     for promise in running.promises() {
         say(&promise);
@@ -219,12 +223,13 @@ async fn serve_on(running: &Running, signals: &mut Signals) {
     signals.end().await;
 }
 
-/// The asked port, any free one for 0 or a run that ends, else the next free one from `default` on.
-fn free_port(asked: Option<u16>, once: bool, default: u16) -> Result<SocketAddr, Failure> {
-    let bind =
-        |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
+/// Holds the asked port, any free one for 0 or a run that ends, else the next free one from `default` on.
+fn free_port(asked: Option<u16>, once: bool, default: u16) -> Result<TcpListener, Failure> {
+    let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     match asked {
-        Some(port) => Ok(bind(port).map_err(|error| anyhow!("port {port} can't be listened on: {error}"))?),
+        Some(port) => {
+            bind(port).map_err(|error| Failure::input(anyhow!("port {port} can't be listened on: {error}")))
+        }
         None if once => Ok(bind(0)?),
         None => {
             let found = (default..default.saturating_add(100)).find_map(|port| bind(port).ok());

@@ -54,6 +54,20 @@ async fn a_reload_that_needs_a_restart_or_a_model_that_is_none_keeps_the_old_con
 }
 
 #[tokio::test]
+async fn a_taken_port_is_told_before_anything_else_is_touched() {
+    let big = Sim::start().await;
+    let text = experts(&[("big", "native", vec![big.url()])]);
+    let gateway = Gateway::start(&text).await;
+    let folder = gateway.folder.join("second");
+    std::fs::create_dir_all(&folder).expect("our folder");
+    let mut second = Gateway::config(&folder, &text);
+    second.server.listen = gateway.running.data();
+    let refused = sluice_gateway::start(second).await.err().expect("the port is taken");
+    assert!(refused.to_string().contains("can't listen"), "{refused}");
+    assert_eq!(std::fs::read_dir(&folder).expect("our folder").count(), 0, "no journal was begun");
+}
+
+#[tokio::test]
 async fn a_drain_lets_streams_finish_and_refuses_new_requests_for_a_while() {
     let big = Sim::at_scale(2.0).await;
     let gateway = Gateway::start(&experts(&[("big", "native", vec![big.url()])])).await;
