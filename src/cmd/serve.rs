@@ -3,6 +3,7 @@
 use super::{Failure, print, runtime, say};
 use crate::sims::Sims;
 use crate::watch::{Changes, Heard, Signals};
+use anyhow::Context as _;
 use sluice_gateway::config::{self, Config};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,7 +57,7 @@ async fn serve(path: &Path) -> Result<ExitCode, Failure> {
     }
     say("draining: running requests finish, new ones are refused; a second signal ends at once");
     signals.end_at_once_on_second();
-    running.drain().await?;
+    running.drain().await.context("what the journal had not written yet is lost")?;
     Ok(ExitCode::SUCCESS)
 }
 
