@@ -1,0 +1,78 @@
+//! The rules of `[[route]]`, and the route that exists when none is named `auto`.
+
+use super::super::RouteConfig;
+use super::super::mistake::{Mistakes, did_you_mean};
+use super::super::raw::{RawCertificate, RawConfig, RawRoute, RawWhenNone};
+use sluice_router::{CertifyBy, NanoUsd, WhenNone};
+
+/// Every route, `auto` among them.
+pub(super) fn check_routes(raw: &RawConfig, mistakes: &mut Mistakes) -> Vec<RouteConfig> {
+    let mut routes: Vec<RouteConfig> =
+        raw.route.iter().enumerate().map(|(at, route)| check_route(at, route, raw, mistakes)).collect();
+    if !routes.iter().any(|route| route.name == "auto") {
+        routes.insert(0, check_route(raw.route.len(), &RawRoute::default(), raw, mistakes));
+    }
+    routes
+}
+
+fn check_route(at: usize, route: &RawRoute, raw: &RawConfig, mistakes: &mut Mistakes) -> RouteConfig {
+    let key = |field: &str| format!("route[{at}].{field}");
+    let mut index = |key: String, name: &str| {
+        let found = raw.expert.iter().position(|expert| expert.name == name);
+        if found.is_none() {
+            let near = did_you_mean(name, raw.expert.iter().map(|expert| expert.name.as_str()));
+            mistakes.note(key, format!("no expert is named {name:?}{near}"));
+        }
+        found
+    };
+    let experts: Vec<usize> = if route.experts.iter().any(|name| name == "*") {
+        (0..raw.expert.len()).collect()
+    } else {
+        let listed = route.experts.iter().enumerate();
+        listed.filter_map(|(at, name)| index(format!("{}[{at}]", key("experts")), name)).collect()
+    };
+    let reference = route.reference.as_ref().and_then(|name| index(key("reference"), name));
+    if route.experts.is_empty() {
+        mistakes.note(key("experts"), "needs at least one expert; \"*\" means all");
+    }
+    let twice = experts.iter().enumerate().find(|(at, expert)| experts[..*at].contains(expert));
+    if let Some((_, &expert)) = twice {
+        mistakes.note(key("experts"), format!("names {:?} twice", raw.expert[expert].name));
+    }
+    if reference.is_some_and(|reference| !experts.contains(&reference)) {
+        mistakes.note(key("reference"), "must be one of the route's experts");
+    }
+    if route.name.is_empty() {
+        mistakes.note(key("name"), "must not be empty");
+    }
+    if !(route.quality_floor > 0.0 && route.quality_floor <= 1.0) {
+        mistakes.note(key("quality_floor"), "must be above 0 and at most 1");
+    }
+    if !(0.5..1.0).contains(&route.confidence) {
+        mistakes.note(key("confidence"), "must be at least 0.5 and below 1");
+    }
+    let mut money = |field: &str, text: &Option<String>| {
+        let amount = mistakes.take(&key(field), text.as_deref().map(NanoUsd::from_usd).transpose())??;
+        if amount.0 < 0 {
+            mistakes.note(key(field), "must not be negative");
+        }
+        Some(amount)
+    };
+    RouteConfig {
+        name: route.name.clone(),
+        experts,
+        reference,
+        quality_floor: route.quality_floor,
+        confidence: route.confidence,
+        certify_by: match route.certificate {
+            RawCertificate::Auto => CertifyBy::Auto,
+            RawCertificate::Bets => CertifyBy::Bets,
+        },
+        latency_per_s: money("latency_usd_per_s", &route.latency_usd_per_s).unwrap_or_default(),
+        max_cost: money("max_cost_usd", &route.max_cost_usd),
+        when_none: match route.when_none {
+            RawWhenNone::Degrade => WhenNone::Degrade,
+            RawWhenNone::Refuse => WhenNone::Refuse,
+        },
+    }
+}
