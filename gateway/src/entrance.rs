@@ -5,6 +5,7 @@ use crate::choose::{Chosen, choose};
 use crate::door::{Door, Readiness};
 use crate::edge::http_status;
 use crate::error::{Fault, FaultCode};
+use crate::meter;
 use crate::observe::Event;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
@@ -56,7 +57,7 @@ impl Door for Entrance {
         self.app.observe.emit(Event::Settled {
             request: label,
             route: "",
-            tenant: "default",
+            tenant: meter::TENANT,
             expert: "",
             fault: Some(fault.code),
             detail: &fault.detail,

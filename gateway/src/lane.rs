@@ -164,6 +164,20 @@ impl Lane {
         }
     }
 
+    /// A place on each replica whose ejection has run out, as its trial: nobody else gets one until it has ended.
+    pub(crate) fn due(self: &Arc<Self>, now: Tick) -> Vec<Slot> {
+        let mut state = self.lock();
+        let is_due = |replica: &Replica| {
+            matches!(replica.health, Health::Ejected { .. }) && replica.health.takes_work(now)
+        };
+        let due: Vec<usize> = (0..state.replicas.len()).filter(|&at| is_due(&state.replicas[at])).collect();
+        for &at in &due {
+            state.replicas[at].in_flight += 1;
+            state.replicas[at].health.on_send();
+        }
+        due.into_iter().map(|at| Slot::new(self, at, now)).collect()
+    }
+
     /// Whether a replica other than those in `tried` takes work.
     pub(crate) fn has_another(&self, tried: &[usize], now: Tick) -> bool {
         self.lock().any_up(tried, now)

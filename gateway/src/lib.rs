@@ -15,6 +15,7 @@ mod meter;
 mod needs;
 mod observe;
 mod offline;
+mod probe;
 mod record;
 mod relay;
 mod request;

@@ -201,4 +201,4 @@ fn tell_settled(app: &App, lease: &Lease, fault: Option<&Fault>, money: Money, n
 }
 
 /// Everybody, until tenants are configured.
-const TENANT: &str = "default";
+pub(crate) const TENANT: &str = "default";

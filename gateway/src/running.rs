@@ -7,6 +7,7 @@ use crate::entrance::Entrance;
 use crate::live::Live;
 use crate::meter;
 use crate::observe::{Event, Observer};
+use crate::probe::probe_due;
 use crate::record::Record;
 use crate::retry::RetryBudget;
 use crate::store::{StoreError, open_journal};
@@ -207,7 +208,7 @@ pub fn load_model(path: &Path) -> Result<Params, StartError> {
 async fn watch(app: Arc<App>, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
         for lane in &app.live().lanes {
-            lane.wake(app.clock.now());
+            probe_due(&app, lane);
             meter::tell_pool(&app, lane);
         }
         let oldest = app.journal.oldest_waiting_ms();

@@ -65,12 +65,15 @@ async fn answer(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fa
         decide_us: chosen.decide_us,
     });
     lease.chosen = Some(chosen);
-    let mut last = None;
+    let (mut last, mut sent) = (None, 0);
     for (n, step) in steps.into_iter().enumerate() {
         if n > 0 && !meter::affords(lease, step) {
             continue;
         }
-        if n > 0 && !app.retries.spend() {
+        // Only what was sent and failed is tried again; going past a full line sends nothing twice.
+        let is_retry = lease.attempts.len() > sent;
+        sent = lease.attempts.len();
+        if is_retry && !app.retries.spend() {
             break;
         }
         match walk(app, step, lease, out).await {

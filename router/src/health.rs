@@ -1,8 +1,8 @@
 //! Whether a replica takes work: ejection after failures and return by trial, as a pure state machine.
 //!
-//! Passive: it learns from real requests, so a dead replica costs a few tries and no probes. After an ejection has
-//! run out, one request at a time is let through as a trial; its first event brings the replica back, its failure
-//! before that ejects it for twice as long.
+//! It is ejected by what real requests tell, so a dead replica costs a few tries. After an ejection has run out there is
+//! one trial at a time, a probe or a request; a yes or a first event brings the replica back, a failure before that
+//! ejects it for twice as long.
 
 use crate::time::Tick;
 

@@ -59,6 +59,37 @@ async fn a_dead_replica_costs_no_request_its_answer() {
 }
 
 #[tokio::test]
+async fn a_replica_that_is_back_takes_work_again_without_a_request_to_try_it() {
+    for protocol in ["native", "openai"] {
+        let sim = Sim::start().await;
+        let (url, addr) = (sim.url(), sim.running.addr);
+        let gateway = Gateway::start(&experts(&[("big", protocol, vec![url])])).await;
+        drop(sim);
+        assert_eq!(gateway.ask(request("auto", "hello", 3)).await.code(), Code::Unavailable);
+        let up = "sluice_replica_state{pool=\"big-pool\",state=\"up\"}";
+        assert_eq!(gateway.metric(up).await, 0.0, "{protocol}");
+        let _back = Sim::listening(addr, 1_000.0).await;
+        wait_until(async || gateway.metric(up).await == 1.0).await;
+        assert_eq!(gateway.ask(request("auto", "hello", 3)).await.expert(), "big", "{protocol}");
+        let report = gateway.report(vec![]).await;
+        assert_eq!((report.total.requests, report.total.attempts), (2, 2), "{protocol}: none was a trial");
+    }
+}
+
+#[tokio::test]
+async fn going_past_a_full_line_is_no_retry_and_has_no_budget() {
+    let (big, small) = (Sim::at_scale(1.0).await, Sim::start().await);
+    let text = experts(&[("big", "native", vec![big.url()]), ("small", "native", vec![small.url()])]);
+    let full = "name = \"big-pool\"\nmax_concurrency = 1\nmax_queue = 0\n";
+    let gateway = Gateway::start(&text.replace("name = \"big-pool\"\n", full)).await;
+    let mut client = gateway.client.clone();
+    let _runs = client.generate(request("auto", "a long story", 512)).await.expect("begun");
+    for n in 0..150 {
+        assert_eq!(gateway.ask(request("auto", "x", 1)).await.expert(), "small", "request {n}");
+    }
+}
+
+#[tokio::test]
 async fn when_the_reference_is_gone_another_expert_answers_and_says_that_the_floor_is_not_held() {
     let (big, small) = (Sim::start().await, Sim::start().await);
     let text = experts(&[("big", "native", vec![big.url()]), ("small", "native", vec![small.url()])]);

@@ -6,6 +6,7 @@ use sluice_proto::v1;
 use sluice_proto::v1::gateway_client::GatewayClient;
 use sluice_proto::v1::generate_event::Event;
 use sluice_sim::{Fault, Faults, Profile, SimConfig};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tonic::transport::Channel;
@@ -24,9 +25,14 @@ impl Sim {
 
     /// An engine that is so many times as fast as the GPU that it simulates.
     pub(crate) async fn at_scale(time_scale: f64) -> Sim {
+        Sim::listening(SocketAddr::from(([127, 0, 0, 1], 0)), time_scale).await
+    }
+
+    /// An engine at this address.
+    pub(crate) async fn listening(listen: SocketAddr, time_scale: f64) -> Sim {
         let faults = Faults::none();
         let profile = Profile::named("8b-a100").expect("it is embedded");
-        let config = SimConfig { time_scale, faults: faults.clone(), ..SimConfig::new(profile) };
+        let config = SimConfig { listen, time_scale, faults: faults.clone(), ..SimConfig::new(profile) };
         Sim { running: sluice_sim::start(config).await.expect("loopback"), faults }
     }
 
