@@ -120,7 +120,10 @@ fn rows_that_lack_a_grade_still_teach() {
     let mut all = rows(400, "d");
     all.iter_mut().step_by(20).for_each(|row| drop(row.outcomes.pop()));
     let (params, report) = train(&all, &[], 1, &mut |_| {}).expect("enough rows");
-    assert_eq!((report.rows, params.rows()), (400, 380));
+    assert_eq!((report.rows, params.rows()), (400, 400));
+    assert_eq!(report.experts["code-s"].n, 380);
+    let pairs = sluice_router::Pairs::collect(&params, &prices()).expect("some rows have all grades");
+    assert_eq!(pairs.len(), 380);
     assert!(report.skipped.is_empty());
 }
 

@@ -12,11 +12,16 @@ pub struct Calibration {
     pub prompts: Vec<u64>,
     /// Estimated tokens of each prompt, as serving estimates them.
     pub prompt_tokens: Vec<u32>,
+    /// Which rows are near-duplicates of one another: they have the same number.
+    pub groups: Vec<u32>,
+    /// The most probable domain of each row by a model that had not seen it, as an index into the model's domains;
+    /// [`UNKNOWN_DOMAIN`] when the model tells none apart.
+    pub domains: Vec<u32>,
     /// Out-of-fold predicted score.
     pub predicted: Vec<f32>,
     /// Predicted output tokens.
     pub predicted_output: Vec<f32>,
-    /// Graded score, 0 to 1.
+    /// Graded score, 0 to 1; [`MISSING_SCORE`] where the expert was not graded on the row.
     pub scores: Vec<f32>,
     /// Input tokens that were charged.
     pub input_tokens: Vec<u32>,
@@ -26,6 +31,10 @@ pub struct Calibration {
 
 /// Marks output tokens that were not recorded.
 pub const UNKNOWN_TOKENS: u32 = u32::MAX;
+/// Marks the domain of a row by a model without domains.
+pub const UNKNOWN_DOMAIN: u32 = u32::MAX;
+/// Marks a grade that doesn't exist.
+pub const MISSING_SCORE: f32 = -1.0;
 
 impl Calibration {
     /// How many rows there are.
@@ -41,6 +50,8 @@ impl Calibration {
     pub(crate) fn write(&self, out: &mut Writer) {
         out.u64s(&self.prompts);
         out.u32s(&self.prompt_tokens);
+        out.u32s(&self.groups);
+        out.u32s(&self.domains);
         out.f32s(&self.predicted);
         out.f32s(&self.predicted_output);
         out.f32s(&self.scores);
@@ -52,6 +63,8 @@ impl Calibration {
         Ok(Calibration {
             prompts: from.u64s()?,
             prompt_tokens: from.u32s()?,
+            groups: from.u32s()?,
+            domains: from.u32s()?,
             predicted: from.f32s()?,
             predicted_output: from.f32s()?,
             scores: from.f32s()?,
@@ -60,7 +73,18 @@ impl Calibration {
         })
     }
 
-    pub(crate) fn check(&self, experts: usize) -> Result<(), ParamsError> {
+    /// Whether every one of these columns, of `width` in all, is graded in this row.
+    pub fn has_grades(&self, row: usize, width: usize, columns: &[usize]) -> bool {
+        columns.iter().all(|column| self.scores[row * width + column] >= 0.0)
+    }
+
+    /// Predictions and grades of one column, of `width` in all, over the rows that grade it.
+    pub fn graded(&self, column: usize, width: usize) -> (Vec<f64>, Vec<f64>) {
+        let cells = (0..self.len()).map(|row| row * width + column).filter(|&cell| self.scores[cell] >= 0.0);
+        cells.map(|cell| (f64::from(self.predicted[cell]), f64::from(self.scores[cell]))).unzip()
+    }
+
+    pub(crate) fn check(&self, experts: usize, domains: usize) -> Result<(), ParamsError> {
         let cells = self.len() * experts;
         let lengths = [
             self.predicted.len(),
@@ -69,12 +93,19 @@ impl Calibration {
             self.input_tokens.len(),
             self.output_tokens.len(),
         ];
-        if self.prompt_tokens.len() != self.len() || lengths.iter().any(|&length| length != cells) {
+        let by_row = [self.prompt_tokens.len(), self.groups.len(), self.domains.len()];
+        let by_row_agree = by_row.iter().all(|&length| length == self.len());
+        if !by_row_agree || lengths.iter().any(|&length| length != cells) {
             return Err(ParamsError::Invalid("its calibration rows don't match its experts"));
         }
         let unit = |values: &[f32]| values.iter().all(|value| (0.0..=1.0).contains(value));
-        if !unit(&self.predicted) || !unit(&self.scores) {
+        let is_grade = |score: &f32| *score == MISSING_SCORE || (0.0..=1.0).contains(score);
+        if !unit(&self.predicted) || !self.scores.iter().all(is_grade) {
             return Err(ParamsError::Invalid("a calibration score is outside 0 to 1"));
+        }
+        let is_domain = |&domain: &u32| domain == UNKNOWN_DOMAIN || (domain as usize) < domains;
+        if !self.domains.iter().all(is_domain) {
+            return Err(ParamsError::Invalid("a calibration row has a domain that the model doesn't know"));
         }
         let lengths_ok = self.predicted_output.iter().all(|&tokens| (0.0..1e9).contains(&tokens));
         if lengths_ok { Ok(()) } else { Err(ParamsError::Invalid("a predicted length is absurd")) }
@@ -96,7 +127,8 @@ impl Reliability {
         let of = |expert: usize| {
             let cell =
                 |row: usize| (rows.predicted[row * experts + expert], rows.scores[row * experts + expert]);
-            let mut pairs: Vec<(f32, f32)> = (0..rows.len()).map(cell).collect();
+            let graded = (0..rows.len()).map(cell).filter(|(_, score)| *score >= 0.0);
+            let mut pairs: Vec<(f32, f32)> = graded.collect();
             pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
             let bins = (pairs.len() / LEAST_IN_BIN).clamp(1, BINS);
             pairs.chunks(pairs.len().div_ceil(bins).max(1)).map(bin).collect()

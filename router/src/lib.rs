@@ -30,7 +30,7 @@ mod weights;
 
 pub use ask::Ask;
 pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, balancer};
-pub use calibration::{Calibration, UNKNOWN_TOKENS};
+pub use calibration::{Calibration, MISSING_SCORE, UNKNOWN_DOMAIN, UNKNOWN_TOKENS};
 pub use certify::{CertifyAsk, CertifyBy, Pairs, Refusal, certify_pairs};
 pub use classify::{blend, classify, softmax};
 pub use decide::{NoRoute, decide};

@@ -137,7 +137,11 @@ impl PanelParts {
 
 impl Panel {
     /// Checks that all sizes agree, so that predicting can't fail.
-    pub(crate) fn check(parts: PanelParts, known_experts: usize) -> Result<Panel, ParamsError> {
+    pub(crate) fn check(
+        parts: PanelParts,
+        known_experts: usize,
+        domains: usize,
+    ) -> Result<Panel, ParamsError> {
         let (subjects, experts) = (parts.subject_share.len(), parts.experts.len());
         let sorted = parts.experts.windows(2).all(|pair| pair[0] < pair[1]);
         let known = parts.experts.last().is_some_and(|&last| (last as usize) < known_experts);
@@ -158,7 +162,7 @@ impl Panel {
         if parts.shape_spread.iter().any(|&spread| spread <= 0.0) {
             return Err(ParamsError::Invalid("a spread is not above 0"));
         }
-        parts.calibration.check(experts)?;
+        parts.calibration.check(experts, domains)?;
         let reliability = Reliability::from_rows(&parts.calibration, experts);
         Ok(Panel { parts, reliability })
     }

@@ -32,6 +32,8 @@ pub struct ParamsParts {
     pub domain_sharpness: f32,
     /// Sharpness of the panel posterior.
     pub panel_sharpness: f32,
+    /// The day it was trained, in days since 1970-01-01 UTC; 0 when not known.
+    pub made_on: u32,
 }
 
 /// Which of a fleet's experts the model knows, and where.
@@ -106,7 +108,7 @@ impl Params {
             return Err(ParamsError::Invalid("it has no panel or too many"));
         }
         let panels = (0..count)
-            .map(|_| Panel::check(PanelParts::read(&mut reader)?, parts.experts.len()))
+            .map(|_| Panel::check(PanelParts::read(&mut reader)?, parts.experts.len(), parts.domains.len()))
             .collect::<Result<Vec<_>, _>>()?;
         if !reader.0.is_empty() {
             return Err(ParamsError::Invalid("it has bytes left over"));
@@ -134,6 +136,20 @@ impl Params {
     /// Names of the domains that the model tells apart; empty if its data named none.
     pub fn domains(&self) -> &[String] {
         &self.parts.domains
+    }
+
+    /// The day it was trained, in days since 1970-01-01 UTC; `None` when not known.
+    pub fn made_on(&self) -> Option<u32> {
+        Some(self.parts.made_on).filter(|&day| day > 0)
+    }
+
+    /// The same model, said to be trained on this day (days since 1970-01-01 UTC). Its version changes.
+    ///
+    /// # Errors
+    /// None that can be met: the parts have been checked.
+    pub fn dated(self, day: u32) -> Result<Params, ParamsError> {
+        let parts = ParamsParts { made_on: day, ..self.parts };
+        Params::new(parts, self.panels.into_iter().map(|panel| panel.parts).collect())
     }
 
     /// The panels, each with its calibration rows.
@@ -189,6 +205,7 @@ fn encode(parts: &ParamsParts, panels: &[impl std::borrow::Borrow<PanelParts>]) 
     out.f32s(&parts.shares);
     out.f32(parts.domain_sharpness);
     out.f32(parts.panel_sharpness);
+    out.u32(parts.made_on);
     out.u32(u32::try_from(panels.len()).expect("few panels"));
     panels.iter().for_each(|panel| panel.borrow().write(&mut out));
     out.0
@@ -205,6 +222,7 @@ fn read_parts(from: &mut Reader) -> Result<ParamsParts, ParamsError> {
         shares: from.f32s()?,
         domain_sharpness: from.f32()?,
         panel_sharpness: from.f32()?,
+        made_on: from.u32()?,
     })
 }
 
@@ -262,7 +280,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 const MAGIC: &[u8] = b"SLUICEML";
 /// Version of the file's layout.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Magic, format, features, length.
 const HEADER: usize = 8 + 4 + 4 + 8;
 const CHECKSUM: usize = 32;

@@ -29,6 +29,7 @@ fn model() -> Params {
         lexicon: gate,
         domain_sharpness: 4.0,
         panel_sharpness: 8.0,
+        made_on: 20_000,
     };
     Params::new(parts, vec![panel(vec![0, 1], law_lexicon, 0.9), panel(vec![0, 2], lexicon(&code), 0.6)])
         .expect("sizes agree")
@@ -39,6 +40,8 @@ fn panel(experts: Vec<u32>, lexicon: Lexicon, big: f32) -> PanelParts {
     let calibration = Calibration {
         prompts: (0..rows).map(|row| row ^ u64::from(experts[1]) << 32).collect(),
         prompt_tokens: vec![20; rows as usize],
+        groups: (0..rows as u32).collect(),
+        domains: vec![0; rows as usize],
         predicted: [big, 0.5].repeat(rows as usize),
         predicted_output: vec![50.0; 2 * rows as usize],
         scores: (0..rows).flat_map(|row| [1.0, f32::from(u8::from(row % 2 == 0))]).collect(),

@@ -5,14 +5,15 @@ use super::groups::{self, mix};
 use super::heads::{self, Head, HeadTask};
 use super::{FOLDS, Texts};
 use crate::corpus::{DomainText, Row};
-use sluice_router::{Lexicon, ParamsParts, Weights, prompt_hash};
+use sluice_router::{Lexicon, ParamsParts, UNKNOWN_DOMAIN, Weights, prompt_hash};
 use std::collections::{BTreeMap, HashSet};
 
-/// The n-grams of all texts, and the fold of each graded row.
+/// The n-grams of all texts, and for each graded row its near-duplicates and its fold.
 pub(super) struct Ground {
     pub(super) lexicon: Lexicon,
     /// Graded rows first, then the domain texts.
     pub(super) design: Design,
+    pub(super) groups: Vec<u32>,
     pub(super) folds: Vec<u8>,
 }
 
@@ -21,6 +22,8 @@ pub(super) struct DomainFit {
     pub(super) names: Vec<String>,
     pub(super) texts: Vec<usize>,
     pub(super) accuracy: f64,
+    /// Out of fold, the most probable domain of each graded row; [`UNKNOWN_DOMAIN`] without domains.
+    pub(super) of_rows: Vec<u32>,
 }
 
 pub(super) fn ground(texts: &Texts, seed: u64) -> Ground {
@@ -32,8 +35,8 @@ pub(super) fn ground(texts: &Texts, seed: u64) -> Ground {
         design.push(&row);
     }
     let graded: Vec<_> = texts.graded.iter().collect();
-    let folds = groups::folds(&graded, &design, &texts.keys, FOLDS, seed);
-    Ground { lexicon, design, folds }
+    let (groups, folds) = groups::folds(&graded, &design, &texts.keys, FOLDS, seed);
+    Ground { lexicon, design, groups, folds }
 }
 
 /// Fits domains and panels; `panel_of` is each graded row's panel. Returns the gate's parts without experts, and the
@@ -73,10 +76,25 @@ pub(super) fn fit(
     let mass = mass(fitted.last().filter(|_| panels > 1), rows.len());
     let mut texts = vec![0; domains.len()];
     if has_domains {
-        tasks[0].labels.iter().for_each(|&label| texts[label as usize] += 1);
+        let taught = (0..tasks[0].labels.len()).filter(|&at| tasks[0].teaches[at]);
+        taught.for_each(|at| texts[tasks[0].labels[at] as usize] += 1);
     }
     let accuracy = fitted.first().filter(|_| has_domains).map_or(0.0, |head| head.accuracy);
-    (parts, mass, DomainFit { names: domains, texts, accuracy })
+    let of_rows = domains_of(fitted.first().filter(|_| has_domains), &tasks, rows.len());
+    (parts, mass, DomainFit { names: domains, texts, accuracy, of_rows })
+}
+
+/// The most probable domain of each of the first `rows` rows, out of fold.
+fn domains_of(head: Option<&Head>, tasks: &[HeadTask], rows: usize) -> Vec<u32> {
+    let mut found = vec![UNKNOWN_DOMAIN; rows];
+    let Some(head) = head else { return found };
+    for (sums, &row) in head.sums.iter().zip(&tasks[0].rows).filter(|(_, row)| (**row as usize) < rows) {
+        let Some(sums) = sums else { continue };
+        let score = |at: &usize| head.share[*at] + sums[*at];
+        let best = (0..sums.len()).max_by(|a, b| score(a).total_cmp(&score(b)).then(b.cmp(a)));
+        found[row as usize] = best.map_or(UNKNOWN_DOMAIN, |at| at as u32);
+    }
+    found
 }
 
 /// Out-of-fold mass of each panel for each graded row.
@@ -92,7 +110,7 @@ fn mass(head: Option<&Head>, rows: usize) -> Vec<Vec<f32>> {
 }
 
 /// Domain texts all, graded rows with a domain up to a number for each domain and language, so that one large
-/// benchmark doesn't drown the rest.
+/// benchmark doesn't drown the rest. The other graded rows don't teach; they are only placed.
 fn domain_task<'a>(
     ground: &'a Ground,
     rows: &[&Row],
@@ -104,35 +122,39 @@ fn domain_task<'a>(
     order.sort_by_key(|&row| mix(keys[row] ^ seed));
     let mut taken: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut seen = HashSet::new();
-    let mut picked: Vec<(u32, &str, u8)> = vec![];
+    let mut picked: Vec<(u32, Option<&str>, u8)> = vec![];
     for row in order {
-        let Some(domain) = rows[row].domain.as_deref() else { continue };
-        let count = taken.entry((domain, rows[row].lang.as_deref().unwrap_or(""))).or_default();
-        if *count < MOST_GRADED && seen.insert(keys[row]) {
+        let mut domain = rows[row].domain.as_deref();
+        if let Some(name) = domain {
+            let count = taken.entry((name, rows[row].lang.as_deref().unwrap_or(""))).or_default();
             *count += 1;
-            picked.push((row as u32, domain, ground.folds[row]));
+            domain = domain.filter(|_| *count <= MOST_GRADED && seen.insert(keys[row]));
         }
+        picked.push((row as u32, domain, ground.folds[row] % DOMAIN_FOLDS));
     }
     for (at, text) in domain_texts.iter().enumerate() {
         let key = prompt_hash(&text.text);
         if seen.insert(key) {
-            picked.push(((rows.len() + at) as u32, &text.domain, (mix(key ^ mix(seed)) % FOLDS) as u8));
+            let fold = (mix(key ^ mix(seed)) % FOLDS) as u8 % DOMAIN_FOLDS;
+            picked.push(((rows.len() + at) as u32, Some(&text.domain), fold));
         }
     }
     picked.sort_unstable();
-    let mut names: Vec<String> = picked.iter().map(|(_, domain, _)| (*domain).to_owned()).collect();
+    let mut names: Vec<String> =
+        picked.iter().filter_map(|(_, domain, _)| Some((*domain)?.to_owned())).collect();
     names.sort();
     names.dedup();
-    let label =
-        |domain: &str| names.iter().position(|name| name == domain).expect("every domain is named") as u32;
+    let label = |domain: Option<&str>| {
+        names.iter().position(|name| Some(name.as_str()) == domain).unwrap_or(0) as u32
+    };
     let task = HeadTask {
         design: &ground.design,
         rows: picked.iter().map(|(row, _, _)| *row).collect(),
-        labels: picked.iter().map(|(_, domain, _)| label(domain)).collect(),
+        labels: picked.iter().map(|(_, domain, _)| label(*domain)).collect(),
         folds: picked.iter().map(|(_, _, fold)| *fold).collect(),
         classes: names.len(),
-        teaches: vec![],
-        left_out: vec![0],
+        teaches: picked.iter().map(|(_, domain, _)| domain.is_some()).collect(),
+        left_out: (0..DOMAIN_FOLDS).collect(),
         penalty: DOMAIN_PENALTY,
         steps: DOMAIN_STEPS,
     };
@@ -167,6 +189,7 @@ fn assemble(
         lexicon: ground.lexicon.clone(),
         shares: heads.iter().flat_map(|(_, head)| head.share.clone()).collect(),
         domain_sharpness: sharpness(has_domains.then_some(0)),
+        made_on: 0,
         panel_sharpness: sharpness(has_panels.then_some(usize::from(has_domains))),
         domains,
     }
@@ -188,6 +211,8 @@ fn spread(panel_of: &[u32], keys: &[u64], seed: u64) -> Vec<bool> {
 
 /// Rows of a panel that teach the gate what it looks like.
 const MOST_OF_PANEL: usize = 1_500;
+/// Halves cost no more than one whole fit, and place every graded row.
+const DOMAIN_FOLDS: u8 = 2;
 /// N-grams of a single text can't tell domains apart and would double the file.
 const LEAST_TEXTS: u32 = 2;
 /// Graded rows that teach a domain, for each language.

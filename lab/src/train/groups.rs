@@ -7,10 +7,16 @@ use super::design::{Design, cosine};
 use sluice_router::Counts;
 use std::collections::HashMap;
 
-/// The fold of each row, below `folds`; rows that resemble each other share one.
+/// The group of each row, and its fold, below `folds`; rows that resemble each other share both.
 ///
 /// Candidates by min-hash over the n-grams (32 bins, 16 bands of 2), confirmed by TF-IDF cosine of at least 0.9.
-pub(super) fn folds(counts: &[&Counts], design: &Design, keys: &[u64], folds: u64, seed: u64) -> Vec<u8> {
+pub(super) fn folds(
+    counts: &[&Counts],
+    design: &Design,
+    keys: &[u64],
+    folds: u64,
+    seed: u64,
+) -> (Vec<u32>, Vec<u8>) {
     let mut sets = Sets((0..counts.len()).collect());
     let mut buckets: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
     for (row, counts) in counts.iter().enumerate() {
@@ -32,7 +38,9 @@ pub(super) fn folds(counts: &[&Counts], design: &Design, keys: &[u64], folds: u6
         let name = names.entry(sets.find(row)).or_insert(u64::MAX);
         *name = key.min(*name);
     }
-    (0..counts.len()).map(|row| (mix(names[&sets.find(row)] ^ mix(seed)) % folds) as u8).collect()
+    let groups: Vec<usize> = (0..counts.len()).map(|row| sets.find(row)).collect();
+    let folds = groups.iter().map(|group| (mix(names[group] ^ mix(seed)) % folds) as u8).collect();
+    (groups.into_iter().map(|group| group as u32).collect(), folds)
 }
 
 /// Hashes of pairs of min-hashes.
@@ -103,7 +111,7 @@ mod tests {
         }
         let keys: Vec<u64> = texts.iter().map(|text| sluice_router::prompt_hash(text)).collect();
         let refs: Vec<&Counts> = counts.iter().collect();
-        let folds = folds(&refs, &design, &keys, 5, 1);
+        let (_, folds) = folds(&refs, &design, &keys, 5, 1);
         let together = folds.chunks(2).filter(|pair| pair[0] == pair[1]).count();
         assert!(together >= 396, "{together} of 400 pairs share a fold");
         for fold in 0..5 {

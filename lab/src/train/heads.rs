@@ -58,8 +58,9 @@ struct Fit {
 
 fn fit_one(task: &HeadTask, left_out: Option<u8>) -> Fit {
     let all = 0..task.rows.len() as u32;
-    let (tested, trained_on): (Vec<u32>, Vec<u32>) =
+    let (tested, others): (Vec<u32>, Vec<u32>) =
         all.partition(|&at| Some(task.folds[at as usize]) == left_out);
+    let trained_on: Vec<u32> = others.into_iter().filter(|&at| task.teaches(at)).collect();
     let share = task.share();
     let mut targets = Block::zero(trained_on.len(), task.classes);
     for (at, &row) in trained_on.iter().enumerate() {
@@ -89,7 +90,9 @@ fn gather(task: &HeadTask, mut fits: Vec<Fit>) -> Head {
     let known: Vec<(&Vec<f32>, usize)> = sums
         .iter()
         .zip(&task.labels)
-        .filter_map(|(sums, &label)| Some((sums.as_ref()?, label as usize)))
+        .enumerate()
+        .filter(|(at, _)| task.teaches(*at as u32))
+        .filter_map(|(_, (sums, &label))| Some((sums.as_ref()?, label as usize)))
         .collect();
     let sharpness = sharpest(&share, &known);
     let right = known.iter().filter(|(sums, label)| posterior(&share, sums, 1.0)[0].0 == *label).count();

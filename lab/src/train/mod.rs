@@ -89,7 +89,8 @@ pub fn train(
     let predicted = mixing::mix(&prepared, &fits, &chosen, &mass);
     progress("fitting experts on all rows");
     let parts = fit_all(&prepared, &chosen)?;
-    let parts: Vec<PanelParts> = with_calibration(parts, &prepared, &predicted, &texts.keys, &experts);
+    let keyed = panel::Keyed { keys: &texts.keys, groups: &ground.groups, domains: &domains.of_rows };
+    let parts: Vec<PanelParts> = with_calibration(parts, &prepared, &predicted, &keyed, &experts);
     let params = Params::new(gate, parts)?;
     let mut report = report::report(&params, &prepared, &chosen, domains, kept.len());
     report.skip("too_few_rows_with_these_experts", left_over.len());
@@ -181,12 +182,12 @@ fn with_calibration(
     parts: Vec<PanelParts>,
     prepared: &[Prepared],
     predicted: &[Vec<f32>],
-    keys: &[u64],
+    keyed: &panel::Keyed,
     experts: &[String],
 ) -> Vec<PanelParts> {
     let all = parts.into_iter().zip(prepared).zip(predicted);
     all.map(|((mut parts, panel), predicted)| {
-        parts.calibration = panel.calibration(predicted, keys, experts, &parts);
+        parts.calibration = panel.calibration(predicted, keyed, experts, &parts);
         parts
     })
     .collect()

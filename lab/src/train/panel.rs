@@ -6,7 +6,8 @@ use super::panels::Group;
 use super::{FOLDS, Texts, ridge, rotate};
 use crate::corpus::Row;
 use sluice_router::{
-    Calibration, Counts, Lexicon, PanelParts, SHAPE, UNKNOWN_TOKENS, Weights, posterior, standardise,
+    Calibration, Counts, Lexicon, MISSING_SCORE, PanelParts, SHAPE, UNKNOWN_TOKENS, Weights, posterior,
+    standardise,
 };
 use std::collections::BTreeMap;
 
@@ -42,6 +43,13 @@ pub(super) struct Prepared<'a> {
     design: Design,
     scales: Scales,
     axes: Vec<Vec<f64>>,
+}
+
+/// What is known of all graded rows besides their grades.
+pub(super) struct Keyed<'a> {
+    pub(super) keys: &'a [u64],
+    pub(super) groups: &'a [u32],
+    pub(super) domains: &'a [u32],
 }
 
 /// How dense features are scaled.
@@ -312,30 +320,30 @@ impl<'a> Prepared<'a> {
         out
     }
 
-    /// The rows that every expert was graded on, with `predicted` for each.
+    /// The rows with `predicted` for each.
     pub(super) fn calibration(
         &self,
         predicted: &[f32],
-        keys: &[u64],
+        keyed: &Keyed,
         experts: &[String],
         parts: &PanelParts,
     ) -> Calibration {
         let width = self.panel.width();
         let mut out = Calibration::default();
         for (at, row) in self.panel.data.iter().enumerate() {
-            if self.panel.grades[at * width..(at + 1) * width].iter().any(|grade| grade.is_nan()) {
-                continue;
-            }
             let estimated = sluice_router::estimate_tokens(&row.prompt);
-            out.prompts.push(keys[self.panel.rows[at]]);
+            out.prompts.push(keyed.keys[self.panel.rows[at]]);
+            out.groups.push(keyed.groups[self.panel.rows[at]]);
+            out.domains.push(keyed.domains[self.panel.rows[at]]);
             out.prompt_tokens.push(estimated);
             out.predicted_output.extend(parts.lengths(&self.posteriors[at]));
             for (column, &expert) in self.panel.experts.iter().enumerate() {
-                let outcome = row.outcome(&experts[expert as usize]).expect("every expert was graded");
+                let outcome = row.outcome(&experts[expert as usize]);
                 out.predicted.push(predicted[at * width + column]);
-                out.scores.push(outcome.score as f32);
-                out.input_tokens.push(outcome.input_tokens.unwrap_or(estimated));
-                out.output_tokens.push(outcome.output_tokens.unwrap_or(UNKNOWN_TOKENS));
+                out.scores.push(outcome.map_or(MISSING_SCORE, |outcome| outcome.score as f32));
+                out.input_tokens.push(outcome.and_then(|outcome| outcome.input_tokens).unwrap_or(estimated));
+                let output = outcome.and_then(|outcome| outcome.output_tokens);
+                out.output_tokens.push(output.unwrap_or(UNKNOWN_TOKENS));
             }
         }
         out

@@ -50,7 +50,7 @@ pub struct DomainReport {
 pub struct PanelReport {
     /// Its experts.
     pub experts: usize,
-    /// Its complete rows.
+    /// Its rows.
     pub rows: usize,
     /// Its subjects, and how often the subject head finds the right one out of fold.
     pub subjects: usize,
@@ -104,11 +104,11 @@ fn experts(params: &Params) -> BTreeMap<String, ExpertReport> {
     let mut found: BTreeMap<String, ExpertReport> = BTreeMap::new();
     for panel in params.panels() {
         for (column, &expert) in panel.experts.iter().enumerate() {
-            let scores = panel.calibration.scores.iter().skip(column).step_by(panel.experts.len());
-            let sum: f64 = scores.map(|&score| f64::from(score)).sum();
+            let (_, scores) = panel.calibration.graded(column, panel.experts.len());
+            let sum: f64 = scores.iter().sum();
             let name = params.experts()[expert as usize].clone();
             let entry = found.entry(name).or_insert(ExpertReport { n: 0, mean_score: 0.0 });
-            let n = entry.n + panel.calibration.len();
+            let n = entry.n + scores.len();
             entry.mean_score = (entry.mean_score * entry.n as f64 + sum) / n.max(1) as f64;
             entry.n = n;
         }
@@ -119,12 +119,12 @@ fn experts(params: &Params) -> BTreeMap<String, ExpertReport> {
 fn panel(parts: &PanelParts, prepared: &Prepared, chosen: &Chosen) -> PanelReport {
     let rows = &parts.calibration;
     let width = parts.experts.len();
-    let column = |values: &[f32], at: usize| -> Vec<f64> {
-        values.iter().skip(at).step_by(width).map(|&value| f64::from(value)).collect()
-    };
     let mean = |measure: fn(&[f64], &[f64]) -> f64| {
-        (0..width).map(|at| measure(&column(&rows.predicted, at), &column(&rows.scores, at))).sum::<f64>()
-            / width as f64
+        let of = |column| {
+            let (predicted, scores) = rows.graded(column, width);
+            measure(&predicted, &scores)
+        };
+        (0..width).map(of).sum::<f64>() / width as f64
     };
     let (subjects, subject_accuracy) = prepared.subject_accuracy();
     PanelReport {

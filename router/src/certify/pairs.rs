@@ -85,10 +85,11 @@ impl Pairs {
         digest: &mut Sha256,
     ) {
         let rows = &panel.calibration;
-        for row in 0..rows.len() {
+        let width = panel.experts.len();
+        for row in (0..rows.len()).filter(|&row| rows.has_grades(row, width, columns)) {
             digest.update(rows.prompts[row].to_le_bytes());
             for (&column, (_, price)) in columns.iter().zip(experts) {
-                let cell = row * panel.experts.len() + column;
+                let cell = row * width + column;
                 let length = expected_output(f64::from(rows.predicted_output[cell]), USUAL_OUTPUT_BOUND);
                 let expected = expected_cost(price, rows.prompt_tokens[row], length).0 as f64;
                 self.offers.push((f64::from(rows.predicted[cell]), expected));
