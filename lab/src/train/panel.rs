@@ -167,7 +167,8 @@ impl<'a> Prepared<'a> {
         let scales = Scales::fit(&panel, &posteriors);
         let mut design = Design::new(panel.lexicon.len() + panel.subjects + SHAPE + panel.subjects * SHAPE);
         for (row, posterior) in posteriors.iter().enumerate() {
-            let mut features = panel.design.row(row).to_vec();
+            let grams = panel.design.row(row).iter();
+            let mut features: Vec<(u32, f32)> = grams.map(|&(at, value)| (at, GRAM_WEIGHT * value)).collect();
             features.extend(scales.dense(
                 posterior,
                 &panel.counts[row].shape,
@@ -273,7 +274,7 @@ impl<'a> Prepared<'a> {
         let mut matrix = Vec::with_capacity(known * (subjects + width));
         for row in 0..known {
             matrix.extend_from_slice(&subject_weights.row(row)[..subjects]);
-            matrix.extend_from_slice(&weights.row(row)[..width]);
+            matrix.extend(weights.row(row)[..width].iter().map(|w| GRAM_WEIGHT * w));
         }
         let dense = |from: usize, rows: usize, scale: &dyn Fn(usize) -> f32| -> Vec<f32> {
             (0..rows)
@@ -461,12 +462,14 @@ fn lengths(rows: &[&Row], names: &[&str], labels: &[u32], subjects: usize) -> Le
 }
 
 /// Penalties tried for each axis, rising; beyond the last an axis is dropped.
-pub(super) const PENALTIES: [f32; 4] = [3.0, 10.0, 30.0, 100.0];
-const STEPS: usize = 8;
+pub(super) const PENALTIES: [f32; 4] = [10.0, 30.0, 100.0, 300.0];
+/// With 8 steps the weak penalties are not solved, look worse than they are, and strong ones are chosen instead.
+const STEPS: usize = 20;
 const SUBJECT_PENALTY: f32 = 0.7;
-const SUBJECT_STEPS: usize = 6;
-/// Weight of the subject block against n-grams, shape, and shape within subject.
-const SUBJECT_WEIGHT: f32 = 2.0;
+const SUBJECT_STEPS: usize = 10;
+/// Weights of n-grams and of the subject against shape, and shape within subject.
+const GRAM_WEIGHT: f32 = 2.0;
+const SUBJECT_WEIGHT: f32 = 1.4;
 const LEAST_OF_SUBJECT: usize = 5;
 const MOST_SUBJECTS: usize = 127;
 /// N-grams of a single prompt can't be tested out of fold; without them the file is half as large.
