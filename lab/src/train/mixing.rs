@@ -5,7 +5,14 @@ use super::panel::{Chosen, FoldFit, Prepared, all_folds};
 use sluice_router::{PanelView, blend};
 use std::collections::HashMap;
 
-/// For each panel [rows x experts] what a model that hasn't seen the row's fold predicts, all panels considered.
+/// What a model that hasn't seen a row's fold predicts, all panels considered. [rows x experts] of one panel.
+pub(super) struct Mixed {
+    pub(super) scores: Vec<f32>,
+    /// Output tokens.
+    pub(super) lengths: Vec<f32>,
+}
+
+/// The mixed predictions of each panel's rows.
 ///
 /// `mass` says for each graded row how much it looks like each panel's prompts, out of fold as well.
 pub(super) fn mix(
@@ -13,8 +20,12 @@ pub(super) fn mix(
     fits: &[Vec<FoldFit>],
     chosen: &[Chosen],
     mass: &[Vec<f32>],
-) -> Vec<Vec<f32>> {
-    let mut predicted: Vec<Vec<f32>> = chosen.iter().map(|chosen| chosen.predicted.clone()).collect();
+) -> Vec<Mixed> {
+    let own = |(panel, chosen): (&Prepared, &Chosen)| Mixed {
+        scores: chosen.predicted.clone(),
+        lengths: panel.lengths(),
+    };
+    let mut mixed: Vec<Mixed> = prepared.iter().zip(chosen).map(own).collect();
     let places = places(prepared);
     let blends = blends(prepared, &places, mass);
     let mut wanted: HashMap<(usize, u8), Vec<(usize, usize)>> = HashMap::new();
@@ -40,14 +51,22 @@ pub(super) fn mix(
     });
     let views: HashMap<(usize, usize, usize), PanelView> = views.into_iter().flatten().collect();
     for ((panel, row, column), parts) in blends {
-        let width = prepared[panel].panel.width();
-        let own = predicted[panel][row * width + column];
-        let score = |(other, at, weight): (usize, usize, f32)| {
-            weight * if other == panel { own } else { views[&(other, panel, row)].scores[at] }
+        let cell = row * prepared[panel].panel.width() + column;
+        let own = (mixed[panel].scores[cell], mixed[panel].lengths[cell]);
+        let said = |other: usize, at: usize| {
+            let view = views.get(&(other, panel, row)).filter(|_| other != panel);
+            view.map_or(own, |view| (view.scores[at], view.output_tokens[at]))
         };
-        predicted[panel][row * width + column] = parts.into_iter().map(score).sum::<f32>().clamp(0.0, 1.0);
+        let (mut score, mut length) = (0.0f32, 0.0f32);
+        for (other, at, weight) in parts {
+            let (its_score, its_length) = said(other, at);
+            score += weight * its_score;
+            length += weight * its_length;
+        }
+        mixed[panel].scores[cell] = score.clamp(0.0, 1.0);
+        mixed[panel].lengths[cell] = length;
     }
-    predicted
+    mixed
 }
 
 /// For each expert with grades in several panels, where.

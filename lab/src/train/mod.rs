@@ -181,13 +181,13 @@ fn moved_by_rounding(panel: &Prepared, parts: &PanelParts, exact: &[f32]) -> f32
 fn with_calibration(
     parts: Vec<PanelParts>,
     prepared: &[Prepared],
-    predicted: &[Vec<f32>],
+    predicted: &[mixing::Mixed],
     keyed: &panel::Keyed,
     experts: &[String],
 ) -> Vec<PanelParts> {
     let all = parts.into_iter().zip(prepared).zip(predicted);
     all.map(|((mut parts, panel), predicted)| {
-        parts.calibration = panel.calibration(predicted, keyed, experts, &parts);
+        parts.calibration = panel.calibration(predicted, keyed, experts);
         parts
     })
     .collect()

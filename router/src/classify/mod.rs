@@ -73,30 +73,20 @@ pub fn blend(places: &[(usize, usize)], mass: &[f32]) -> Vec<(usize, usize, f32)
 }
 
 fn mixed(params: &Params, views: &[Option<PanelView>], blend: &[(usize, usize, f32)]) -> ExpertSignal {
-    let (mut p_capable, mut p_lower, mut output, mut measured) = (0.0f32, 0.0f32, 0.0f32, 0.0f32);
+    let (mut p_capable, mut p_lower, mut output) = (0.0f32, 0.0f32, 0.0f32);
     for &(panel, column, weight) in blend {
         let view = views[panel].as_ref().expect("every panel of a blend was asked");
         p_capable += weight * view.scores[column];
         p_lower += weight * params.panels[panel].reliability.lower(column, view.scores[column]);
-        if params.panels[panel].parts.has_lengths[column] != 0 {
-            output += weight * view.output_tokens[column];
-            measured += weight;
-        }
-    }
-    if measured > 0.0 {
-        output /= measured;
-    } else {
-        output = blend.iter().map(|&(panel, column, weight)| weight * length(&views[panel], column)).sum();
+        // A panel without recorded lengths says 0 of all its experts. That counts as well: leaving it out would price
+        // this expert's answers where those of its rivals are free.
+        output += weight * view.output_tokens[column];
     }
     ExpertSignal {
         p_capable: f64::from(p_capable.clamp(0.0, 1.0)),
         p_lower: f64::from(p_lower.clamp(0.0, p_capable.clamp(0.0, 1.0))),
         output_tokens: f64::from(output),
     }
-}
-
-fn length(view: &Option<PanelView>, column: usize) -> f32 {
-    view.as_ref().map_or(0.0, |view| view.output_tokens[column])
 }
 
 /// exp(sharpness * score), scaled to sum 1.

@@ -2,10 +2,11 @@
 
 use super::super::design::Design;
 use super::super::heads::Head;
+use super::super::mixing::Mixed;
 use super::super::rotate;
 use super::Panel;
 use super::scales::{GRAM_WEIGHT, Scales};
-use sluice_router::{Calibration, Counts, MISSING_SCORE, PanelParts, SHAPE, UNKNOWN_TOKENS, posterior};
+use sluice_router::{Calibration, Counts, MISSING_SCORE, SHAPE, UNKNOWN_TOKENS, posterior};
 
 /// A panel with its subject head, ready for the ridge.
 pub(in crate::train) struct Prepared<'a> {
@@ -56,10 +57,9 @@ impl<'a> Prepared<'a> {
     /// The rows with `predicted` for each.
     pub(in crate::train) fn calibration(
         &self,
-        predicted: &[f32],
+        predicted: &Mixed,
         keyed: &Keyed,
         experts: &[String],
-        parts: &PanelParts,
     ) -> Calibration {
         let width = self.panel.width();
         let mut out = Calibration::default();
@@ -69,10 +69,10 @@ impl<'a> Prepared<'a> {
             out.groups.push(keyed.groups[self.panel.rows[at]]);
             out.domains.push(keyed.domains[self.panel.rows[at]]);
             out.prompt_tokens.push(estimated);
-            out.predicted_output.extend(parts.lengths(&self.posteriors[at]));
             for (column, &expert) in self.panel.experts.iter().enumerate() {
                 let outcome = row.outcome(&experts[expert as usize]);
-                out.predicted.push(predicted[at * width + column]);
+                out.predicted.push(predicted.scores[at * width + column]);
+                out.predicted_output.push(predicted.lengths[at * width + column]);
                 out.scores.push(outcome.map_or(MISSING_SCORE, |outcome| outcome.score as f32));
                 out.input_tokens.push(outcome.and_then(|outcome| outcome.input_tokens).unwrap_or(estimated));
                 let output = outcome.and_then(|outcome| outcome.output_tokens);
@@ -80,6 +80,17 @@ impl<'a> Prepared<'a> {
             }
         }
         out
+    }
+
+    /// [rows x experts] expected output tokens by out-of-fold subjects.
+    pub(in crate::train) fn lengths(&self) -> Vec<f32> {
+        let (table, width) = (&self.panel.lengths.by_subject, self.panel.width());
+        let mut lengths = Vec::with_capacity(self.posteriors.len() * width);
+        for posterior in &self.posteriors {
+            let of = |column| posterior.iter().map(|&(subject, p)| p * table[subject * width + column]).sum();
+            lengths.extend((0..width).map(of).collect::<Vec<f32>>());
+        }
+        lengths
     }
 
     /// Subjects and their head's out-of-fold accuracy, for reports.
