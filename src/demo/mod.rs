@@ -3,6 +3,8 @@
 pub(crate) mod client;
 mod draw;
 pub(crate) mod experts;
+#[cfg(test)]
+mod gates;
 pub(crate) mod home;
 pub(crate) mod requests;
 pub(crate) mod result;
