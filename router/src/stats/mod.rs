@@ -2,6 +2,7 @@
 
 mod bets;
 mod binomial;
+mod groups;
 mod hoeffding_bentkus;
 mod moments;
 mod quantile;
@@ -11,7 +12,8 @@ pub use hoeffding_bentkus::{hoeffding_bentkus_p, hoeffding_bentkus_upper};
 pub use moments::Moments;
 pub use quantile::normal_quantile;
 
-pub(crate) use bets::{bets_lower, bets_reject};
+pub(crate) use bets::Bets;
+pub(crate) use groups::GroupedMean;
 pub(crate) use quantile::normal_lower;
 
 /// Where a condition that holds at `low` and not at `high` turns, to 2^-50 of their distance; it still holds there.

@@ -1,6 +1,6 @@
 //! Quantiles of the normal and of Student's t distribution.
 
-use super::Moments;
+use super::GroupedMean;
 
 /// The quantile of the standard normal distribution at `p` in (0, 1); accurate to 1e-9.
 ///
@@ -36,9 +36,9 @@ pub(crate) fn t_quantile(p: f64, degrees: f64) -> f64 {
         + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * degrees.powi(3))
 }
 
-/// Lower confidence bound of a mean by the one-sided t test: asymptotic, for many rows.
-pub(crate) fn normal_lower(moments: &Moments, confidence: f64) -> f64 {
-    moments.mean - t_quantile(confidence, (moments.n.max(31) - 1) as f64) * moments.standard_error()
+/// Lower confidence bound of a mean by the one-sided t test: asymptotic, for many groups.
+pub(crate) fn normal_lower(mean: &GroupedMean, confidence: f64) -> f64 {
+    mean.mean - t_quantile(confidence, mean.degrees.max(30.0)) * mean.standard_error
 }
 
 const LOW: f64 = 0.02425;
