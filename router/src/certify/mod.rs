@@ -6,15 +6,17 @@
 //!
 //! Source: Angelopoulos et al., Learn then Test (arXiv 2110.01052), fixed-sequence testing.
 
+mod by_domain;
 mod pairs;
 mod path;
 mod proof;
 mod refusal;
 
+pub use by_domain::ByDomain;
 pub use pairs::{Cell, Pairs};
 pub use refusal::Refusal;
 
-use crate::objective::Certificate;
+use crate::certificate::{Certificate, date};
 use crate::params::Params;
 use crate::price::Price;
 use crate::stats;
@@ -54,15 +56,17 @@ impl Params {
     /// [`Refusal`]: the ask makes no sense, the model lacks the experts or their common rows, or nothing is proven.
     /// A route without a certificate is served by its reference.
     pub fn certify(&self, ask: &CertifyAsk) -> Result<Certificate, Refusal> {
+        let (pairs, reference) = self.pairs(ask)?;
+        certified(self, &pairs, reference, ask)
+    }
+
+    /// The rows that an ask can be proven on, and the reference's position.
+    fn pairs(&self, ask: &CertifyAsk) -> Result<(Pairs, usize), Refusal> {
         check(ask)?;
         let reference = ask.experts.iter().position(|(name, _)| *name == ask.reference);
         let reference =
             reference.ok_or_else(|| Refusal::ReferenceNotAmongExperts(ask.reference.to_owned()))?;
-        let pairs = Pairs::collect(self, ask.experts)?;
-        if pairs.len() < LEAST_ROWS {
-            return Err(Refusal::TooFewRows { rows: pairs.len(), needed: LEAST_ROWS });
-        }
-        walk(&pairs, reference, ask)
+        Ok((Pairs::collect(self, ask.experts)?, reference))
     }
 
     /// The expert with the highest mean score over the rows that all `experts` have; the dearer of equals.
@@ -73,6 +77,20 @@ impl Params {
         let pairs = Pairs::collect(self, experts)?;
         pairs.best_expert().map(|at| experts[at].0.to_owned()).ok_or(Refusal::NoExperts)
     }
+}
+
+/// A certificate on these rows of the model, dated.
+fn certified(
+    params: &Params,
+    pairs: &Pairs,
+    reference: usize,
+    ask: &CertifyAsk,
+) -> Result<Certificate, Refusal> {
+    if pairs.len() < LEAST_ROWS {
+        return Err(Refusal::TooFewRows { rows: pairs.len(), needed: LEAST_ROWS });
+    }
+    let certificate = walk(pairs, reference, ask)?;
+    Ok(Certificate { made_on: params.made_on().map(date).unwrap_or_default(), ..certificate })
 }
 
 /// Certifies on given rows instead of a model's: for measuring what certificates are worth.
@@ -128,23 +146,31 @@ fn walk(pairs: &Pairs, reference: usize, ask: &CertifyAsk) -> Result<Certificate
         floor: ask.floor,
         confidence: ask.confidence,
         method: proof.method.name().to_owned(),
-        rows: u32::try_from(pairs.len()).unwrap_or(u32::MAX),
+        rows: count(pairs.len()),
+        groups: count(pairs.groups()),
         lower_bound: proof.lower().max(0.0),
         quality_ratio: pairs.quality_ratio(&chosen, reference),
         saved_pct,
         data: pairs.data().to_owned(),
+        made_on: String::new(),
+        regrets: pairs.regrets(&chosen, reference, ask.experts),
     })
+}
+
+fn count(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
 }
 
 /// How many rows the first point would have needed, if it was on the right side at all.
 fn not_proven(pairs: &Pairs, first: Option<Proof>, ask: &CertifyAsk) -> Refusal {
     let margin = first.map(|proof| proof.mean()).unwrap_or_default();
-    let quantile = stats::normal_quantile(ask.confidence);
     let missing = (margin.mean > 0.0).then(|| {
-        // The error falls with the square root of the rows.
-        let needed = pairs.len() as f64 * (quantile * margin.standard_error / margin.mean).powi(2);
-        // From this many on the sharper test takes over.
-        (needed.ceil().min(1e9) as usize).max(NORMAL_GROUPS).saturating_sub(pairs.len()).max(1)
+        // The error falls with the square root of the rows, and a fortune's logarithm grows with them.
+        let in_errors = (margin.standard_error / margin.mean).powi(2) * pairs.len() as f64;
+        let by_t = stats::normal_quantile(ask.confidence).powi(2) * in_errors;
+        let by_bets = -2.0 * libm::log(1.0 - ask.confidence) * in_errors;
+        let needed = by_t.max(NORMAL_GROUPS as f64).min(by_bets);
+        (needed.ceil().min(1e9) as usize).saturating_sub(pairs.len()).max(1)
     });
     Refusal::NotProven { floor: ask.floor, confidence: ask.confidence, rows: pairs.len(), missing }
 }

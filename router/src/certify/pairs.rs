@@ -1,7 +1,8 @@
 //! Calibration rows that grade all experts of a route: what serving would predict, and what would come of it.
 
 use super::Refusal;
-use crate::calibration::UNKNOWN_TOKENS;
+use crate::calibration::{UNKNOWN_DOMAIN, UNKNOWN_TOKENS};
+use crate::certificate::ExpertRegret;
 use crate::panel::PanelParts;
 use crate::params::{Params, hex};
 use crate::policy::certified_choice;
@@ -26,6 +27,8 @@ pub struct Pairs {
     groups: Vec<u32>,
     /// Rows of each group.
     sizes: Vec<f64>,
+    /// For each row its most probable domain by a model that had not seen it, as an index into the model's domains.
+    domains: Vec<u32>,
     data: String,
 }
 
@@ -68,7 +71,7 @@ impl Pairs {
         let mut pairs = Pairs::empty(width);
         let mut numbers = Numbers::default();
         for (group, cells) in rows {
-            pairs.join(numbers.of(group));
+            pairs.join(numbers.of(group), UNKNOWN_DOMAIN);
             for (offer, score, cost) in cells {
                 pairs.offers.push(offer);
                 pairs.scores.push(score);
@@ -104,7 +107,7 @@ impl Pairs {
         let mut numbers = Numbers::default();
         for &row in rows {
             let cells = row * self.width..(row + 1) * self.width;
-            part.join(numbers.of(group(row)));
+            part.join(numbers.of(group(row)), self.domains[row]);
             part.offers.extend_from_slice(&self.offers[cells.clone()]);
             part.scores.extend_from_slice(&self.scores[cells.clone()]);
             part.costs.extend_from_slice(&self.costs[cells]);
@@ -117,8 +120,16 @@ impl Pairs {
         Pairs { width, ..Pairs::default() }
     }
 
-    /// The next row belongs to this group.
-    fn join(&mut self, group: u32) {
+    /// The rows whose most probable domain is one of these, or is none of them.
+    pub(super) fn within(&self, domains: &[u32], inside: bool) -> Pairs {
+        let is_meant = |row: &usize| domains.contains(&self.domains[*row]) == inside;
+        let rows: Vec<usize> = (0..self.len()).filter(is_meant).collect();
+        self.part(&rows, |row| self.groups[row])
+    }
+
+    /// The next row belongs to this group and this domain.
+    fn join(&mut self, group: u32, domain: u32) {
+        self.domains.push(domain);
         self.groups.push(group);
         self.sizes.resize(self.sizes.len().max(group as usize + 1), 0.0);
         self.sizes[group as usize] += 1.0;
@@ -136,7 +147,7 @@ impl Pairs {
         let width = panel.experts.len();
         for row in (0..rows.len()).filter(|&row| rows.has_grades(row, width, columns)) {
             digest.update(rows.prompts[row].to_le_bytes());
-            self.join(numbers.of(rows.groups[row]));
+            self.join(numbers.of(rows.groups[row]), rows.domains[row]);
             for (&column, (_, price)) in columns.iter().zip(experts) {
                 let cell = row * width + column;
                 let length = expected_output(f64::from(rows.predicted_output[cell]), USUAL_OUTPUT_BOUND);
@@ -271,6 +282,27 @@ impl Pairs {
             p * (1.0 - p) + floor.powi(2) * bar * (1.0 - bar) + (p - floor * bar).powi(2)
         };
         chosen.iter().enumerate().map(variance).sum::<f64>() / chosen.len().max(1) as f64
+    }
+
+    /// For each expert that a choice takes: its rows, and how much better the reference would have been in them.
+    pub(super) fn regrets(
+        &self,
+        chosen: &[u16],
+        reference: usize,
+        experts: &[(&str, Price)],
+    ) -> Vec<ExpertRegret> {
+        let mut sums = vec![(0u32, 0.0); self.width];
+        for (margin, &choice) in self.margins(chosen, reference, 1.0).into_iter().zip(chosen) {
+            let sum = &mut sums[usize::from(choice)];
+            *sum = (sum.0 + 1, sum.1 + (-margin).max(0.0));
+        }
+        let name = |at: usize| experts.get(at).map_or_else(|| at.to_string(), |(name, _)| (*name).to_owned());
+        let regret = |(at, (rows, sum)): (usize, (u32, f64))| ExpertRegret {
+            expert: name(at),
+            rows,
+            mean_regret: sum / f64::from(rows),
+        };
+        sums.into_iter().enumerate().filter(|(_, (rows, _))| *rows > 0).map(regret).collect()
     }
 
     /// In how many groups the choice scores better than the reference, and in how many worse.
