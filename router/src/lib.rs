@@ -33,7 +33,7 @@ pub use ask::Ask;
 pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, balancer};
 pub use calibration::{Calibration, MISSING_SCORE, UNKNOWN_DOMAIN, UNKNOWN_TOKENS};
 pub use certificate::{Certificate, ExpertRegret};
-pub use certify::{ByDomain, Cell, CertifyAsk, CertifyBy, Pairs, Refusal, certify_pairs};
+pub use certify::{ByDomain, Cell, CertifyAsk, CertifyBy, Pairs, Refusal, certify_pairs, certify_pairs_by};
 pub use classify::{blend, classify, softmax};
 pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};

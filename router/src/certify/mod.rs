@@ -104,8 +104,16 @@ pub fn certify_pairs(
     confidence: f64,
 ) -> Result<Certificate, Refusal> {
     let ask = CertifyAsk { experts: &[], reference: "", floor, confidence, by: CertifyBy::Auto };
-    check(&ask)?;
-    walk(pairs, reference, &ask)
+    certify_pairs_by(pairs, reference, &ask)
+}
+
+/// The same by the test that an ask names; its experts only lend their names, its reference is not looked at.
+///
+/// # Errors
+/// [`Refusal`] when nothing is proven.
+pub fn certify_pairs_by(pairs: &Pairs, reference: usize, ask: &CertifyAsk) -> Result<Certificate, Refusal> {
+    check(ask)?;
+    walk(pairs, reference, ask)
 }
 
 fn check(ask: &CertifyAsk) -> Result<(), Refusal> {
