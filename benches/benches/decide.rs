@@ -49,7 +49,8 @@ fn route() -> Route {
             lower_bound: 0.0,
             quality_ratio: 1.0,
             saved_pct: 50.0,
-            data: String::new(),
+            ..Certificate::default()
         }),
+        domain_promises: vec![],
     }
 }

@@ -16,6 +16,7 @@ mod needs;
 mod observe;
 mod offline;
 mod probe;
+mod promise;
 mod record;
 mod relay;
 mod request;
@@ -31,6 +32,7 @@ pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
 };
 pub use offline::Offline;
+pub use promise::Promise;
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
 pub use running::{Running, StartError, load_model, start};

@@ -2,15 +2,15 @@
 //!
 //! [`Rules`] is the part that decisions are made by; it needs no engine, so that `explain` can use it alone.
 
-use crate::config::{Config, PoolConfig, RouteConfig};
+use crate::config::{Config, PoolConfig};
 use crate::error::{Fault, FaultCode};
 use crate::lane::Lane;
+use crate::promise::{Promise, certified_route};
 use sha2::{Digest as _, Sha256};
 use sluice_experts::EndpointError;
 use sluice_proto::v1;
 use sluice_router::{
-    Binding, CertifyAsk, Fleet, Kind, Params, Pool, PoolState, Price, Route, Signals, Snapshot, Tick,
-    Versions, classify,
+    Binding, Fleet, Params, Pool, PoolState, Route, Signals, Snapshot, Tick, Versions, classify,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,8 +51,8 @@ pub(crate) struct Rules {
     pub(crate) snapshot_json: String,
     /// Hashes of model and snapshot.
     pub(crate) versions: Versions,
-    /// One line for each route: what it promises, or why it goes to the reference.
-    pub(crate) promises: Vec<String>,
+    /// What each route promises, and each domain with a floor of its own.
+    pub(crate) promises: Vec<Promise>,
     aliases: BTreeMap<String, String>,
     model: Option<Model>,
 }
@@ -68,12 +68,13 @@ impl Rules {
     pub(crate) fn new(config: &Config, params: Option<Arc<Params>>) -> Rules {
         let pools = config.pools.iter().map(|pool| Pool { name: pool.name.clone(), expert: pool.expert });
         let fleet = Arc::new(Fleet { experts: config.experts.clone(), pools: pools.collect() });
-        let (mut routes, promises): (Vec<Arc<Route>>, Vec<String>) = config
+        let (mut routes, promises): (Vec<Arc<Route>>, Vec<Vec<Promise>>) = config
             .routes
             .iter()
             .map(|route| certified_route(config, route, &fleet, params.as_deref()))
-            .map(|(route, promise)| (Arc::new(route), promise))
+            .map(|(route, promises)| (Arc::new(route), promises))
             .unzip();
+        let promises = promises.concat();
         routes.extend((0..fleet.experts.len()).map(|expert| Arc::new(pinned_route(&fleet, expert))));
         let snapshot = Snapshot { fleet, routes };
         let snapshot_json = serde_json::to_string(&snapshot).expect("a snapshot is plain data");
@@ -129,75 +130,6 @@ fn lanes(config: &Config, old: Option<&Live>) -> Result<Vec<Arc<Lane>>, Endpoint
     config.pools.iter().map(make).collect()
 }
 
-/// A route with its certificate where one can be had, and the line that says so.
-fn certified_route(
-    config: &Config,
-    route: &RouteConfig,
-    fleet: &Fleet,
-    params: Option<&Params>,
-) -> (Route, String) {
-    let priced: Vec<(&str, Price)> = route
-        .experts
-        .iter()
-        .map(|&expert| (fleet.experts[expert].name.as_str(), fleet.experts[expert].price))
-        .filter(|(name, _)| params.is_some_and(|params| params.experts().iter().any(|known| known == name)))
-        .collect();
-    let reference = route.reference.unwrap_or_else(|| reference(fleet, route, params, &priced));
-    let reference_name = fleet.experts[reference].name.as_str();
-    let certificate = match params {
-        None => Err("there is no router model".to_owned()),
-        Some(params) => params
-            .certify(&CertifyAsk {
-                experts: &priced,
-                reference: reference_name,
-                floor: route.quality_floor,
-                confidence: route.confidence,
-                by: route.certify_by,
-            })
-            .map_err(|refusal| refusal.to_string()),
-    };
-    let promise = match &certificate {
-        Ok(certificate) => format!(
-            "route {}: at least {} of {reference_name}'s quality with confidence {} ({}, {} rows): about {:.0} % saved",
-            route.name,
-            route.quality_floor,
-            route.confidence,
-            certificate.method,
-            certificate.rows,
-            certificate.saved_pct
-        ),
-        Err(why) => format!("route {}: everything goes to {reference_name}: {why}", route.name),
-    };
-    let route = Route {
-        name: route.name.clone(),
-        experts: route.experts.clone(),
-        reference,
-        quality_floor: route.quality_floor,
-        confidence: route.confidence,
-        latency_per_s: route.latency_per_s,
-        max_cost: route.max_cost,
-        when_none: route.when_none,
-        explore: config.explore,
-        pinned: false,
-        certificate: certificate.ok(),
-    };
-    (route, promise)
-}
-
-/// The graded expert with the highest mean score; without grades the dearest general expert, else the dearest.
-fn reference(fleet: &Fleet, route: &RouteConfig, params: Option<&Params>, priced: &[(&str, Price)]) -> usize {
-    let by_grades = params.and_then(|params| params.default_reference(priced).ok());
-    if let Some(expert) = by_grades.and_then(|name| fleet.expert(&name)) {
-        return expert;
-    }
-    let rank = |&&expert: &&usize| {
-        let expert = &fleet.experts[expert];
-        (expert.kind == Kind::General, expert.price.output + expert.price.input)
-    };
-    let dearest = route.experts.iter().rev().max_by_key(rank);
-    *dearest.expect("a checked route has experts")
-}
-
 /// A route for those who ask for an expert by name: no floor, no exploration, no other expert.
 fn pinned_route(fleet: &Fleet, expert: usize) -> Route {
     Route {
@@ -212,6 +144,7 @@ fn pinned_route(fleet: &Fleet, expert: usize) -> Route {
         explore: 0.0,
         pinned: true,
         certificate: None,
+        domain_promises: vec![],
     }
 }
 

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::Fault;
 use crate::live::Rules;
 use crate::needs;
+use crate::promise::{Promise, check_domains};
 use crate::request::{Front, Hints, Request};
 use crate::running::{StartError, load_model};
 use sluice_proto::v1;
@@ -22,9 +23,10 @@ impl Offline {
     /// Loads the model and certifies every route.
     ///
     /// # Errors
-    /// The model can't be read or is none.
+    /// The model can't be read, is none, or knows not every domain that has a floor.
     pub fn new(config: &Config) -> Result<Offline, StartError> {
         let params = config.model.as_deref().map(load_model).transpose()?;
+        check_domains(config, params.as_ref())?;
         let idle = config.pools.iter().map(|pool| {
             let replicas = pool.sim.as_ref().map_or(pool.endpoints.len(), |sim| sim.replicas as usize);
             let replicas_up = u32::try_from(replicas).unwrap_or(u32::MAX);
@@ -37,8 +39,8 @@ impl Offline {
         Ok(Offline { idle: idle.collect(), rules: Rules::new(config, params.map(Arc::new)) })
     }
 
-    /// One line for each route: what it promises, or why it goes to the reference.
-    pub fn promises(&self) -> &[String] {
+    /// What each route promises, and each domain with a floor of its own, or why that goes to the reference.
+    pub fn promises(&self) -> &[Promise] {
         &self.rules.promises
     }
 

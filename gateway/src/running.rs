@@ -8,6 +8,7 @@ use crate::live::Live;
 use crate::meter;
 use crate::observe::{Event, Observer};
 use crate::probe::probe_due;
+use crate::promise::check_domains;
 use crate::record::Record;
 use crate::retry::RetryBudget;
 use crate::store::{StoreError, open_journal};
@@ -89,7 +90,7 @@ impl Running {
 
     /// What each route promises, or why it goes to the reference; one line each.
     pub fn promises(&self) -> Vec<String> {
-        self.app.live().rules.promises.clone()
+        self.app.live().rules.promises.iter().map(|promise| promise.line.clone()).collect()
     }
 
     /// Versions of the model and of the configuration in force.
@@ -187,6 +188,7 @@ impl Running {
 async fn build(config: Config, old: Option<Arc<Live>>) -> Result<Live, StartError> {
     let built = tokio::task::spawn_blocking(move || {
         let params = config.model.as_deref().map(load_model).transpose()?;
+        check_domains(&config, params.as_ref())?;
         Ok(Live::new(&config, params.map(Arc::new), old.as_deref())?)
     });
     built.await.map_err(|_| StartError::Panicked)?
@@ -228,10 +230,17 @@ async fn record(app: &App, live: &Live) {
 fn configured(app: &App, is_reload: bool) {
     let live = app.live();
     let config = &live.rules.versions.config;
-    app.observe.emit(Event::Configured { config, is_reload, routes: &live.rules.promises });
+    let routes: Vec<&str> = live.rules.promises.iter().map(|promise| promise.line.as_str()).collect();
+    app.observe.emit(Event::Configured { config, is_reload, routes: &routes });
     for route in live.rules.snapshot.routes.iter().filter(|route| !route.pinned) {
         let ratio = route.certificate.as_ref().map_or(1.0, |certificate| certificate.floor);
         app.observe.emit(Event::Promised { route: &route.name, ratio });
+        let of_domains = route.domain_promises.iter().map(|own| (own.domain.as_str(), &own.certificate));
+        for (domain, certificate) in std::iter::once(("", &route.certificate)).chain(of_domains) {
+            if let Some(certificate) = certificate {
+                app.observe.emit(Event::Certified { route: &route.name, domain, certificate });
+            }
+        }
     }
     for lane in &live.lanes {
         meter::tell_pool(app, lane);
@@ -267,6 +276,14 @@ pub enum StartError {
     /// An engine's address can't be used.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// A domain has a floor, but the model doesn't tell it apart.
+    #[error("{place}: {why}")]
+    Domain {
+        /// File, line and key.
+        place: String,
+        /// What the model knows instead.
+        why: String,
+    },
     /// A port can't be listened on.
     #[error("can't listen on {address}: {why}; stop what listens there, or choose another port")]
     Listen {

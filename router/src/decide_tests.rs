@@ -1,8 +1,9 @@
 //! Decisions on made-up fleets: who is chosen, why, and where to go when that fails.
 
 use super::*;
+use crate::certificate::Certificate;
 use crate::fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
-use crate::objective::{Certificate, Route, WhenNone};
+use crate::objective::{DomainPromise, Route, WhenNone};
 use crate::price::{Price, Tokens};
 use crate::signals::{ExpertSignal, Needs, Share, Signals};
 use std::sync::Arc;
@@ -53,6 +54,7 @@ fn ask() -> Ask {
         explore: 0.0,
         pinned: false,
         certificate: None,
+        domain_promises: vec![],
     };
     Ask {
         fleet: Arc::new(Fleet { experts, pools }),
@@ -87,7 +89,7 @@ fn certified(lambda: f64) -> Ask {
         lower_bound: 0.01,
         quality_ratio: 0.98,
         saved_pct: 50.0,
-        data: String::new(),
+        ..Certificate::default()
     };
     with_route(ask(), |route| route.certificate = Some(certificate))
 }
@@ -115,6 +117,52 @@ fn a_higher_floor_than_the_certificate_s_goes_to_the_reference() {
     let mut ask = certified(1e-7);
     ask.needs.floor = Some(0.99);
     assert_eq!(first(&ask), (BIG, ChosenBy::Reference, true));
+}
+
+/// A route that is certified at `lambda`, but promises more for law: certified at another one, or not at all.
+fn with_law_floor(lambda: f64, for_law: Option<f64>) -> Ask {
+    let mut ask = certified(lambda);
+    let own = for_law.map(|lambda| Certificate { lambda, floor: 0.99, ..Certificate::default() });
+    Arc::make_mut(&mut ask.route).domain_promises =
+        vec![DomainPromise { domain: "law".to_owned(), floor: 0.99, certificate: own }];
+    ask
+}
+
+fn seen_as(mut ask: Ask, domain: &str) -> Ask {
+    ask.signals.domains = vec![Share { name: domain.to_owned(), p: 0.9 }];
+    ask
+}
+
+#[test]
+fn a_domain_s_own_floor_governs_its_requests_and_no_others() {
+    // Small at 1e-3, law at 1e-7, big at 1e-12.
+    assert_eq!(first(&with_law_floor(1e-3, Some(1e-7))), (LAW, ChosenBy::Certificate, true));
+    assert_eq!(
+        first(&seen_as(with_law_floor(1e-3, Some(1e-7)), "travel")),
+        (SMALL, ChosenBy::Certificate, true)
+    );
+    assert_eq!(first(&with_law_floor(1e-3, None)), (BIG, ChosenBy::Reference, true), "not certified");
+}
+
+#[test]
+fn a_domain_that_the_client_names_tightens_and_never_loosens() {
+    let mut named = seen_as(with_law_floor(1e-3, Some(1e-12)), "travel");
+    named.needs.domain = Some("law".to_owned());
+    assert_eq!(first(&named), (BIG, ChosenBy::Certificate, true));
+    let mut elsewhere = with_law_floor(1e-3, Some(1e-12));
+    elsewhere.needs.domain = Some("travel".to_owned());
+    assert_eq!(first(&elsewhere), (BIG, ChosenBy::Certificate, true), "the model still sees law");
+}
+
+#[test]
+fn a_domain_without_its_certificate_takes_no_rule_either() {
+    let mut ask = with_law_floor(1e-3, None);
+    ask.needs.domain = Some("law".to_owned());
+    ask.needs.keyword_experts = vec![LAW];
+    assert_eq!(first(&ask), (BIG, ChosenBy::Reference, true));
+    let mut more = with_law_floor(1e-3, Some(1e-7));
+    more.needs.floor = Some(0.995);
+    assert_eq!(first(&more), (BIG, ChosenBy::Reference, true), "the client asks for more still");
 }
 
 #[test]

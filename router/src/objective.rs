@@ -1,6 +1,8 @@
-//! What a route promises and prefers: its experts, its floor, the worth of a second, and its certificate.
+//! What a route promises and prefers: its experts, its floors, the worth of a second, and its certificates.
 
+use crate::certificate::Certificate;
 use crate::price::NanoUsd;
+use crate::signals::{Needs, Signals};
 use serde::{Deserialize, Serialize};
 
 /// A virtual model name with its rules.
@@ -26,8 +28,11 @@ pub struct Route {
     pub explore: f64,
     /// True for an expert asked for by name: no floor, no exploration, no other expert.
     pub pinned: bool,
-    /// What allows the route to use anything but the reference.
+    /// What allows the route to use anything but the reference; not for domains with promises of their own.
     pub certificate: Option<Certificate>,
+    /// Domains with stricter floors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domain_promises: Vec<DomainPromise>,
 }
 
 /// What happens when no certified expert is up.
@@ -41,28 +46,36 @@ pub enum WhenNone {
     Refuse,
 }
 
-/// Evidence that choosing by `lambda` keeps a floor.
+/// A floor of its own for the requests of one domain.
 ///
-/// With probability of at least `confidence` over the draw of the calibration rows, the mean score of the experts so
-/// chosen is at least `floor` times the reference's, on traffic that is exchangeable with those rows.
+/// Whatever the route's certificate says, such a request goes to an expert that this one allows, else to the reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Certificate {
-    /// The price of money in score per nano-USD: the choice maximises `p_capable - lambda * cost`. At least 0.
-    pub lambda: f64,
-    /// The floor that was certified.
+pub struct DomainPromise {
+    /// The domain.
+    pub domain: String,
+    /// Promise: mean score of at least this share of the reference's, over the domain's requests.
     pub floor: f64,
-    /// With which confidence.
-    pub confidence: f64,
-    /// How: `normal`, `bets` or `point` (no margin, at confidence 0.5).
-    pub method: String,
-    /// Calibration rows that the test used.
-    pub rows: u32,
-    /// Lower confidence bound of mean(score - floor * reference score), at least 0.
-    pub lower_bound: f64,
-    /// Mean score over the reference's, on the calibration rows.
-    pub quality_ratio: f64,
-    /// Cost saved against always-reference on the calibration rows, in percent.
-    pub saved_pct: f64,
-    /// SHA-256 of the calibration rows, hex.
-    pub data: String,
+    /// What allows anything but the reference.
+    pub certificate: Option<Certificate>,
+}
+
+impl Route {
+    /// The promise of the request's domain, where that has one of its own.
+    ///
+    /// The domain is the client's or the most probable one; if both have promises the stricter holds, so that naming a
+    /// domain never loosens a floor.
+    pub fn domain_promise(&self, needs: &Needs, signals: &Signals) -> Option<&DomainPromise> {
+        let named = needs.domain.as_deref();
+        let seen = signals.domain().map(|share| share.name.as_str());
+        let is_of = |promise: &&DomainPromise| [named, seen].contains(&Some(promise.domain.as_str()));
+        self.domain_promises.iter().filter(is_of).max_by(|a, b| a.floor.total_cmp(&b.floor))
+    }
+
+    /// The floor that is promised for a request, and the certificate that allows to keep it cheaply.
+    pub fn promise(&self, needs: &Needs, signals: &Signals) -> (f64, Option<&Certificate>) {
+        match self.domain_promise(needs, signals) {
+            Some(promise) => (promise.floor, promise.certificate.as_ref()),
+            None => (self.quality_floor, self.certificate.as_ref()),
+        }
+    }
 }

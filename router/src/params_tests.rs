@@ -186,3 +186,24 @@ fn seen_prompts_are_recognised() {
     let has_seen = params.has_seen();
     assert!(has_seen("what is tort?") && !has_seen("what is torts?"));
 }
+
+#[test]
+fn a_domain_with_a_floor_of_its_own_is_certified_on_its_own_rows() {
+    let params = model(); // every calibration row is of the domain law
+    let price = |text: &str| Price::from_decimals(text, None, text).expect("valid");
+    let experts = [("big", price("10")), ("law", price("1"))];
+    let ask =
+        CertifyAsk { experts: &experts, reference: "big", floor: 0.3, confidence: 0.9, by: CertifyBy::Auto };
+    let whole = params.certify(&ask).expect("half as good is enough");
+    assert_eq!((whole.made_on.as_str(), whole.groups), ("2024-10-04", 100));
+    let all_to_law = |regret: &crate::ExpertRegret| (regret.expert == "law", regret.rows, regret.mean_regret);
+    assert_eq!(whole.regrets.iter().map(all_to_law).collect::<Vec<_>>(), [(true, 100, 0.5)]);
+
+    let found = params.certify_by_domain(&ask, &[("law", 0.3), ("coding", 0.9), ("poems", 0.9)]);
+    assert_eq!(found.domains[0].as_ref(), Ok(&whole), "the same rows, the same floor");
+    assert_eq!(found.rest, Err(Refusal::TooFewRows { rows: 0, needed: 60 }));
+    assert_eq!(found.domains[1], Err(Refusal::TooFewRows { rows: 0, needed: 60 }));
+    let unknown = found.domains[2].as_ref().expect_err("no such domain").to_string();
+    assert!(unknown.contains("law, coding"), "{unknown}");
+    assert_eq!(params.certify_by_domain(&ask, &[("coding", 0.9)]).rest, Ok(whole));
+}

@@ -1,9 +1,10 @@
 //! Which experts a route allows for one request, and which of them it prefers.
 
 use crate::ask::Ask;
+use crate::certificate::Certificate;
 use crate::decision::ChosenBy;
 use crate::fleet::Kind;
-use crate::objective::{Certificate, Route};
+use crate::objective::Route;
 use crate::quote::{self, Quote};
 
 /// The experts that may answer, best first, each with whether its answer keeps the route's floor.
@@ -25,7 +26,7 @@ pub(crate) fn rank(ask: &Ask, quotes: &[Quote]) -> Option<Ranking> {
     }
     let mut ranking = match applicable(ask) {
         Some(certificate) => certified(route, quotes, certificate.lambda),
-        // Whoever asks for more than the route promises has no use for an expert that nothing speaks for.
+        // Whoever asks for more than is certified has no use for an expert that nothing speaks for.
         None if asks_for_more(ask) => Ranking::none(),
         None => by_rule(ask, quotes),
     };
@@ -36,15 +37,18 @@ pub(crate) fn rank(ask: &Ask, quotes: &[Quote]) -> Option<Ranking> {
     (!ranking.order.is_empty()).then_some(ranking)
 }
 
-/// The route's certificate, unless the client asks for more than it promises.
+/// The certificate for the request's domain, unless the client asks for more than it promises.
 pub(crate) fn applicable(ask: &Ask) -> Option<&Certificate> {
     let asked = ask.needs.floor.unwrap_or(0.0);
-    ask.route.certificate.as_ref().filter(|certificate| asked <= certificate.floor)
+    let (_, certificate) = ask.route.promise(&ask.needs, &ask.signals);
+    certificate.filter(|certificate| asked <= certificate.floor)
 }
 
-/// Whether the client's floor is above what the route promises.
+/// Whether more is asked than grades speak for: by the client's floor, or by the floor of the request's domain.
 fn asks_for_more(ask: &Ask) -> bool {
-    ask.needs.floor.is_some_and(|floor| floor > ask.route.quality_floor)
+    let (floor, _) = ask.route.promise(&ask.needs, &ask.signals);
+    let by_domain = ask.route.domain_promise(&ask.needs, &ask.signals).is_some();
+    by_domain || ask.needs.floor.is_some_and(|asked| asked > floor)
 }
 
 /// The certified choice: the position that maximises `p - lambda * cost`; the cheaper of equals, then the first.

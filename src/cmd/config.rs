@@ -49,7 +49,10 @@ fn check(file: &std::path::Path) -> Result<(), Failure> {
     }
     let offline = Offline::new(&config).map_err(Failure::input)?;
     for promise in offline.promises() {
-        print(promise)?;
+        print(&promise.line)?;
+        for regret in &promise.regrets {
+            print(&format!("  {regret}"))?;
+        }
     }
     let (experts, pools, routes) = (config.experts.len(), config.pools.len(), config.routes.len());
     print(&format!("{}: valid: {experts} experts, {pools} pools, {routes} routes", file.display()))

@@ -37,6 +37,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let prices = inputs::prices(args.prices.as_deref(), &args.data)?;
     // Before the minutes of work, not after them.
+    let day = today(super::environment().get(EPOCH).map(String::as_str)).map_err(Failure::input)?;
     claim(&args.out).map_err(Failure::input)?;
     let corpus = load_outcomes(&args.data).map_err(Failure::input)?;
     let texts = load_domains(&args.domains).map_err(Failure::input)?;
@@ -46,10 +47,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         report.skip(reason, *rows);
     }
     warn(&report, &prices);
+    let params = params.dated(day)?;
     write(&args.out, &params.to_bytes()).map_err(Failure::input)?;
     let shown = if args.json { serde_json::to_string(&report)? } else { train_table(&report) };
     print(shown.trim_end())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Days since 1970-01-01 UTC. Reproducible builds name the time themselves.
+fn today(epoch: Option<&str>) -> Result<u32, anyhow::Error> {
+    let seconds = match epoch {
+        Some(text) => text
+            .parse()
+            .with_context(|| format!("{EPOCH} is {text:?}; whole seconds since 1970-01-01 UTC are wanted"))?,
+        None => std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+    };
+    Ok(u32::try_from(seconds / SECONDS_A_DAY).unwrap_or(0))
 }
 
 fn warn(report: &TrainReport, prices: &Prices) {
@@ -88,4 +101,21 @@ fn beside(path: &Path) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
     PathBuf::from(beside)
+}
+
+/// The variable by which a reproducible build names its time: <https://reproducible-builds.org/specs/source-date-epoch/>.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+const SECONDS_A_DAY: u64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_is_the_one_that_a_reproducible_build_names() {
+        assert_eq!(today(Some("1795564799")).expect("a number"), 20_781);
+        assert_eq!(today(Some("1795564800")).expect("a number"), 20_782);
+        assert!(today(None).expect("a clock") > 20_000);
+        assert!(today(Some("yesterday")).expect_err("no number").to_string().contains("whole seconds"));
+    }
 }

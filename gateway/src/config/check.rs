@@ -4,7 +4,7 @@ mod expert;
 mod pool;
 mod route;
 
-use super::mistake::{ConfigError, Mistakes, did_you_mean};
+use super::mistake::{ConfigError, Mistakes, did_you_mean, place};
 use super::raw::{RawConfig, RawServer};
 use super::{Config, Overrides, ServerConfig};
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub(super) fn check(
     let server = check_server(&raw.server, &mut mistakes);
     let experts = expert::check_experts(&raw.expert, &mut mistakes);
     let pools = pool::check_pools(&raw.expert, folder, environment, &mut mistakes);
-    let routes = route::check_routes(&raw, &mut mistakes);
+    let routes = route::check_routes(&raw, &|key| place(file, text, key), &mut mistakes);
     check_names(&raw, &mut mistakes);
     if !(0.0..=0.5).contains(&raw.router.explore) {
         mistakes.note("router.explore", "must be between 0 and 0.5");

@@ -96,6 +96,16 @@ impl Mistakes {
     }
 }
 
+/// A key with its file, and its line and column where they can be found: for mistakes that show later.
+pub(super) fn place(file: &str, text: &str, key: &str) -> String {
+    let document = DeTable::parse(text).ok();
+    let span = document.as_ref().and_then(|document| find(document.get_ref(), key));
+    match span.map(|span| line_and_column(text, span.start)) {
+        Some((line, column)) => format!("{file}:{line}:{column}: {key}"),
+        None => format!("{file}: {key}"),
+    }
+}
+
 /// Where the value of `key` stands, or of the nearest table around it that exists.
 fn find(document: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     let mut table = Some(document);

@@ -96,6 +96,17 @@ pub struct SimConfig {
     pub data: Vec<PathBuf>,
 }
 
+/// A stricter floor for the requests of one domain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainFloor {
+    /// The domain's name.
+    pub domain: String,
+    /// Its floor, at least the route's.
+    pub floor: f64,
+    /// Where it stands, as in `sluice.toml:12:31: route[0].domain_floor.health`.
+    pub place: String,
+}
+
 /// A route before its certificate is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RouteConfig {
@@ -109,6 +120,8 @@ pub struct RouteConfig {
     pub quality_floor: f64,
     /// How sure it is.
     pub confidence: f64,
+    /// Domains with stricter floors, by name.
+    pub domain_floors: Vec<DomainFloor>,
     /// Which bound certifies.
     pub certify_by: CertifyBy,
     /// What a second is worth.

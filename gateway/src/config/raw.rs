@@ -293,6 +293,9 @@ pub struct RawRoute {
     /// How sure the promise is, 0.5 to below 1.
     #[serde(default = "default_share")]
     pub confidence: f64,
+    /// Stricter floors for single domains, each from the route's floor to 1: `{ health = 0.995 }`.
+    #[serde(default)]
+    pub domain_floor: BTreeMap<String, f64>,
     /// How the promise is certified.
     #[serde(default)]
     pub certificate: RawCertificate,
@@ -346,6 +349,7 @@ impl Default for RawRoute {
             reference: None,
             quality_floor: default_share(),
             confidence: default_share(),
+            domain_floor: BTreeMap::new(),
             certificate: RawCertificate::Auto,
             latency_usd_per_s: None,
             max_cost_usd: None,

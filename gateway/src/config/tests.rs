@@ -111,6 +111,11 @@ fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
         ),
         (mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\nconfidence = 1.0")), "confidence", "below 1"),
         (
+            mistake(&format!("{MINIMAL}[[route]]\nname = \"r\"\ndomain_floor = {{ law = 0.9 }}")),
+            "route[0].domain_floor.law",
+            "at least quality_floor, 0.95",
+        ),
+        (
             mistake(&format!("{MINIMAL}[[route]]\nname = \"big\"")),
             "expert[0].name",
             "another route or expert",

@@ -1,7 +1,7 @@
 //! Everything worth telling, as a type. Prompts and keys have no field.
 
 use crate::error::FaultCode;
-use sluice_router::{Decision, NanoUsd, Tokens};
+use sluice_router::{Certificate, Decision, NanoUsd, Tokens};
 
 /// Something that happened. Emitting it writes the log line and moves the metrics.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +13,7 @@ pub enum Event<'a> {
         /// Whether it replaced another one.
         is_reload: bool,
         /// One line for each route: what it promises or why it goes to the reference.
-        routes: &'a [String],
+        routes: &'a [&'a str],
     },
     /// What a route promises; sent for each route that isn't a pinned expert when a configuration takes effect.
     Promised {
@@ -22,6 +22,15 @@ pub enum Event<'a> {
         /// Mean quality of at least this share of the reference's: the certified floor, else 1, as then only the
         /// reference answers.
         ratio: f64,
+    },
+    /// A certificate in force; sent for each one when a configuration takes effect.
+    Certified {
+        /// The route.
+        route: &'a str,
+        /// The domain whose floor it is for; empty for the route's own.
+        domain: &'a str,
+        /// The evidence.
+        certificate: &'a Certificate,
     },
     /// A new configuration or model was refused; the old one stays.
     ReloadRefused {

@@ -33,6 +33,9 @@ pub(super) fn write(event: &Event<'_>) {
             routes.iter().for_each(|route| info!("{route}"));
         }
         Event::Promised { route, ratio } => debug!(route, ratio, "promise"),
+        Event::Certified { route, domain, certificate } => {
+            debug!(route, domain, rows = certificate.rows, lambda = certificate.lambda, "certificate");
+        }
         Event::ReloadRefused { why } => error!(why, "new configuration refused, the old one stays"),
         Event::Ready { data, admin } => info!(data, admin, "ready"),
         Event::Draining { in_flight } => info!(in_flight, "draining, no new requests"),

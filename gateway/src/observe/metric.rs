@@ -10,6 +10,7 @@ use crate::error::FaultCode;
 use family::{Bounded, Family, status_text};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use sluice_router::Certificate;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -35,6 +36,8 @@ pub(super) struct Metrics {
     cost: Family<Counter>,
     baseline: Family<Counter>,
     promised: Family<Gauge>,
+    certificates: Family<Gauge>,
+    certificate_rows: Family<Gauge>,
     shed: Family<Counter>,
     errors: Family<Counter>,
     lag: Family<Gauge>,
@@ -71,6 +74,8 @@ impl Metrics {
             cost: counter("sluice_cost_nanousd_total"),
             baseline: counter("sluice_baseline_nanousd_total"),
             promised: gauge("sluice_quality_promised_ratio"),
+            certificates: gauge("sluice_certificate_info"),
+            certificate_rows: gauge("sluice_certificate_rows"),
             shed: counter("sluice_shed_total"),
             errors: counter("sluice_errors_total"),
             lag: gauge("sluice_ledger_lag_seconds"),
@@ -90,10 +95,14 @@ impl Metrics {
             | Event::Draining { .. }
             | Event::Replica { .. } => {}
             Event::Configured { is_reload: true, .. } => {
+                // Those that stay in force are told again.
+                self.certificates.each(|gauge| gauge.set(0.0));
+                self.certificate_rows.each(|gauge| gauge.set(0.0));
                 self.reloads.with(&["accepted"], |counter| counter.increment(1));
             }
             Event::ReloadRefused { .. } => self.reloads.with(&["refused"], |counter| counter.increment(1)),
             Event::Promised { route, ratio } => self.promised.with(&[route], |gauge| gauge.set(ratio)),
+            Event::Certified { route, domain, certificate } => self.certified(route, domain, certificate),
             Event::Decided { classify_us, decide_us, .. } => {
                 self.observe(&self.classify, &[], classify_us as f64 / 1e6);
                 self.observe(&self.decide, &[], decide_us as f64 / 1e6);
@@ -118,6 +127,14 @@ impl Metrics {
             Event::Journal { lag_s, .. } => self.lag.with(&[], |gauge| gauge.set(lag_s)),
             Event::Panicked { .. } => self.fault(FaultCode::Internal),
         }
+    }
+
+    fn certified(&self, route: &str, domain: &str, certificate: &Certificate) {
+        let (floor, confidence) = (certificate.floor.to_string(), certificate.confidence.to_string());
+        let (made, data) = (&certificate.made_on, certificate.short_data());
+        let labels = [route, domain, &certificate.method, &floor, &confidence, made, data];
+        self.certificates.with(&labels, |gauge| gauge.set(1.0));
+        self.certificate_rows.with(&[route, domain], |gauge| gauge.set(f64::from(certificate.rows)));
     }
 
     fn settled(&self, event: &Event<'_>) {

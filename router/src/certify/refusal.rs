@@ -26,6 +26,17 @@ pub enum Refusal {
         /// The first of that set.
         names: Vec<String>,
     },
+    /// The model doesn't tell this domain apart.
+    #[error(
+        "the model knows no domain {name:?}; it knows {}",
+        if known.is_empty() { "none: train it with --domains".to_owned() } else { known.join(", ") }
+    )]
+    UnknownDomain {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// Not enough rows to begin with.
     #[error("only {rows} calibration rows grade all experts, at least {needed} are needed: {} are missing", needed - rows)]
     TooFewRows {

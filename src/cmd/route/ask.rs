@@ -175,6 +175,7 @@ fn route(experts: usize, reference: usize, args: &Args, certificate: Option<Cert
         explore: args.explore,
         pinned: false,
         certificate,
+        domain_promises: vec![],
     }
 }
 

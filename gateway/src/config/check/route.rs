@@ -1,21 +1,35 @@
 //! The rules of `[[route]]`, and the route that exists when none is named `auto`.
 
-use super::super::RouteConfig;
 use super::super::mistake::{Mistakes, did_you_mean};
 use super::super::raw::{RawCertificate, RawConfig, RawRoute, RawWhenNone};
+use super::super::{DomainFloor, RouteConfig};
 use sluice_router::{CertifyBy, NanoUsd, WhenNone};
 
 /// Every route, `auto` among them.
-pub(super) fn check_routes(raw: &RawConfig, mistakes: &mut Mistakes) -> Vec<RouteConfig> {
-    let mut routes: Vec<RouteConfig> =
-        raw.route.iter().enumerate().map(|(at, route)| check_route(at, route, raw, mistakes)).collect();
+pub(super) fn check_routes(
+    raw: &RawConfig,
+    place: &dyn Fn(&str) -> String,
+    mistakes: &mut Mistakes,
+) -> Vec<RouteConfig> {
+    let mut routes: Vec<RouteConfig> = raw
+        .route
+        .iter()
+        .enumerate()
+        .map(|(at, route)| check_route(at, route, raw, place, mistakes))
+        .collect();
     if !routes.iter().any(|route| route.name == "auto") {
-        routes.insert(0, check_route(raw.route.len(), &RawRoute::default(), raw, mistakes));
+        routes.insert(0, check_route(raw.route.len(), &RawRoute::default(), raw, place, mistakes));
     }
     routes
 }
 
-fn check_route(at: usize, route: &RawRoute, raw: &RawConfig, mistakes: &mut Mistakes) -> RouteConfig {
+fn check_route(
+    at: usize,
+    route: &RawRoute,
+    raw: &RawConfig,
+    place: &dyn Fn(&str) -> String,
+    mistakes: &mut Mistakes,
+) -> RouteConfig {
     let key = |field: &str| format!("route[{at}].{field}");
     let mut index = |key: String, name: &str| {
         let found = raw.expert.iter().position(|expert| expert.name == name);
@@ -51,6 +65,16 @@ fn check_route(at: usize, route: &RawRoute, raw: &RawConfig, mistakes: &mut Mist
     if !(0.5..1.0).contains(&route.confidence) {
         mistakes.note(key("confidence"), "must be at least 0.5 and below 1");
     }
+    let domain_floors = route.domain_floor.iter().map(|(domain, &floor)| {
+        let key = format!("{}.{domain}", key("domain_floor"));
+        let place = place(&key);
+        if !(floor >= route.quality_floor && floor <= 1.0) {
+            let what = format!("must be at least quality_floor, {}, and at most 1", route.quality_floor);
+            mistakes.note(key, what);
+        }
+        DomainFloor { domain: domain.clone(), floor, place }
+    });
+    let domain_floors: Vec<DomainFloor> = domain_floors.collect();
     let mut money = |field: &str, text: &Option<String>| {
         let amount = mistakes.take(&key(field), text.as_deref().map(NanoUsd::from_usd).transpose())??;
         if amount.0 < 0 {
@@ -64,6 +88,7 @@ fn check_route(at: usize, route: &RawRoute, raw: &RawConfig, mistakes: &mut Mist
         reference,
         quality_floor: route.quality_floor,
         confidence: route.confidence,
+        domain_floors,
         certify_by: match route.certificate {
             RawCertificate::Auto => CertifyBy::Auto,
             RawCertificate::Bets => CertifyBy::Bets,

@@ -48,6 +48,12 @@ impl<H: Handle> Family<H> {
         }
     }
 
+    /// Runs `change` on every series that there is.
+    pub(super) fn each(&self, change: impl Fn(&H)) {
+        let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
+        series.values().flatten().for_each(|series| change(&series.handle));
+    }
+
     fn add(&self, hash: u64, values: &[&str]) -> H {
         let mut series = self.series.write().unwrap_or_else(PoisonError::into_inner);
         let alike = series.entry(hash).or_default();

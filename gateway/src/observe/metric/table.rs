@@ -120,6 +120,18 @@ pub const METRICS: &[Row] = &[
         help: "Promised share of the reference's mean quality.",
     },
     Row {
+        name: "sluice_certificate_info",
+        kind: Gauge,
+        labels: &["route", "domain", "method", "floor", "confidence", "made", "data"],
+        help: "1 for each certificate in force: its test, its promise, the day and the hash of its rows.",
+    },
+    Row {
+        name: "sluice_certificate_rows",
+        kind: Gauge,
+        labels: &["route", "domain"],
+        help: "Calibration rows that a certificate in force rests on.",
+    },
+    Row {
         name: "sluice_shed_total",
         kind: Counter,
         labels: &["reason"],

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::observe::{AttemptEnd, Observer};
-use sluice_router::{ChosenBy, Decision, NanoUsd, Tokens};
+use sluice_router::{Certificate, ChosenBy, Decision, NanoUsd, Tokens};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A series with its labels as written, and its value.
@@ -16,6 +16,18 @@ fn decision() -> Decision {
         propensity: 1.0,
         chosen_by: ChosenBy::Reference,
         seed: 1,
+    }
+}
+
+fn certificate() -> Certificate {
+    Certificate {
+        floor: 0.95,
+        confidence: 0.9,
+        method: "normal".to_owned(),
+        rows: 2_790,
+        made_on: "2026-11-25".to_owned(),
+        data: "0123456789abcdef".to_owned(),
+        ..Certificate::default()
     }
 }
 
@@ -59,6 +71,7 @@ fn everything() -> Observer {
     let events = [
         Event::Configured { config: "c0ffee", is_reload: false, routes: &[] },
         Event::Promised { route: "auto", ratio: 0.95 },
+        Event::Certified { route: "auto", domain: "", certificate: &certificate() },
         Event::ReloadRefused { why: "no such expert" },
         Event::Ready { data: "127.0.0.1:1", admin: "127.0.0.1:2" },
         Event::Pool { pool: "small-a", queued: 3, in_flight: 8, up: 2, ejected: 1 },
@@ -180,6 +193,21 @@ fn amounts_times_and_states_are_as_the_events_said() {
     for (series, value) in expected {
         assert_eq!(samples.get(series), Some(&value), "{series} in {samples:#?}");
     }
+}
+
+#[test]
+fn a_certificate_that_is_no_longer_in_force_reads_0() {
+    let observer = everything();
+    let renewed = Certificate { data: "fedcba9876543210".to_owned(), rows: 3_000, ..certificate() };
+    observer.emit(Event::Configured { config: "new", is_reload: true, routes: &[] });
+    observer.emit(Event::Certified { route: "auto", domain: "", certificate: &renewed });
+    let (_, samples) = parse(&observer.render());
+    let info = |data| {
+        let labels = "route=\"auto\",domain=\"\",method=\"normal\",floor=\"0.95\",confidence=\"0.9\"";
+        samples[&format!("sluice_certificate_info{{{labels},made=\"2026-11-25\",data=\"{data}\"}}")]
+    };
+    assert_eq!((info("0123456789ab"), info("fedcba987654")), (0.0, 1.0));
+    assert_eq!(samples["sluice_certificate_rows{route=\"auto\",domain=\"\"}"], 3_000.0);
 }
 
 #[test]
