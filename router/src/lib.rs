@@ -32,7 +32,7 @@ pub use ask::Ask;
 pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, balancer};
 pub use calibration::{Calibration, MISSING_SCORE, UNKNOWN_DOMAIN, UNKNOWN_TOKENS};
 pub use certify::{CertifyAsk, CertifyBy, Pairs, Refusal, certify_pairs};
-pub use classify::{blend, classify, softmax};
+pub use classify::{Gate, blend, classify, softmax};
 pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
 pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};

@@ -22,6 +22,7 @@ pub(super) struct Panel<'a> {
     lexicon: Lexicon,
     design: Design,
     subjects: usize,
+    names: Vec<String>,
     labels: Vec<u32>,
     /// [rows x experts] grades; NaN where missing.
     grades: Vec<f32>,
@@ -94,7 +95,8 @@ impl<'a> Panel<'a> {
             lexicon.weigh(&counts.grams, &mut features);
             design.push(&features);
         }
-        let (subjects, labels) = subjects(&data);
+        let (subject_names, labels) = subjects(&data);
+        let subjects = subject_names.len();
         let names: Vec<&str> = group.experts.iter().map(|&at| experts[at as usize].as_str()).collect();
         let grade =
             |row: &Row, name: &str| row.outcome(name).map_or(f32::NAN, |outcome| outcome.score as f32);
@@ -111,6 +113,7 @@ impl<'a> Panel<'a> {
             lexicon,
             design,
             subjects,
+            names: subject_names,
             labels,
         }
     }
@@ -301,6 +304,8 @@ impl<'a> Prepared<'a> {
             output_tokens: panel.lengths.by_subject.clone(),
             has_lengths: panel.lengths.has.clone(),
             calibration: Calibration::default(),
+            name: common_name(&panel.data),
+            subjects: panel.names.clone(),
         };
         (parts, matrix)
     }
@@ -413,8 +418,18 @@ impl Scales {
     }
 }
 
-/// The subjects of a panel's rows: the source's labels, rare ones in one class.
-fn subjects(rows: &[&Row]) -> (usize, Vec<u32>) {
+/// What the sources of some rows have in common, up to a dash: `zeroeval` of `zeroeval-crux` and `zeroeval-gsm`.
+fn common_name(rows: &[&Row]) -> String {
+    let mut sources = rows.iter().map(|row| row.source.as_deref().unwrap_or(""));
+    let Some(first) = sources.next() else { return String::new() };
+    let parts = sources.fold(first.split('-').collect::<Vec<_>>(), |kept, source| {
+        kept.into_iter().zip(source.split('-')).take_while(|(a, b)| a == b).map(|(part, _)| part).collect()
+    });
+    parts.join("-")
+}
+
+/// The subjects of a panel's rows, by name: the source's labels, rare ones in one class without a name.
+fn subjects(rows: &[&Row]) -> (Vec<String>, Vec<u32>) {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     rows.iter().for_each(|row| *sizes.entry(row.label()).or_default() += 1);
     let mut common: Vec<(&str, usize)> =
@@ -424,7 +439,9 @@ fn subjects(rows: &[&Row]) -> (usize, Vec<u32>) {
     let label =
         |row: &&Row| common.iter().position(|(name, _)| *name == row.label()).unwrap_or(common.len()) as u32;
     let labels: Vec<u32> = rows.iter().map(label).collect();
-    (labels.iter().max().map_or(1, |last| *last as usize + 1), labels)
+    let classes = labels.iter().max().map_or(1, |last| *last as usize + 1);
+    let name = |at: usize| common.get(at).map_or("", |(name, _)| *name).to_owned();
+    ((0..classes).map(name).collect(), labels)
 }
 
 /// Mean output tokens of each expert within each subject, shrunk to its mean over all by [`SHRINK`] rows.
