@@ -1,0 +1,1 @@
+//! Adding an expert to a made-up model.
