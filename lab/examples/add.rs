@@ -42,7 +42,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rows = load_outcomes(&[data])?.rows;
     let (test, dev): (Vec<Row>, Vec<Row>) =
         rows.into_iter().partition(|row| prompt_hash(&row.prompt).is_multiple_of(5));
-    let names: BTreeSet<String> = dev.iter().flat_map(|row| &row.outcomes).map(|o| o.expert.clone()).collect();
+    let names: BTreeSet<String> =
+        dev.iter().flat_map(|row| &row.outcomes).map(|o| o.expert.clone()).collect();
     let (whole, _) = train(&dev, &[], 1, &mut |_| {})?;
     let mut sums = [[Sum::default(); 2]; DRAWN.len()];
     let mut all = Sum::default();
@@ -61,7 +62,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 measure(&added, name, &test, &mut sums[0]);
                 sums[0].own += usize::from(report.own_penalty.is_some());
                 sums[0].seconds = sums[0].seconds.max(report.seconds);
-                let graded: Vec<f64> = test.iter().filter_map(|row| row.outcome(name)).map(|o| o.score).collect();
+                let graded: Vec<f64> =
+                    test.iter().filter_map(|row| row.outcome(name)).map(|o| o.score).collect();
                 sums[1].note(&vec![report.mean_score; graded.len()], &graded);
             }
         }

@@ -13,5 +13,5 @@ pub use measures::{MeanCi, PairCurve, auc, brier, ece, mean_ci, pair_curve};
 pub use report::{eval_table, train_table};
 pub use train::{
     AddError, AddReport, Admission, Certified, DomainReport, ExpertReport, PanelReport, TrainError,
-    TrainReport, add, train,
+    TrainReport, add, add_table, train,
 };

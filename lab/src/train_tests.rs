@@ -5,7 +5,7 @@ use crate::corpus::Outcome;
 use sluice_router::{CertifyAsk, CertifyBy, Price, classify};
 
 /// A made-up world: law and code questions, some hard (`intricate`); one expert good at each, one good at all.
-fn rows(n: u64, tag: &str) -> Vec<Row> {
+pub(super) fn rows(n: u64, tag: &str) -> Vec<Row> {
     let words = |seed: u64, list: &[&str]| -> String {
         let word = |at| list[groups::mix(seed ^ at) as usize % list.len()];
         (0..14).map(word).collect::<Vec<_>>().join(" ")
@@ -52,7 +52,7 @@ fn rows(n: u64, tag: &str) -> Vec<Row> {
     (0..n).map(row).collect()
 }
 
-fn prices() -> [(&'static str, Price); 3] {
+pub(super) fn prices() -> [(&'static str, Price); 3] {
     let price = |usd| Price::from_decimals(usd, None, usd).expect("valid");
     [("big", price("10")), ("law-s", price("0.5")), ("code-s", price("0.5"))]
 }

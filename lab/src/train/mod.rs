@@ -16,7 +16,7 @@ mod report;
 mod ridge;
 mod rotate;
 
-pub use add::{AddError, AddReport, Admission, Certified, add};
+pub use add::{AddError, AddReport, Admission, Certified, add, add_table};
 pub use report::{DomainReport, ExpertReport, PanelReport, TrainReport};
 
 use crate::clock::Stopwatch;

@@ -90,12 +90,12 @@ impl Line {
 fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
     let n = right.len();
     for at in 0..n {
-        for below in at + 1..n {
-            let factor = matrix[below][at] / matrix[at][at];
-            for column in at..n {
-                matrix[below][column] -= factor * matrix[at][column];
-            }
-            right[below] -= factor * right[at];
+        let (above, rest) = matrix.split_at_mut(at + 1);
+        let pivot = &above[at];
+        for (below, row) in rest.iter_mut().enumerate() {
+            let factor = row[at] / pivot[at];
+            row[at..].iter_mut().zip(&pivot[at..]).for_each(|(cell, top)| *cell -= factor * top);
+            right[at + 1 + below] -= factor * right[at];
         }
     }
     for at in (0..n).rev() {

@@ -9,7 +9,7 @@ mod column;
 mod report;
 mod rows;
 
-pub use report::{AddReport, Admission, Certified};
+pub use report::{AddReport, Admission, Certified, add_table};
 
 use super::{FOLDS, MOST_MOVED, groups, jobs};
 use crate::clock::Stopwatch;

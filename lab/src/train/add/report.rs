@@ -145,6 +145,50 @@ fn certified(params: &Params, experts: &[(&str, Price)], reference: &str) -> Cer
     }
 }
 
+/// The report as text.
+pub fn add_table(report: &AddReport) -> String {
+    let panel = if report.panel.is_empty() { "the panel" } else { &report.panel };
+    let own = report.own_penalty.map_or_else(
+        || "nothing of its own: what all share predicts it better alone".to_owned(),
+        |penalty| format!("a residual of its own, penalty {penalty}"),
+    );
+    let mut lines = vec![
+        format!(
+            "{} joins {panel} ({} experts): {} grades, mean score {:.3}",
+            report.expert, report.panel_experts, report.rows, report.mean_score
+        ),
+        format!(
+            "{} grades are on prompts that the panel has, {} on new ones",
+            report.known_prompts, report.new_prompts
+        ),
+        format!(
+            "out of fold: Brier {:.4} (always its mean: {:.4}), AUC {:.3}; {own}",
+            report.brier, report.brier_of_mean, report.auc
+        ),
+    ];
+    if let Some(admission) = &report.admission {
+        let (floor, confidence, reference) = (admission.floor, admission.confidence, &admission.reference);
+        lines.push(format!(
+            "a route over the panel's experts at floor {floor} x {reference}, confidence {confidence}:"
+        ));
+        lines.push(format!("  without {}: {}", report.expert, admission.without.told()));
+        lines.push(format!("  with {}: {}", report.expert, admission.with.told()));
+    }
+    lines.push(format!("{:.1} s, {:.1} MB", report.seconds, report.model_bytes as f64 / 1e6));
+    lines.join("\n")
+}
+
+impl Certified {
+    fn told(&self) -> String {
+        match self {
+            Certified::Yes { method, rows, saved_pct } => {
+                format!("saves {saved_pct:.1} % ({method}, {rows} rows)")
+            }
+            Certified::No { refused } => format!("everything goes to the reference: {refused}"),
+        }
+    }
+}
+
 /// What routes promise unless they say otherwise.
 const FLOOR: f64 = 0.95;
 const CONFIDENCE: f64 = 0.95;

@@ -56,7 +56,8 @@ struct Cell {
 
 /// The panel's calibration rows with a column for the new expert behind the others, then a row for each new prompt.
 ///
-/// `usual` is what the new expert is expected to write where nothing better is known.
+/// `elsewhere` is what is predicted of the new expert for each old row where it wasn't graded, `usual` what it is then
+/// expected to write.
 pub(super) fn extended(
     params: &Params,
     panel: &PanelParts,
@@ -75,10 +76,10 @@ pub(super) fn extended(
     };
     let filled: HashMap<usize, usize> =
         facts.known.fills.iter().enumerate().filter_map(|(at, row)| Some(((*row)?, at))).collect();
-    for row in 0..old.len() {
+    for (row, &elsewhere) in elsewhere.iter().enumerate() {
         (0..width).for_each(|column| push(&mut new, &stored(old, row * width + column)));
         let absent =
-            Cell { predicted: elsewhere[row], predicted_output: usual, ..missing(old.prompt_tokens[row]) };
+            Cell { predicted: elsewhere, predicted_output: usual, ..missing(old.prompt_tokens[row]) };
         push(&mut new, &filled.get(&row).map_or(absent, |&at| facts.cell(at, facts.name)));
     }
     append_new(params, panel, facts, &mut new);
