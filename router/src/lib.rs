@@ -4,6 +4,7 @@
 //! bit for bit.
 
 mod ask;
+mod attribution;
 mod balance;
 mod calibration;
 mod certify;
@@ -29,6 +30,7 @@ mod time;
 mod weights;
 
 pub use ask::Ask;
+pub use attribution::{Attribution, Move, MoveKind, Placed};
 pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, balancer};
 pub use calibration::{Calibration, MISSING_SCORE, UNKNOWN_DOMAIN, UNKNOWN_TOKENS};
 pub use certify::{CertifyAsk, CertifyBy, Pairs, Refusal, certify_pairs};
