@@ -11,4 +11,7 @@ pub use clock::Stopwatch;
 pub use eval::{DomainCard, EvalAsk, EvalError, EvalReport, ExpertCard, FloorReport, LanguageCard, evaluate};
 pub use measures::{MeanCi, PairCurve, auc, brier, ece, mean_ci, pair_curve};
 pub use report::{eval_table, train_table};
-pub use train::{DomainReport, ExpertReport, PanelReport, TrainError, TrainReport, train};
+pub use train::{
+    AddError, AddReport, Admission, Certified, DomainReport, ExpertReport, PanelReport, TrainError,
+    TrainReport, add, add_table, train,
+};

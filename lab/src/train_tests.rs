@@ -5,7 +5,7 @@ use crate::corpus::Outcome;
 use sluice_router::{CertifyAsk, CertifyBy, Price, classify};
 
 /// A made-up world: law and code questions, some hard (`intricate`); one expert good at each, one good at all.
-fn rows(n: u64, tag: &str) -> Vec<Row> {
+pub(super) fn rows(n: u64, tag: &str) -> Vec<Row> {
     let words = |seed: u64, list: &[&str]| -> String {
         let word = |at| list[groups::mix(seed ^ at) as usize % list.len()];
         (0..14).map(word).collect::<Vec<_>>().join(" ")
@@ -52,7 +52,7 @@ fn rows(n: u64, tag: &str) -> Vec<Row> {
     (0..n).map(row).collect()
 }
 
-fn prices() -> [(&'static str, Price); 3] {
+pub(super) fn prices() -> [(&'static str, Price); 3] {
     let price = |usd| Price::from_decimals(usd, None, usd).expect("valid");
     [("big", price("10")), ("law-s", price("0.5")), ("code-s", price("0.5"))]
 }
@@ -113,6 +113,32 @@ fn panels_with_a_common_expert_train_together() {
     assert!(p("What is a function pointer in a loop?") < 0.6);
     let predicted: Vec<f32> = params.panels().flat_map(|panel| panel.calibration.predicted.clone()).collect();
     assert!(predicted.iter().all(|p| (0.0..=1.0).contains(p)));
+}
+
+#[test]
+fn what_moved_a_score_adds_up_to_it_and_names_the_words() {
+    let law = rows(700, "attribution");
+    let mut other = rows(600, "of two panels");
+    other.iter_mut().for_each(|row| row.outcomes.truncate(2));
+    let (params, _) = train(&[law, other].concat(), &[], 1, &mut |_| {}).expect("enough rows");
+    let binding = params.bind(&["big", "law-s", "code-s", "nobody"]);
+    for row in rows(40, "unseen") {
+        let signals = classify(&params, &row.prompt, &binding);
+        for expert in 0..3 {
+            let found = params.attribute(&row.prompt, &binding, expert).expect("the model knows it");
+            let sum = found.usual + found.cut + found.moves.iter().map(|m| m.by).sum::<f64>();
+            let p = signals.experts[expert].expect("known").p_capable;
+            assert!((sum - p).abs() < 1e-4, "{}: {sum} is not {p}", row.prompt);
+        }
+    }
+    assert_eq!(params.attribute("x", &binding, 3), None);
+    let found = params.attribute("Explain the intricate pointer", &binding, 1).expect("known");
+    let by = |what: &str| found.moves.iter().filter(|m| m.what == what).map(|m| m.by).sum::<f64>();
+    assert!(by("intricate") < 0.0 && by("coding") < 0.0, "{found:?}");
+    assert!(found.moves.windows(2).all(|pair| pair[0].by.abs() >= pair[1].by.abs()));
+    let placed = params.placed("Explain the intricate pointer");
+    assert!((placed.iter().map(|place| place.p).sum::<f64>() - 1.0).abs() < 1e-5);
+    assert_eq!(placed[0].subjects[0].0, "coding", "{placed:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! bit for bit.
 
 mod ask;
+mod attribution;
 mod balance;
 mod calibration;
 mod certificate;
@@ -30,11 +31,12 @@ mod time;
 mod weights;
 
 pub use ask::Ask;
+pub use attribution::{Attribution, Move, MoveKind, Placed};
 pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, balancer};
 pub use calibration::{Calibration, MISSING_SCORE, UNKNOWN_DOMAIN, UNKNOWN_TOKENS};
 pub use certificate::{Certificate, ExpertRegret};
 pub use certify::{ByDomain, Cell, CertifyAsk, CertifyBy, Pairs, Refusal, certify_pairs, certify_pairs_by};
-pub use classify::{blend, classify, softmax};
+pub use classify::{Gate, blend, classify, softmax};
 pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
 pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};

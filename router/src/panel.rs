@@ -49,6 +49,10 @@ pub struct PanelParts {
     pub has_lengths: Vec<u32>,
     /// The graded rows with what was predicted for them.
     pub calibration: Calibration,
+    /// What its rows' sources have in common, for people; may be empty.
+    pub name: String,
+    /// `[S]` what the data calls each subject; empty for the class of the rest.
+    pub subjects: Vec<String>,
 }
 
 /// A checked panel with what is derived from it.
@@ -68,13 +72,19 @@ impl PanelParts {
 
     /// The same, given the weighted sums over the n-grams: `[S]` for the subjects, then `[E]` for the experts.
     pub fn predict_from(&self, sums: &[f32], counts: &Counts) -> PanelView {
+        let (mut scores, subjects) = self.uncut(sums, counts);
+        scores.iter_mut().for_each(|score| *score = score.clamp(0.0, 1.0));
+        PanelView { scores, output_tokens: self.lengths(&subjects) }
+    }
+
+    /// Expected scores before they are cut to 0..1, and the subjects, from the weighted sums over the n-grams.
+    pub fn uncut(&self, sums: &[f32], counts: &Counts) -> (Vec<f32>, Vec<(usize, f32)>) {
         let (subject_sums, expert_sums) = sums.split_at(self.subject_share.len());
         let subjects = posterior(&self.subject_share, subject_sums, self.sharpness);
         let shape = standardise(&counts.shape, &self.shape_mean, &self.shape_spread);
         let mut scores: Vec<f32> = self.mean.iter().zip(expert_sums).map(|(mean, sum)| mean + sum).collect();
         self.add_shape(&mut scores, &subjects, &shape);
-        scores.iter_mut().for_each(|score| *score = score.clamp(0.0, 1.0));
-        PanelView { scores, output_tokens: self.lengths(&subjects) }
+        (scores, subjects)
     }
 
     /// Expected output tokens of each expert where the subject is so distributed.
@@ -111,6 +121,8 @@ impl PanelParts {
         out.f32s(&self.output_tokens);
         out.u32s(&self.has_lengths);
         self.calibration.write(out);
+        out.text(&self.name);
+        out.texts(&self.subjects);
     }
 
     pub(crate) fn read(from: &mut Reader) -> Result<PanelParts, ParamsError> {
@@ -131,6 +143,8 @@ impl PanelParts {
             output_tokens: from.f32s()?,
             has_lengths: from.u32s()?,
             calibration: Calibration::read(from)?,
+            name: from.text()?,
+            subjects: from.texts()?,
         })
     }
 }
@@ -154,6 +168,7 @@ impl Panel {
             (parts.by_both.len(), subjects * SHAPE * experts),
             (parts.output_tokens.len(), subjects * experts),
             (parts.has_lengths.len(), experts),
+            (parts.subjects.len(), subjects),
             (parts.weights.outputs, subjects + experts),
         ];
         if !sorted || !known || subjects == 0 || sizes.iter().any(|(is, should)| is != should) {

@@ -152,6 +152,11 @@ impl Params {
         Params::new(parts, self.panels.into_iter().map(|panel| panel.parts).collect())
     }
 
+    /// What the model is made of, to make another from it.
+    pub fn into_parts(self) -> (ParamsParts, Vec<PanelParts>) {
+        (self.parts, self.panels.into_iter().map(|panel| panel.parts).collect())
+    }
+
     /// The panels, each with its calibration rows.
     pub fn panels(&self) -> impl Iterator<Item = &PanelParts> {
         self.panels.iter().map(|panel| &panel.parts)

@@ -63,6 +63,8 @@ fn panel(experts: Vec<u32>, lexicon: Lexicon, big: f32) -> PanelParts {
         output_tokens: vec![50.0, 0.0],
         has_lengths: vec![1, 0],
         calibration,
+        name: "made-up".to_owned(),
+        subjects: vec!["all".to_owned()],
     }
 }
 

@@ -27,6 +27,29 @@ impl Weights {
         Weights { outputs, scales, values }
     }
 
+    /// How many outputs there are.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The weights of one output, one per row.
+    pub fn column(&self, at: usize) -> Vec<f32> {
+        let scale = self.scales[at];
+        self.values.iter().skip(at).step_by(self.outputs).map(|&value| f32::from(value) * scale).collect()
+    }
+
+    /// With one more output behind the others, rounded by itself: the others keep every bit.
+    pub fn with_column(&self, column: &[f32]) -> Weights {
+        let last = Weights::from_f32(1, column);
+        let mut values = Vec::with_capacity(self.values.len() + column.len());
+        for (at, &value) in last.values.iter().enumerate() {
+            values.extend_from_slice(&self.values[at * self.outputs..(at + 1) * self.outputs]);
+            values.push(value);
+        }
+        let scales = self.scales.iter().chain(&last.scales).copied().collect();
+        Weights { outputs: self.outputs + 1, scales, values }
+    }
+
     /// The weighted sum of the rows in `features`, one number per output.
     pub fn apply(&self, features: &[(u32, f32)]) -> Vec<f32> {
         let mut sums = vec![0.0f32; self.outputs];
@@ -62,6 +85,18 @@ mod tests {
                 assert!(off <= weights.scales[column] * 0.5001, "row {row}, column {column}: {off}");
             }
         }
+    }
+
+    #[test]
+    fn a_column_more_leaves_the_others_as_they_are() {
+        let before = Weights::from_f32(2, &[0.5, -3.0, 0.25, 0.001, -0.125, 2.0]);
+        let after = before.with_column(&[7.0, 0.0, -1.0]);
+        for row in 0..3u32 {
+            assert_eq!(after.apply(&[(row, 0.3)])[..2], before.apply(&[(row, 0.3)]));
+        }
+        assert_eq!(after.outputs(), 3);
+        assert!((after.column(2)[0] - 7.0).abs() < 1e-3 && after.column(2)[1] == 0.0);
+        assert_eq!(after.column(1), before.column(1));
     }
 
     #[test]

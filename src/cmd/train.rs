@@ -1,4 +1,6 @@
-//! `sluice train`: graded outcomes become a router model.
+//! `sluice train`: graded outcomes become a router model, or add an expert to one.
+
+mod add;
 
 use super::{Failure, inputs, print, say};
 use anyhow::Context as _;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  sluice train --data graded/*.jsonl.gz --domains domains/*.jsonl.gz --prices prices.toml \
-                        --out router.sluice"
+                        --out router.sluice\n  sluice train --add new-7b --data new.jsonl --prices prices.toml --out router.sluice"
 )]
 pub(crate) struct Args {
     /// Graded outcomes, JSON Lines, gzip or not
@@ -23,6 +25,12 @@ pub(crate) struct Args {
     /// Prices of the experts [default: prices.toml beside the data or one folder above it]
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
+    /// Add this one expert to a fitted model, from a hundred grades or more; the rest of the model stays as it is
+    #[arg(long, value_name = "EXPERT", conflicts_with = "domains")]
+    add: Option<String>,
+    /// The model that the expert is added to [default: the one at --out]
+    #[arg(long, value_name = "FILE", requires = "add")]
+    model: Option<PathBuf>,
     /// Where the model goes
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -39,6 +47,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     // Before the minutes of work, not after them.
     let day = today(super::environment().get(EPOCH).map(String::as_str)).map_err(Failure::input)?;
     claim(&args.out).map_err(Failure::input)?;
+    if let Some(expert) = &args.add {
+        return add::run(args, expert, &prices);
+    }
     let corpus = load_outcomes(&args.data).map_err(Failure::input)?;
     let texts = load_domains(&args.domains).map_err(Failure::input)?;
     let (params, mut report) =

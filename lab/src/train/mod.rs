@@ -3,6 +3,7 @@
 //! The method is explained in `docs/reference/router.md`. Everything is fitted out of fold first: what a model says of
 //! a prompt that it has seen tells nothing, so the calibration rows hold what the other folds say.
 
+mod add;
 mod design;
 mod gate;
 mod groups;
@@ -15,6 +16,7 @@ mod report;
 mod ridge;
 mod rotate;
 
+pub use add::{AddError, AddReport, Admission, Certified, add, add_table};
 pub use report::{DomainReport, ExpertReport, PanelReport, TrainReport};
 
 use crate::clock::Stopwatch;

@@ -22,13 +22,17 @@ pub fn classify(params: &Params, text: &str, binding: &Binding) -> Signals {
 }
 
 /// Domain shares, and how much the text looks like each panel's prompts.
-struct Gate {
-    domains: Vec<Share>,
-    panels: Vec<f32>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    /// Every domain, most probable first; empty when the model tells none apart.
+    pub domains: Vec<Share>,
+    /// For each panel of the model; sums to 1.
+    pub panels: Vec<f32>,
 }
 
 impl Gate {
-    fn open(params: &Params, counts: &Counts) -> Gate {
+    /// Places a text, given what is counted in it.
+    pub fn open(params: &Params, counts: &Counts) -> Gate {
         let parts = &params.parts;
         let mut features = Vec::with_capacity(counts.grams.len());
         if parts.weights.outputs > 0 {

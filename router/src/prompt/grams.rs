@@ -34,32 +34,38 @@ pub const TABLES: usize = 2;
 
 /// The distinct n-grams of a normalised text, in the order of their first occurrence.
 pub(super) fn collect(text: &str) -> Vec<Gram> {
-    let mut walk = Walk { counter: Counter::new(text.len()), ..Walk::default() };
-    for c in text.chars() {
-        let c = lower(c);
-        if is_cjk(c) {
-            walk.end_token();
-            walk.ideograph(c as u32);
-        } else if c.is_whitespace() {
-            walk.end_token();
-            walk.end_run();
-        } else {
-            walk.end_run();
-            walk.spaced(c);
-        }
-    }
+    let mut walk = Walk::new(Counter::new(text.len()));
+    text.chars().for_each(|c| walk.step(lower(c)));
     walk.end_token();
-    walk.counter.into_grams()
+    walk.sink.into_grams()
 }
 
-fn lower(c: char) -> char {
+/// What becomes of the n-grams that a walk comes by: serving counts them, explaining asks for their text.
+pub(super) trait Sink {
+    /// An n-gram of this kind ends at the character that is being read, or right before it.
+    fn add(&mut self, row: u32, kind: Kind);
+}
+
+/// What an n-gram is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A word of so many characters; it ended right before the character that is being read.
+    Word(u32),
+    /// That word with the one before it.
+    Pair,
+    /// Four characters of a token.
+    Window,
+    /// So many ideographs, the last of them the character that is being read.
+    Ideographs(u32),
+}
+
+pub(super) fn lower(c: char) -> char {
     if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
 }
 
 /// Where the walk over a text stands.
-#[derive(Default)]
-struct Walk {
-    counter: Counter,
+pub(super) struct Walk<S> {
+    pub(super) sink: S,
     /// Hash and length of the word that is being read.
     word: (u64, u32),
     /// Hash of the word before it, 0 for none.
@@ -72,7 +78,25 @@ struct Walk {
     run: [u32; 2],
 }
 
-impl Walk {
+impl<S: Sink> Walk<S> {
+    pub(super) fn new(sink: S) -> Walk<S> {
+        Walk { sink, word: (0, 0), previous: 0, window: [0; 4], length: 0, run: [0; 2] }
+    }
+
+    /// One character, in lower case.
+    pub(super) fn step(&mut self, c: char) {
+        if is_cjk(c) {
+            self.end_token();
+            self.ideograph(c as u32);
+        } else if c.is_whitespace() {
+            self.end_token();
+            self.end_run();
+        } else {
+            self.end_run();
+            self.spaced(c);
+        }
+    }
+
     /// One character of spaced text that is not a space.
     fn spaced(&mut self, c: char) {
         if self.length == 0 {
@@ -100,7 +124,7 @@ impl Walk {
 
     fn window_gram(&mut self) {
         let [a, b, c, d] = self.window.map(u64::from);
-        self.counter.add(row(1, (a | b << 21 | c << 42) ^ d.wrapping_mul(WORD_PRIME)));
+        self.sink.add(row(1, (a | b << 21 | c << 42) ^ d.wrapping_mul(WORD_PRIME)), Kind::Window);
     }
 
     /// A word ends: it counts if it has two characters or more, alone and with the word before it.
@@ -109,14 +133,14 @@ impl Walk {
         if length < 2 {
             return;
         }
-        self.counter.add(row(0, hash));
+        self.sink.add(row(0, hash), Kind::Word(length));
         if self.previous != 0 {
-            self.counter.add(row(0, self.previous.rotate_left(17) ^ hash.wrapping_mul(PAIR_PRIME)));
+            self.sink.add(row(0, self.previous.rotate_left(17) ^ hash.wrapping_mul(PAIR_PRIME)), Kind::Pair);
         }
         self.previous = hash;
     }
 
-    fn end_token(&mut self) {
+    pub(super) fn end_token(&mut self) {
         if self.length == 0 {
             return;
         }
@@ -133,12 +157,14 @@ impl Walk {
     fn ideograph(&mut self, c: u32) {
         let [a, b] = self.run;
         self.previous = 0;
-        self.counter.add(row(0, u64::from(c).wrapping_mul(PAIR_PRIME)));
+        self.sink.add(row(0, u64::from(c).wrapping_mul(PAIR_PRIME)), Kind::Ideographs(1));
         if b != 0 {
-            self.counter.add(row(0, (u64::from(b) << 21 | u64::from(c)).wrapping_mul(WORD_PRIME)));
+            let pair = (u64::from(b) << 21 | u64::from(c)).wrapping_mul(WORD_PRIME);
+            self.sink.add(row(0, pair), Kind::Ideographs(2));
         }
         if a != 0 {
-            self.counter.add(row(1, u64::from(a) << 42 | u64::from(b) << 21 | u64::from(c)));
+            let triple = u64::from(a) << 42 | u64::from(b) << 21 | u64::from(c);
+            self.sink.add(row(1, triple), Kind::Ideographs(3));
         }
         self.run = [b, c];
     }
@@ -158,7 +184,6 @@ fn row(table: u32, hash: u64) -> u32 {
 }
 
 /// An open hash table of packed n-grams; its size is fixed at the start, so counting never allocates.
-#[derive(Default)]
 struct Counter {
     slots: Vec<u32>,
     filled: Vec<u32>,
@@ -174,7 +199,13 @@ impl Counter {
         }
     }
 
-    fn add(&mut self, row: u32) {
+    fn into_grams(self) -> Vec<Gram> {
+        self.filled.iter().map(|&at| Gram(self.slots[at as usize])).collect()
+    }
+}
+
+impl Sink for Counter {
+    fn add(&mut self, row: u32, _: Kind) {
         let mask = self.slots.len() - 1;
         let mut at = row.wrapping_mul(0x9E37_79B1) as usize >> 7 & mask;
         loop {
@@ -190,10 +221,6 @@ impl Counter {
             }
             at = (at + 1) & mask;
         }
-    }
-
-    fn into_grams(self) -> Vec<Gram> {
-        self.filled.iter().map(|&at| Gram(self.slots[at as usize])).collect()
     }
 }
 

@@ -4,10 +4,12 @@
 
 mod clip;
 mod grams;
+mod labels;
 mod shape;
 mod tokens;
 
 pub use grams::{Gram, HASH_ROWS, TABLES};
+pub(crate) use labels::Label;
 pub(crate) use shape::Scripts;
 pub use shape::{SHAPE, SHAPE_NAMES};
 pub use tokens::estimate_tokens;
@@ -34,6 +36,11 @@ pub fn count(text: &str) -> Counts {
     let normal = clip::normalise(&clipped);
     let (shape, scripts) = shape::measure(&normal);
     Counts { grams: grams::collect(&normal), shape, scripts }
+}
+
+/// The text behind each n-gram of `text`, as [`count`] sees it; for explaining, since it allocates for each.
+pub(crate) fn labels(text: &str) -> Vec<(u32, Label)> {
+    labels::labels(&clip::normalise(&clip::clip(text)))
 }
 
 /// The text of a conversation that is classified: its last user turn; without one, its last turn.

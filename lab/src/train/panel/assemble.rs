@@ -2,6 +2,7 @@
 
 use super::super::design::Block;
 use super::scales::{GRAM_WEIGHT, SUBJECT_WEIGHT};
+use super::subjects::common_name;
 use super::{FoldFit, Prepared};
 use sluice_router::{Calibration, PanelParts, SHAPE, Weights};
 
@@ -53,6 +54,8 @@ impl Prepared<'_> {
             output_tokens: panel.lengths.by_subject.clone(),
             has_lengths: panel.lengths.has.clone(),
             calibration: Calibration::default(),
+            name: common_name(&panel.data),
+            subjects: panel.names.clone(),
         };
         (parts, matrix)
     }

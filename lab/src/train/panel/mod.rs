@@ -29,6 +29,7 @@ pub(super) struct Panel<'a> {
     lexicon: Lexicon,
     design: Design,
     subjects: usize,
+    names: Vec<String>,
     labels: Vec<u32>,
     /// [rows x experts] grades; NaN where missing.
     grades: Vec<f32>,
@@ -51,7 +52,8 @@ impl<'a> Panel<'a> {
             lexicon.weigh(&counts.grams, &mut features);
             design.push(&features);
         }
-        let (subjects, labels) = subjects::label(&data);
+        let (subject_names, labels) = subjects::label(&data);
+        let subjects = subject_names.len();
         let names: Vec<&str> = group.experts.iter().map(|&at| experts[at as usize].as_str()).collect();
         let grade =
             |row: &Row, name: &str| row.outcome(name).map_or(f32::NAN, |outcome| outcome.score as f32);
@@ -68,6 +70,7 @@ impl<'a> Panel<'a> {
             lexicon,
             design,
             subjects,
+            names: subject_names,
             labels,
         }
     }
