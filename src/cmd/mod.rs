@@ -5,6 +5,8 @@ mod demo;
 mod eval;
 mod explain;
 mod inputs;
+mod outputs;
+mod progress;
 mod report;
 mod route;
 mod serve;
