@@ -11,6 +11,7 @@ mod report;
 mod scorecard;
 mod slices;
 mod train;
+mod tune;
 
 pub use clock::Stopwatch;
 pub use eval::{
@@ -24,3 +25,6 @@ pub use scorecard::{
     ALL, Difficulty, Entry, Scorecards, Slice, markdown as scorecard_markdown, svg as scorecard_svg,
 };
 pub use train::{DomainReport, ExpertReport, PanelReport, TrainError, TrainReport, train};
+pub use tune::{
+    Band, Point, Single, TuneAsk, TuneError, TuneReport, Uncertified, html as tune_html, tune, tune_table,
+};

@@ -12,6 +12,7 @@ mod route;
 mod serve;
 mod sim;
 mod train;
+mod tune;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -33,6 +34,7 @@ enum Command {
     Config(config::Args),
     Train(train::Args),
     Eval(eval::Args),
+    Tune(tune::Args),
     Route(route::Args),
     Explain(explain::Args),
     Report(report::Args),
@@ -49,6 +51,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Sim(args) => sim::run(args),
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Route(args) => route::run(&args),
         Command::Report(args) => report::run(&args),
     };
