@@ -144,6 +144,7 @@ impl<'a> Chart<'a> {
             self.label(out, &mut labels, (x, y), &format!("floor {:.2}", best.floor), "best-name");
         }
         self.oracle(out, &mut labels);
+        self.floors(out, &mut labels);
         // The best ones get their names first, should there not be room for all.
         let mut singles = singles;
         singles.sort_by(|a, b| b.quality_ratio.total_cmp(&a.quality_ratio));
@@ -160,6 +161,21 @@ impl<'a> Chart<'a> {
             let name =
                 if is_reference { format!("{} (reference)", single.expert) } else { single.expert.clone() };
             self.label(out, &mut labels, (x, y), &name, "name");
+        }
+    }
+
+    /// Names of a few floors, so that the curve can be read without a pointer.
+    fn floors(&self, out: &mut String, labels: &mut Labels) {
+        let recommended = self.report.recommended.as_ref().map(|best| best.threshold);
+        let is_round = |point: &&&Point| (point.floor * 100.0).round() % 5.0 == 0.0;
+        let distinct = self.report.distinct();
+        let named = distinct
+            .iter()
+            .filter(is_round)
+            .filter(|point| point.certified && Some(point.threshold) != recommended);
+        for point in named {
+            let (x, y) = (self.px(point.saved_pct), self.py(point.quality_ratio));
+            self.label(out, labels, (x, y), &format!("{:.2}", point.floor), "floor-name");
         }
     }
 

@@ -111,12 +111,18 @@ fn floors(report: &TuneReport) -> String {
         "<h2>Every floor</h2>\n<div class=\"wide-table\"><table>\n<tr><th>floor</th><th>saved %</th><th>95 % band</th><th>quality</th>\
          <th>95 % band</th><th>saved % without margin</th><th>test</th></tr>\n",
     );
-    for point in report.points.iter().rev() {
+    for point in report.distinct() {
         let plain = report.uncertified.iter().find(|plain| plain.floor == point.floor);
         let plain = plain.map_or("-".to_owned(), |plain| format!("{:.1}", plain.saved_pct));
         out.push_str(&floor(point, &plain, report.recommended.as_ref()));
     }
-    out + "</table></div>\n"
+    let all = out.matches("<tr").count() > report.points.len();
+    let note = if all {
+        ""
+    } else {
+        "<p class=\"soft\">Floors that choose as a higher one does are left out.</p>\n"
+    };
+    out + "</table></div>\n" + note
 }
 
 fn floor(point: &Point, plain: &str, recommended: Option<&Point>) -> String {

@@ -40,6 +40,20 @@ pub struct TuneReport {
     pub skipped: BTreeMap<String, usize>,
 }
 
+impl TuneReport {
+    /// The points by falling floor, without those that choose as a higher floor does.
+    pub(super) fn distinct(&self) -> Vec<&Point> {
+        let mut kept: Vec<&Point> = vec![];
+        for point in self.points.iter().rev() {
+            let is_same = |last: &&Point| last.certified && last.threshold == point.threshold;
+            if !kept.last().is_some_and(is_same) {
+                kept.push(point);
+            }
+        }
+        kept
+    }
+}
+
 /// How many rows there are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rows {

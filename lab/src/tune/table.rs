@@ -16,7 +16,8 @@ pub fn tune_table(report: &TuneReport) -> String {
         "{:>6} {:>8} {:>8} {:>16} {:>10} {:>18}",
         "floor", "test", "saved %", "95 % band", "quality", "95 % band"
     ));
-    lines.extend(report.points.iter().map(|found| point(found, report.recommended.as_ref())));
+    lines.extend(report.distinct().into_iter().map(|found| point(found, report.recommended.as_ref())));
+    lines.push("floors that choose as a higher one does are left out".to_owned());
     lines.push(format!("* recommended: {}", report.rule));
     lines.extend(report.traffic.iter().map(|(name, share)| format!("  {:>5.1} % to {name}", 100.0 * share)));
     lines.push(single("best single", &report.best_single));
