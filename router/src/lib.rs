@@ -49,6 +49,6 @@ pub use prompt::{
 pub use quote::{Quote, Reason, expected_cost, expected_output};
 pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
 pub use signals::{ExpertSignal, Needs, Share, Signals};
-pub use stats::{Moments, normal_quantile};
+pub use stats::{Moments, clopper_pearson, hoeffding_bentkus_p, hoeffding_bentkus_upper, normal_quantile};
 pub use time::Tick;
 pub use weights::Weights;
