@@ -3,7 +3,6 @@
 use super::progress::Progress;
 use super::{Failure, inputs, outputs, print, say};
 use anyhow::anyhow;
-use sluice_lab::corpus::load_outcomes;
 use sluice_lab::{EvalAsk, EvalReport, Scorecards, eval_table, evaluate, perturb};
 use sluice_lab::{scorecard_markdown, scorecard_svg};
 use std::path::{Path, PathBuf};
@@ -53,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let params = inputs::model(&args.model)?;
     let prices = inputs::prices(args.prices.as_deref(), &args.data)?;
     args.scorecard.iter().try_for_each(|path| outputs::claim(path))?;
-    let corpus = load_outcomes(&args.data).map_err(Failure::input)?;
+    let corpus = inputs::outcomes(&args.data)?;
     let ask = EvalAsk {
         experts: args.experts.clone(),
         reference: args.reference.clone(),
@@ -67,10 +66,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             perturb(&params, &corpus.rows, &prices, &ask, &mut |done, all| progress.at(done, all));
         report.perturb = Some(perturbed.map_err(Failure::input)?);
     }
+    warn(&report, args.json);
     for (reason, rows) in corpus.skipped {
         report.skip(&reason, rows);
     }
-    warn(&report, args.json);
     for path in &args.scorecard {
         outputs::write(path, &scorecard(&report.scorecards, path)?)?;
     }

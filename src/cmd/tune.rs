@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::{Failure, inputs, outputs, print, say};
-use sluice_lab::corpus::{Corpus, Prices, load_outcomes, load_prices};
+use sluice_lab::corpus::{Corpus, Prices, load_prices};
 use sluice_lab::{TuneAsk, TuneError, train, tune, tune_html, tune_table};
 use sluice_router::Params;
 use std::collections::BTreeMap;
@@ -54,11 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     // Before the work, not after it.
     args.report.iter().try_for_each(|path| outputs::claim(path))?;
-    let corpus = if args.data.is_empty() {
-        Corpus::default()
-    } else {
-        load_outcomes(&args.data).map_err(Failure::input)?
-    };
+    let corpus = if args.data.is_empty() { Corpus::default() } else { inputs::outcomes(&args.data)? };
     let (params, skipped) = model(args, &corpus)?;
     let ask = TuneAsk {
         experts: experts(args, &corpus, &params, &prices)?,
@@ -70,10 +66,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut report =
         tune(&params, &prices, &ask, &mut |done, all| progress.at(done, all)).map_err(Failure::input)?;
     report.skipped = skipped;
-    report
-        .skipped
-        .iter()
-        .for_each(|(reason, rows)| say(&format!("warning: {rows} rows were left out: {reason}")));
     if let Some(path) = &args.report {
         outputs::write(path, tune_html(&report).as_bytes())?;
     }
@@ -89,6 +81,10 @@ fn model(args: &Args, corpus: &Corpus) -> Result<(Params, BTreeMap<String, usize
     }
     let (params, mut report) =
         train(&corpus.rows, &[], args.seed, &mut |what| say(what)).map_err(Failure::input)?;
+    report
+        .skipped
+        .iter()
+        .for_each(|(reason, rows)| say(&format!("warning: {rows} rows were left out: {reason}")));
     corpus.skipped.iter().for_each(|(reason, rows)| report.skip(reason, *rows));
     Ok((params, report.skipped))
 }

@@ -1,7 +1,7 @@
 //! Ranks that say what the rows can't tell: a range where experts are too close to call.
 
-use super::interval;
 use crate::measures;
+use sluice_router::clopper_pearson;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
@@ -36,7 +36,7 @@ fn is_better(one: &[f64], other: &[f64], confidence: f64) -> bool {
     if differences.iter().all(|difference| [-1.0, 0.0, 1.0].contains(difference)) {
         let wins = differences.iter().filter(|&&difference| difference > 0.0).count();
         let losses = differences.iter().filter(|&&difference| difference < 0.0).count();
-        return wins > losses && interval::clopper_pearson(wins, wins + losses, confidence).0 > 0.5;
+        return wins > losses && clopper_pearson(wins, wins + losses, confidence).0 > 0.5;
     }
     differences.len() >= LEAST_ROWS && measures::mean_ci(&differences, confidence).low > 0.0
 }

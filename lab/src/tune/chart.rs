@@ -229,11 +229,8 @@ impl<'a> Chart<'a> {
             escape(&about(oracle))
         );
         labels.keep_free(Area::around(x, y, reach));
-        let name = if is_above {
-            format!("oracle {:.2}, off the chart", oracle.quality_ratio)
-        } else {
-            "oracle".to_owned()
-        };
+        let name =
+            if is_above { format!("oracle {:.2} ↑", oracle.quality_ratio) } else { "oracle".to_owned() };
         self.label(out, labels, (x, y), &name, "name");
     }
 
