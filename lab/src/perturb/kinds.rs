@@ -2,7 +2,7 @@
 
 use super::options;
 use crate::corpus::Row;
-use sluice_router::route_text;
+use sluice_router::{prompt_hash, route_text};
 
 /// A way to say the same.
 pub(super) struct Kind {
@@ -68,14 +68,27 @@ fn title_case(text: &str) -> String {
     out
 }
 
-/// What polite people write before and after.
+/// What polite people write before and after; which of it, by the prompt's hash.
 fn polite(row: &Row) -> (&'static str, &'static str) {
-    if is_chinese(row) {
-        ("您好，麻烦您帮我看一下下面的问题，谢谢！\n", "\n非常感谢您的帮助！")
-    } else {
-        ("Hello! Could you please help me with this? ", "\nThank you very much for your help!")
-    }
+    let words = if is_chinese(row) { &POLITE_ZH } else { &POLITE };
+    words[(prompt_hash(&row.prompt) % words.len() as u64) as usize]
 }
+
+const POLITE: [(&str, &str); 4] = [
+    ("Hello! Could you please help me with this? ", "\nThank you very much for your help!"),
+    ("Please answer the following question.\n", "\nThanks in advance."),
+    (
+        "Good morning, I would be grateful for your help with this one. ",
+        "\nI really appreciate it, have a nice day!",
+    ),
+    ("Hi there, hope you are doing well. I was wondering about this:\n", "\n\nMany thanks and best wishes"),
+];
+const POLITE_ZH: [(&str, &str); 4] = [
+    ("您好，麻烦您帮我看一下下面的问题，谢谢！\n", "\n非常感谢您的帮助！"),
+    ("你好，请问这道题怎么做？\n", "谢谢！"),
+    ("请帮忙解答，", "\n麻烦了，祝您工作顺利。"),
+    ("老师好，有个问题想请教您一下。\n", "\n辛苦您了，期待您的回复。"),
+];
 
 /// The routed text of a conversation that begins with instructions in the other language.
 fn with_system(row: &Row) -> String {
@@ -118,10 +131,12 @@ mod tests {
         is("lower_case", "what's 2 + 2 in ℤ? ask o'neil");
         is("upper_case", "WHAT'S 2 + 2 IN ℤ? ASK O'NEIL");
         is("title_case", "What's 2 + 2 In ℤ? Ask O'neil");
-        is("polite_before", "Hello! Could you please help me with this? What's 2 + 2 in ℤ? Ask O'Neil");
+        let polite = reworded("polite_before", prompt).expect("applies");
+        assert!(POLITE.iter().any(|(before, _)| polite == format!("{before}{prompt}")));
         is("system_other_language", prompt);
         assert_eq!(reworded("lower_case", "盗窃"), None, "there is no case in Chinese");
-        assert!(reworded("polite_after", "盗窃").expect("applies").contains("感谢"));
+        let polite = reworded("polite_after", "盗窃").expect("applies");
+        assert!(POLITE_ZH.iter().any(|(_, after)| polite == format!("盗窃{after}")));
         assert_eq!(reworded("options_shuffled", prompt), None);
     }
 }
