@@ -133,15 +133,16 @@ fn perturbed(report: &PerturbReport) -> Vec<String> {
         }
     )];
     lines.push(format!(
-        "{:<24} {:>6} {:>10} {:>9} {:>8} {:>7} {:>8}",
-        "wording", "rows", "flipped %", "saved %", "change", "ratio", "change"
+        "{:<24} {:>6} {:>10} {:>14} {:>9} {:>8} {:>7} {:>8}",
+        "wording", "rows", "flipped %", "by prediction", "saved %", "change", "ratio", "change"
     ));
     lines.extend(report.kinds.iter().map(|kind| {
         format!(
-            "{:<24} {:>6} {:>10.1} {:>9.1} {:>+8.2} {:>7.3} {:>+8.4}",
+            "{:<24} {:>6} {:>10.1} {:>14.1} {:>9.1} {:>+8.2} {:>7.3} {:>+8.4}",
             kind.kind,
             kind.rows,
             kind.flipped_pct,
+            kind.flipped_by_prediction_pct,
             kind.saved_pct,
             kind.saved_change,
             kind.quality_ratio,

@@ -41,6 +41,8 @@ pub struct KindReport {
     pub rows: usize,
     /// Share of them that go to another expert, in percent.
     pub flipped_pct: f64,
+    /// The same if the added words cost nothing: what is left is what the model sees in them.
+    pub flipped_by_prediction_pct: f64,
     /// Cost saved on these rows as they are, in percent of always taking the reference.
     pub saved_pct: f64,
     /// How much more is saved in the other wording, in points.
@@ -137,33 +139,39 @@ impl World<'_> {
         self.lambda.map_or_else(|| pairs.always(self.reference), |lambda| pairs.choose(lambda))
     }
 
-    /// The choice for other texts.
-    fn choices_for(&self, texts: &[String]) -> Vec<u16> {
+    /// The choice for other texts, each costed at so many tokens.
+    fn choices_for(&self, texts: &[String], tokens: &[u32]) -> Vec<u16> {
         let Some(lambda) = self.lambda else { return vec![self.reference as u16; texts.len()] };
         let binding = eval::bind(self.params, &self.seen.experts);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let signals = eval::classify_all(self.params, &binding, &texts);
-        let choice = |(text, signals): (&&str, _)| {
-            let offers = eval::offers(signals, estimate_tokens(text), &self.seen.experts);
+        let choice = |(&tokens, signals): (&u32, _)| {
+            let offers = eval::offers(signals, tokens, &self.seen.experts);
             certified_choice(offers.into_iter(), lambda).unwrap_or(0) as u16
         };
-        texts.iter().zip(&signals).map(choice).collect()
+        tokens.iter().zip(&signals).map(choice).collect()
     }
 
     fn kind(&self, kind: &kinds::Kind, before: &[u16]) -> KindReport {
         let reworded = self.seen.rows.iter().enumerate();
         let reworded = reworded.filter_map(|(at, row)| Some((at, (kind.reword)(row)?)));
         let (rows, texts): (Vec<usize>, Vec<String>) = reworded.unzip();
-        let after = self.choices_for(&texts);
+        let after = self.choices_for(&texts, &estimates(&texts));
+        let own: Vec<u32> = rows.iter().map(|&row| estimate_tokens(&self.seen.rows[row].prompt)).collect();
+        let unpriced = self.choices_for(&texts, &own);
         let before: Vec<u16> = rows.iter().map(|&row| before[row]).collect();
-        let flipped = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+        let flipped = |after: &[u16]| {
+            let flips = before.iter().zip(after).filter(|(before, after)| before != after).count();
+            100.0 * flips as f64 / rows.len().max(1) as f64
+        };
         let reference = vec![self.reference as u16; rows.len()];
         let saved = |chosen: &[u16]| saved_pct(self.cost(&rows, chosen), self.cost(&rows, &reference));
         let ratio = |chosen: &[u16]| ratio(self.score(&rows, chosen), self.score(&rows, &reference));
         KindReport {
             kind: kind.name,
             rows: rows.len(),
-            flipped_pct: 100.0 * flipped as f64 / rows.len().max(1) as f64,
+            flipped_pct: flipped(&after),
+            flipped_by_prediction_pct: flipped(&unpriced),
             saved_pct: saved(&before),
             saved_change: saved(&after) - saved(&before),
             quality_ratio: ratio(&before),
@@ -174,7 +182,7 @@ impl World<'_> {
     fn force(&self, suffix: &kinds::Suffix, before: &[u16], dearest: usize) -> ForceReport {
         let texts: Vec<String> =
             self.seen.rows.iter().map(|row| format!("{}\n\n{}", row.prompt, suffix.text)).collect();
-        let after = self.choices_for(&texts);
+        let after = self.choices_for(&texts, &estimates(&texts));
         let rows: Vec<usize> = (0..texts.len()).collect();
         let moved = before.iter().zip(&after).filter(|(before, after)| before != after);
         let to_dearest = moved.filter(|(_, after)| usize::from(**after) == dearest).count();
@@ -204,6 +212,10 @@ impl World<'_> {
     fn score(&self, rows: &[usize], chosen: &[u16]) -> f64 {
         rows.iter().zip(chosen).map(|(&row, &at)| self.seen.score(row, usize::from(at))).sum()
     }
+}
+
+fn estimates(texts: &[String]) -> Vec<u32> {
+    texts.iter().map(|text| estimate_tokens(text)).collect()
 }
 
 fn saved_pct(cost: f64, baseline: f64) -> f64 {
