@@ -75,9 +75,9 @@ fn is_courtesy(clause: &str) -> bool {
             let length = rest.find(|c: char| !(c.is_ascii_alphabetic() || c == '\'')).unwrap_or(rest.len());
             let word = &rest[..length];
             let is = |known: &&str| known.eq_ignore_ascii_case(word);
-            if KIND.iter().any(|known| is(&known)) {
+            if KIND.iter().any(is) {
                 is_kind = true;
-            } else if !FILLERS.iter().any(|known| is(&known)) {
+            } else if !FILLERS.iter().any(is) {
                 return false;
             }
             length
