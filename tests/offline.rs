@@ -1,5 +1,12 @@
 //! `train`, `eval` and `route` from outside: what they print, and what they do with bad input.
 
+#[path = "offline/bad_data.rs"]
+mod bad_data;
+#[path = "offline/measure.rs"]
+mod measure;
+#[path = "offline/tune.rs"]
+mod tune;
+
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -168,10 +175,10 @@ fn bad_files_and_arguments_end_with_2_and_say_where() {
         assert!(message.contains(expected), "{arguments:?}: {message}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
-    for command in ["train", "eval", "route"] {
+    for command in ["train", "eval", "route", "tune"] {
         let help = sluice(&[command, "--help"], b"");
         assert!(
-            help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Example:"),
+            help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Example"),
             "{command}"
         );
     }

@@ -2,16 +2,32 @@
 
 mod clock;
 pub mod corpus;
+mod escape;
 mod eval;
 mod measures;
+mod oracle;
+mod perturb;
 mod report;
+mod scorecard;
+mod slices;
 mod train;
+mod tune;
 
 pub use clock::Stopwatch;
-pub use eval::{DomainCard, EvalAsk, EvalError, EvalReport, ExpertCard, FloorReport, LanguageCard, evaluate};
+pub use eval::{
+    Calibrated, DomainCard, EvalAsk, EvalError, EvalReport, ExpertCard, FloorReport, LanguageCard,
+    OracleReport, PairReport, SingleReport, eval_table, evaluate,
+};
 pub use measures::{MeanCi, PairCurve, auc, brier, ece, mean_ci, pair_curve};
-pub use report::{eval_table, train_table};
+pub use perturb::{ForceReport, KindReport, PerturbReport, perturb};
+pub use report::train_table;
+pub use scorecard::{
+    ALL, Difficulty, Entry, Scorecards, Slice, markdown as scorecard_markdown, svg as scorecard_svg,
+};
 pub use train::{
     AddError, AddReport, Admission, Certified, DomainReport, ExpertReport, PanelReport, TrainError,
     TrainReport, add, add_table, train,
+};
+pub use tune::{
+    Band, Point, Single, TuneAsk, TuneError, TuneReport, Uncertified, html as tune_html, tune, tune_table,
 };

@@ -298,6 +298,20 @@ fn a_cost_bound_cuts_the_answer_to_what_it_covers() {
 }
 
 #[test]
+fn no_prompt_forces_an_answer_past_the_routes_cost_cap() {
+    // Whatever a suffix makes of the signals: here the dear expert alone seems capable.
+    for cap in [60_000, 500_000, 1_200_000, 5_000_000] {
+        let mut forced = with_route(certified(1e-12), |route| route.max_cost = Some(NanoUsd(cap)));
+        let signal = |p_capable| Some(ExpertSignal { p_capable, p_lower: p_capable, output_tokens: 1_000.0 });
+        forced.signals.experts = vec![signal(1.0), signal(0.0), signal(0.0)];
+        match decide(&forced, Tick(0), 7) {
+            Ok(decision) => assert!(decision.ceiling <= NanoUsd(cap), "{cap}: {:?}", decision.ceiling),
+            Err(refused) => assert!(cap < 208_000, "{cap}: {refused:?}"), // the least that small can cost
+        }
+    }
+}
+
+#[test]
 fn a_second_of_waiting_has_its_price_but_never_costs_the_floor() {
     let mut busy = with_route(certified(1e-7), |route| route.latency_per_s = NanoUsd(1_000_000));
     busy.pools[LAW] = PoolState { in_flight: 8, service_ms: 80_000.0, ..up() };

@@ -1,8 +1,8 @@
 //! Inputs that several offline commands share: the model file, the price file, numbers within bounds.
 
-use super::Failure;
+use super::{Failure, say};
 use anyhow::{Context as _, anyhow};
-use sluice_lab::corpus::{Prices, find_prices, load_prices};
+use sluice_lab::corpus::{Corpus, Prices, find_prices, load_outcomes, load_prices};
 use sluice_router::Params;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,13 @@ pub(super) fn model(path: &Path) -> Result<Params, Failure> {
         .with_context(|| format!("{}: the model can't be read", path.display()))
         .map_err(Failure::input)?;
     Params::from_bytes(&bytes).with_context(|| path.display().to_string()).map_err(Failure::input)
+}
+
+/// Reads graded outcomes, and says on stderr what is odd about them.
+pub(super) fn outcomes(files: &[PathBuf]) -> Result<Corpus, Failure> {
+    let corpus = load_outcomes(files).map_err(Failure::input)?;
+    corpus.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
+    Ok(corpus)
 }
 
 /// Reads the price file that was named, else the one beside the data.

@@ -5,11 +5,14 @@ mod demo;
 mod eval;
 mod explain;
 mod inputs;
+mod outputs;
+mod progress;
 mod report;
 mod route;
 mod serve;
 mod sim;
 mod train;
+mod tune;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -31,6 +34,7 @@ enum Command {
     Config(config::Args),
     Train(train::Args),
     Eval(eval::Args),
+    Tune(tune::Args),
     Route(route::Args),
     Explain(explain::Args),
     Report(report::Args),
@@ -47,6 +51,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Sim(args) => sim::run(args),
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Route(args) => route::run(&args),
         Command::Report(args) => report::run(&args),
     };

@@ -4,7 +4,7 @@ mod add;
 
 use super::{Failure, inputs, print, say};
 use anyhow::Context as _;
-use sluice_lab::corpus::{Prices, load_domains, load_outcomes};
+use sluice_lab::corpus::{Prices, load_domains};
 use sluice_lab::{TrainReport, train, train_table};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -48,16 +48,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let day = today(super::environment().get(EPOCH).map(String::as_str)).map_err(Failure::input)?;
     claim(&args.out).map_err(Failure::input)?;
     if let Some(expert) = &args.add {
-        return add::run(args, expert, &prices);
+        return add::run(args, expert, &prices, day);
     }
-    let corpus = load_outcomes(&args.data).map_err(Failure::input)?;
+    let corpus = inputs::outcomes(&args.data)?;
     let texts = load_domains(&args.domains).map_err(Failure::input)?;
     let (params, mut report) =
         train(&corpus.rows, &texts, args.seed, &mut |what| say(what)).map_err(Failure::input)?;
+    warn(&report, &prices);
     for (reason, rows) in &corpus.skipped {
         report.skip(reason, *rows);
     }
-    warn(&report, &prices);
     let params = params.dated(day)?;
     write(&args.out, &params.to_bytes()).map_err(Failure::input)?;
     let shown = if args.json { serde_json::to_string(&report)? } else { train_table(&report) };

@@ -30,6 +30,9 @@ pub fn load_domains(files: &[PathBuf]) -> Result<Vec<DomainText>, CorpusError> {
             if text.domain.trim().is_empty() {
                 return Err(wrong("the domain is empty".to_owned()));
             }
+            if text.text.trim().is_empty() {
+                return Err(wrong("the text is empty".to_owned()));
+            }
             texts.push(text);
             Ok(())
         })?;

@@ -63,6 +63,34 @@ pub struct Corpus {
     pub rows: Vec<Row>,
     /// Rows left out, by reason; rows plus these are all that the files hold.
     pub skipped: BTreeMap<String, usize>,
+    /// Where the first row was left out for each reason, `FILE:LINE`.
+    pub first_skipped: BTreeMap<String, String>,
+}
+
+impl Corpus {
+    /// What whoever gave the files should know: rows left out, and experts whose grades are all the same.
+    pub fn warnings(&self) -> Vec<String> {
+        let skipped = self.skipped.iter().map(|(reason, rows)| {
+            let first = self.first_skipped.get(reason).map_or("?", String::as_str);
+            format!("{rows} rows were left out: {reason}, the first at {first}")
+        });
+        skipped.chain(self.one_class()).collect()
+    }
+
+    /// Experts whose grades are all the same: a mistake in grading, most often.
+    fn one_class(&self) -> Vec<String> {
+        let mut grades: BTreeMap<&str, (f64, usize, bool)> = BTreeMap::new();
+        for outcome in self.rows.iter().flat_map(|row| &row.outcomes) {
+            let (first, n, is_same) = grades.entry(&outcome.expert).or_insert((outcome.score, 0, true));
+            *n += 1;
+            *is_same &= *first == outcome.score;
+        }
+        let same = grades.into_iter().filter(|(_, (_, n, is_same))| *is_same && *n > 1);
+        same.map(|(name, (score, n, _))| {
+            format!("all {n} grades of {name} are {score}: nothing tells where it does better or worse; check how it was graded")
+        })
+        .collect()
+    }
 }
 
 /// Reads files of graded outcomes, JSON Lines, gzip or not. Unknown keys are ignored.
@@ -79,7 +107,11 @@ pub fn load_outcomes(files: &[PathBuf]) -> Result<Corpus, CorpusError> {
         lines::for_each(file, |line, text| {
             let row = parse(file, line, text)?;
             match reason_to_skip(&row, &mut ids) {
-                Some(reason) => *corpus.skipped.entry(reason.to_owned()).or_default() += 1,
+                Some(reason) => {
+                    *corpus.skipped.entry(reason.to_owned()).or_default() += 1;
+                    let place = || format!("{}:{line}", file.display());
+                    corpus.first_skipped.entry(reason.to_owned()).or_insert_with(place);
+                }
                 None => corpus.rows.push(row),
             }
             Ok(())
@@ -97,6 +129,9 @@ fn parse(file: &Path, line: usize, text: &str) -> Result<Row, CorpusError> {
     let wrong = |what: String, mend| CorpusError::Line { file: file.to_owned(), line, what, mend };
     let mut row: Row = serde_json::from_str(text).map_err(|error| wrong(describe(&error), FORM))?;
     for outcome in &row.outcomes {
+        if outcome.expert.trim().is_empty() {
+            return Err(wrong("an expert has no name".to_owned(), FORM));
+        }
         if !(0.0..=1.0).contains(&outcome.score) {
             let what = format!("the score {} of {} is outside 0 to 1", outcome.score, outcome.expert);
             return Err(wrong(what, "scale scores to 0..1"));
@@ -160,6 +195,12 @@ mod tests {
         assert_eq!(corpus.rows.len(), 1);
         assert_eq!(corpus.rows[0].outcomes[0].output_tokens, None);
         assert_eq!(corpus.skipped, BTreeMap::from([("duplicate_id".to_owned(), 1)]));
+        let warnings = corpus.warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].starts_with("1 rows were left out: duplicate_id, the first at ")
+                && warnings[0].ends_with(":3")
+        );
     }
 
     #[test]
@@ -182,6 +223,10 @@ mod tests {
             ("text", bad("\"0.5\""), "invalid type: string"),
             ("prompt", r#"{"id":"a","outcomes":[]}"#.to_owned(), "missing field `prompt`"),
             ("nested", nested, "invalid type: sequence"),
+            ("name", GOOD.replace("\"x\"", "\" \""), ":1: an expert has no name"),
+            ("huge", bad("1e999"), ":1: column"),
+            ("null", bad("null"), "invalid type: null"),
+            ("tokens", GOOD.replace("\"more\":1", "\"output_tokens\":-1"), "invalid value: integer `-1`"),
             ("empty", String::new(), "the file has no rows"),
             (
                 "twice",
@@ -194,6 +239,16 @@ mod tests {
         }
         let error = load_outcomes(&[PathBuf::from("/nowhere/at-all.jsonl")]).expect_err("no such file");
         assert!(error.to_string().contains("at-all.jsonl"));
+    }
+
+    #[test]
+    fn an_expert_of_one_class_is_named() {
+        let rows = (0..3).map(|at| {
+            format!(r#"{{"id":"{at}","prompt":"p","outcomes":[{{"expert":"same","score":1}},{{"expert":"not","score":0.{at}}}]}}"#)
+        });
+        let corpus = load("class", &rows.collect::<Vec<_>>().join("\n")).expect("valid");
+        let warnings = corpus.warnings();
+        assert!(warnings.len() == 1 && warnings[0].starts_with("all 3 grades of same are 1"), "{warnings:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod design;
 mod gate;
 mod groups;
 mod heads;
-mod jobs;
+pub(crate) mod jobs;
 mod mixing;
 mod panel;
 mod panels;

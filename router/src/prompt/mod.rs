@@ -3,6 +3,7 @@
 //! Whatever changes a number here must raise [`FEATURES_VERSION`]: a model fitted on other features is refused.
 
 mod clip;
+mod courtesy;
 mod grams;
 mod labels;
 mod shape;
@@ -15,7 +16,7 @@ pub use shape::{SHAPE, SHAPE_NAMES};
 pub use tokens::estimate_tokens;
 
 /// Version of everything in this module; part of the model file.
-pub const FEATURES_VERSION: u32 = 1;
+pub const FEATURES_VERSION: u32 = 2;
 
 /// What is counted in a text; no text is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,12 +31,14 @@ pub struct Counts {
 
 /// Counts the n-grams and the shape of `text`.
 ///
-/// Looks at the first 3,072 and the last 1,024 characters, so the work is bounded for any length.
+/// Looks at the first 3,072 and the last 1,024 characters, so the work is bounded for any length. Case and courtesy at
+/// the ends make no difference.
 pub fn count(text: &str) -> Counts {
     let clipped = clip::clip(text);
     let normal = clip::normalise(&clipped);
-    let (shape, scripts) = shape::measure(&normal);
-    Counts { grams: grams::collect(&normal), shape, scripts }
+    let asked = courtesy::strip(&normal);
+    let (shape, scripts) = shape::measure(asked);
+    Counts { grams: grams::collect(asked), shape, scripts }
 }
 
 /// The text behind each n-gram of `text`, as [`count`] sees it; for explaining, since it allocates for each.
@@ -89,9 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn width_and_case_make_no_difference_to_the_n_grams() {
+    fn width_case_and_courtesy_make_no_difference() {
         assert_eq!(digest("ＨＥＬＬＯ World"), digest("hello world"));
         assert_eq!(digest("ﬁne"), digest("fine"));
+        let plain = count("Which is it?\nA. none\nB. two of them");
+        assert_eq!(count("WHICH IS IT?\nA. NONE\nB. TWO OF THEM"), plain);
+        assert_eq!(count("which is it?\na. none\nb. two of them"), plain);
+        assert_eq!(count("Hi! Please help me.\nWhich is it?\nA. none\nB. two of them\nThank you!"), plain);
     }
 
     #[test]

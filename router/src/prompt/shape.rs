@@ -1,11 +1,11 @@
-//! The shape of a text: 27 counts from one pass, and which scripts it is written in.
+//! The shape of a text: 25 counts from one pass, and which scripts it is written in.
 //!
 //! Shape tells difficulty where words don't: how many numbers, options, negations and relations a question has.
 
 use super::tokens::is_cjk;
 
 /// How many shape counts there are.
-pub const SHAPE: usize = 27;
+pub const SHAPE: usize = 25;
 
 /// What each shape count is; `ln` means ln(1 + count).
 pub const SHAPE_NAMES: [&str; SHAPE] = [
@@ -28,13 +28,11 @@ pub const SHAPE_NAMES: [&str; SHAPE] = [
     "ln percent and dollar signs",
     "ln operators",
     "ln brackets, semicolons and underscores",
-    "ln upper-case share in %",
     "ln negations",
     "ln relation words",
     "ln commas",
     "ln question marks",
     "ideograph share",
-    "ln capitalised words",
     "ln non-ASCII characters",
 ];
 
@@ -53,7 +51,7 @@ pub(crate) struct Scripts {
     pub(crate) other_letters: u32,
 }
 
-/// Counts the shape and the scripts of a normalised text, its case intact.
+/// Counts the shape and the scripts of a normalised text. Case makes no difference: people retype.
 pub(super) fn measure(text: &str) -> ([f32; SHAPE], Scripts) {
     let mut pass = Pass { at_line_start: true, ..Pass::default() };
     let mut chars = text.chars().peekable();
@@ -70,7 +68,6 @@ pub(super) fn measure(text: &str) -> ([f32; SHAPE], Scripts) {
 struct Pass {
     chars: u32,
     digits: u32,
-    upper: u32,
     non_ascii: u32,
     ideographs: u32,
     backslashes: u32,
@@ -84,7 +81,6 @@ struct Pass {
     lines: u32,
     words: u32,
     word_chars: u32,
-    capitalised: u32,
     negations: u32,
     relations: u32,
     numerals: u32,
@@ -103,12 +99,11 @@ struct Pass {
     scripts: Scripts,
 }
 
-/// The word that is being read: its length, its first bytes in lower case, how it is written.
+/// The word that is being read: its length, its first bytes in lower case, in which script it is.
 #[derive(Default)]
 struct Word {
     chars: u32,
     head: [u8; LONGEST_KEYWORD],
-    starts_upper: bool,
     is_latin: bool,
     is_accented: bool,
 }
@@ -124,7 +119,10 @@ struct Numeral {
 impl Pass {
     fn see(&mut self, c: char, next: Option<char>) {
         self.chars += 1;
-        if self.at_line_start && ('A'..='J').contains(&c) && matches!(next, Some('.' | ')')) {
+        if self.at_line_start
+            && ('A'..='J').contains(&c.to_ascii_uppercase())
+            && matches!(next, Some('.' | ')'))
+        {
             self.begin_option();
         }
         self.at_line_start = false;
@@ -161,7 +159,6 @@ impl Pass {
                 self.sentences += u32::from(ends());
             }
             '.' | '!' if ends() => self.sentences += 1,
-            c if c.is_uppercase() => self.upper += 1,
             _ => {}
         }
     }
@@ -215,9 +212,6 @@ impl Pass {
 
     fn extend_word(&mut self, c: char) {
         let word = &mut self.word;
-        if word.chars == 0 {
-            word.starts_upper = c.is_uppercase();
-        }
         let is_latin = c.is_ascii_alphabetic() || ('\u{C0}'..='\u{24F}').contains(&c);
         if c.is_alphabetic() && !is_latin {
             self.scripts.other_letters += 1;
@@ -246,7 +240,6 @@ impl Pass {
         }
         self.words += 1;
         self.word_chars += word.chars;
-        self.capitalised += u32::from(word.starts_upper);
         self.negations += u32::from(is_negation(text));
         self.relations += relation(text);
     }
@@ -290,13 +283,11 @@ impl Pass {
             ln(of(self.percents) + of(self.dollars)),
             ln(of(self.operators)),
             ln(of(self.brackets)),
-            ln(100.0 * share(self.upper, self.chars)),
             ln(of(self.negations)),
             ln(of(self.relations)),
             ln(of(self.commas)),
             ln(of(self.questions)),
             share(self.ideographs, self.chars),
-            ln(of(self.capitalised)),
             ln(of(self.non_ascii)),
         ];
         shape.map(|value| value as f32)

@@ -2,18 +2,16 @@
 
 use super::{Args, write};
 use crate::cmd::{Failure, inputs, print, say};
-use sluice_lab::corpus::{Prices, load_outcomes};
+use sluice_lab::corpus::Prices;
 use sluice_lab::{add, add_table};
 use std::process::ExitCode;
 
-pub(super) fn run(args: &Args, expert: &str, prices: &Prices) -> Result<ExitCode, Failure> {
+pub(super) fn run(args: &Args, expert: &str, prices: &Prices, day: u32) -> Result<ExitCode, Failure> {
     let params = inputs::model(args.model.as_ref().unwrap_or(&args.out))?;
-    let corpus = load_outcomes(&args.data).map_err(Failure::input)?;
+    let corpus = inputs::outcomes(&args.data)?;
     let (params, mut report) = add(params, expert, &corpus.rows, args.seed).map_err(Failure::input)?;
+    let params = params.dated(day)?;
     report.compare(&params, prices);
-    for (reason, rows) in &corpus.skipped {
-        say(&format!("warning: {rows} rows were left out: {reason}"));
-    }
     if report.skipped_rows > 0 {
         say(&format!("warning: {} rows were left out: they don't grade {expert}", report.skipped_rows));
     }
