@@ -4,16 +4,19 @@
 //! a prompt that it has seen tells nothing, so the calibration rows hold what the other folds say.
 
 mod design;
+mod domains;
 mod gate;
 mod groups;
 mod heads;
 mod jobs;
 mod mixing;
+mod outside;
 mod panel;
 mod panels;
 mod report;
 mod ridge;
 mod rotate;
+mod scope;
 
 pub use report::{DomainReport, ExpertReport, PanelReport, TrainReport};
 
@@ -45,7 +48,10 @@ pub enum TrainError {
 /// What is counted in each text.
 struct Texts {
     graded: Vec<Counts>,
+    /// Domain texts, then texts that are out of scope.
     extra: Vec<Counts>,
+    /// How many of the extra ones are domain texts.
+    domain_texts: usize,
     /// Hash of each graded prompt.
     keys: Vec<u64>,
 }
@@ -113,12 +119,15 @@ fn renumber(rows: &[Row], mut groups: Vec<panels::Group>) -> (Vec<&Row>, Vec<pan
 
 fn count_all(rows: &[&Row], domain_texts: &[DomainText]) -> Texts {
     let graded = rows.iter().map(|row| row.prompt.as_str());
-    let texts: Vec<&str> = graded.chain(domain_texts.iter().map(|text| text.text.as_str())).collect();
+    let with_domains = graded.chain(domain_texts.iter().map(|text| text.text.as_str()));
+    let outside = outside::texts();
+    let texts: Vec<&str> = with_domains.chain(outside.iter().map(|outside| outside.text)).collect();
     let chunks: Vec<&[&str]> = texts.chunks(256).collect();
     let counted = jobs::run(chunks, |chunk| chunk.iter().map(|text| count(text)).collect::<Vec<_>>());
     let mut graded: Vec<Counts> = counted.into_iter().flatten().collect();
     let extra = graded.split_off(rows.len());
-    Texts { graded, extra, keys: rows.iter().map(|row| prompt_hash(&row.prompt)).collect() }
+    let domain_texts = domain_texts.len();
+    Texts { graded, extra, domain_texts, keys: rows.iter().map(|row| prompt_hash(&row.prompt)).collect() }
 }
 
 fn prepare<'a>(

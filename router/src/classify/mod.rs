@@ -5,6 +5,7 @@ mod language;
 use crate::panel::PanelView;
 use crate::params::{Binding, Params};
 use crate::prompt::{self, Counts};
+use crate::scope::Scope;
 use crate::signals::{ExpertSignal, Share, Signals};
 
 /// What `params` sees in `text`, for the fleet that `binding` was made for.
@@ -13,22 +14,32 @@ use crate::signals::{ExpertSignal, Share, Signals};
 /// prompts. Bounded work for any text: about 100 microseconds for 2 KB and 14 experts.
 pub fn classify(params: &Params, text: &str, binding: &Binding) -> Signals {
     let counts = prompt::count(text);
-    let gate = Gate::open(params, &counts);
+    let languages = language::languages(&counts.scripts);
+    let gate = Gate::open(params, &counts, &languages);
     Signals {
         domains: gate.domains,
-        languages: language::languages(&counts.scripts),
+        p_out_of_scope: gate.p_out_of_scope,
+        inside: gate.inside,
+        languages,
         experts: experts(params, &counts, &gate.panels, binding),
     }
+}
+
+/// Shares of the languages that `text` may be written in, most probable first.
+pub fn languages(text: &str) -> Vec<Share> {
+    language::languages(&prompt::count(text).scripts)
 }
 
 /// Domain shares, and how much the text looks like each panel's prompts.
 struct Gate {
     domains: Vec<Share>,
+    p_out_of_scope: Option<f64>,
+    inside: Option<Vec<String>>,
     panels: Vec<f32>,
 }
 
 impl Gate {
-    fn open(params: &Params, counts: &Counts) -> Gate {
+    fn open(params: &Params, counts: &Counts, languages: &[Share]) -> Gate {
         let parts = &params.parts;
         let mut features = Vec::with_capacity(counts.grams.len());
         if parts.weights.outputs > 0 {
@@ -36,15 +47,37 @@ impl Gate {
         }
         let sums = parts.weights.apply(&features);
         let scores: Vec<f32> = parts.shares.iter().zip(&sums).map(|(share, sum)| share + sum).collect();
-        let (domains, panels) = scores.split_at(parts.domains.len());
-        let probable = softmax(domains, parts.domain_sharpness);
+        let (domains, rest) = scores.split_at(parts.domains.len());
+        let (outside, panels) = rest.split_at(usize::from(parts.scope.is_some()));
+        let probable = domain_shares(domains, outside, parts.domain_sharpness, parts.scope.as_ref());
+        let inside = parts.scope.as_ref().map(|scope| {
+            let is_known =
+                !counts.grams.is_empty() && languages.first().is_some_and(|top| scope.speaks(&top.name));
+            let passes = |at: &usize| is_known && probable[*at] >= scope.thresholds[*at];
+            (0..probable.len()).filter(passes).map(|at| parts.domains[at].clone()).collect()
+        });
+        let p_inside: f64 = probable.iter().map(|&p| f64::from(p)).sum();
         let named = parts.domains.iter().zip(&probable);
         let mut shares: Vec<Share> =
             named.map(|(name, &p)| Share { name: name.clone(), p: f64::from(p) }).collect();
         shares.sort_by(|a, b| b.p.total_cmp(&a.p));
         let panels = if panels.is_empty() { vec![1.0] } else { softmax(panels, parts.panel_sharpness) };
-        Gate { domains: shares, panels }
+        let p_out_of_scope = parts.scope.as_ref().map(|_| (1.0 - p_inside).clamp(0.0, 1.0));
+        Gate { domains: shares, p_out_of_scope, inside, panels }
     }
+}
+
+/// The share of each domain: how likely it is among the domains, times how likely the text is in any of them.
+///
+/// `outside` is the score for "none of these", if there is a `scope`.
+pub fn domain_shares(scores: &[f32], outside: &[f32], sharpness: f32, scope: Option<&Scope>) -> Vec<f32> {
+    let mut shares = softmax(scores, sharpness);
+    if let (Some(scope), Some(&outside)) = (scope, outside.first()) {
+        let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let p_inside = scope.p_inside(best, outside);
+        shares.iter_mut().for_each(|share| *share *= p_inside);
+    }
+    shares
 }
 
 fn experts(params: &Params, counts: &Counts, mass: &[f32], binding: &Binding) -> Vec<Option<ExpertSignal>> {
