@@ -61,6 +61,16 @@ impl Lexicon {
         self.rows.is_empty()
     }
 
+    /// Which table the n-gram with this number belongs to.
+    pub fn table(&self, number: u32) -> usize {
+        (self.rows[number as usize] / HASH_ROWS) as usize
+    }
+
+    /// How rare the n-gram with this number is: ln of texts over those that have it, plus 1.
+    pub fn idf(&self, number: u32) -> f32 {
+        self.idf[number as usize]
+    }
+
     /// Known n-grams of a text as (number, weight); `out` is overwritten.
     ///
     /// Weight: (1 + ln count) * idf, each table's vector of length 1, then divided by the square root of the number

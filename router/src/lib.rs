@@ -25,6 +25,7 @@ mod price;
 mod prompt;
 mod quote;
 mod receipt;
+mod scope;
 mod signals;
 mod stats;
 mod time;
@@ -36,7 +37,7 @@ pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, ba
 pub use calibration::{Calibration, MISSING_SCORE, UNKNOWN_DOMAIN, UNKNOWN_TOKENS};
 pub use certificate::{Certificate, ExpertRegret};
 pub use certify::{ByDomain, Cell, CertifyAsk, CertifyBy, Pairs, Refusal, certify_pairs, certify_pairs_by};
-pub use classify::{Gate, blend, classify, softmax};
+pub use classify::{Gate, blend, classify, domain_shares, languages, softmax};
 pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
 pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
@@ -52,6 +53,7 @@ pub use prompt::{
 };
 pub use quote::{Quote, Reason, expected_cost, expected_output};
 pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
+pub use scope::{MOST_REFUSED, Scope, lock_threshold};
 pub use signals::{ExpertSignal, Needs, Share, Signals};
 pub use stats::{Moments, clopper_pearson, hoeffding_bentkus_p, hoeffding_bentkus_upper, normal_quantile};
 pub use time::Tick;

@@ -4,6 +4,7 @@ use crate::codec::{Reader, Writer};
 use crate::lexicon::Lexicon;
 use crate::panel::{Panel, PanelParts, read_table, write_table};
 use crate::prompt::FEATURES_VERSION;
+use crate::scope::Scope;
 use crate::weights::Weights;
 use sha2::{Digest as _, Sha256};
 
@@ -24,7 +25,8 @@ pub struct ParamsParts {
     pub domains: Vec<String>,
     /// N-grams that the gate knows.
     pub lexicon: Lexicon,
-    /// N-gram weights; the first outputs score the domains, the next the panels if there are several.
+    /// N-gram weights; the first outputs score the domains, the next "none of these" if there is a scope, the next the
+    /// panels if there are several.
     pub weights: Weights,
     /// Share of each output among the training rows.
     pub shares: Vec<f32>,
@@ -34,6 +36,8 @@ pub struct ParamsParts {
     pub panel_sharpness: f32,
     /// The day it was trained, in days since 1970-01-01 UTC; 0 when not known.
     pub made_on: u32,
+    /// What is in none of the domains; `None` for a model that doesn't tell.
+    pub scope: Option<Scope>,
 }
 
 /// Which of a fleet's experts the model knows, and where.
@@ -211,6 +215,8 @@ fn encode(parts: &ParamsParts, panels: &[impl std::borrow::Borrow<PanelParts>]) 
     out.f32(parts.domain_sharpness);
     out.f32(parts.panel_sharpness);
     out.u32(parts.made_on);
+    out.u32(u32::from(parts.scope.is_some()));
+    parts.scope.iter().for_each(|scope| scope.write(&mut out));
     out.u32(u32::try_from(panels.len()).expect("few panels"));
     panels.iter().for_each(|panel| panel.borrow().write(&mut out));
     out.0
@@ -228,13 +234,18 @@ fn read_parts(from: &mut Reader) -> Result<ParamsParts, ParamsError> {
         domain_sharpness: from.f32()?,
         panel_sharpness: from.f32()?,
         made_on: from.u32()?,
+        scope: if from.u32()? == 0 { None } else { Some(Scope::read(from)?) },
     })
 }
 
 fn check_parts(parts: &ParamsParts, panels: usize) -> Result<(), ParamsError> {
-    let outputs = parts.domains.len() + if panels > 1 { panels } else { 0 };
+    let has_scope = usize::from(parts.scope.is_some());
+    let outputs = parts.domains.len() + has_scope + if panels > 1 { panels } else { 0 };
     if parts.weights.outputs != outputs || parts.shares.len() != outputs {
         return Err(ParamsError::Invalid("the sizes of the gate don't agree"));
+    }
+    if parts.scope.as_ref().is_some_and(|scope| scope.thresholds.len() != parts.domains.len()) {
+        return Err(ParamsError::Invalid("it has not one lock threshold for each domain"));
     }
     let mut names: Vec<&String> = parts.experts.iter().collect();
     names.sort();

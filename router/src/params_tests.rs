@@ -30,6 +30,7 @@ fn model() -> Params {
         domain_sharpness: 4.0,
         panel_sharpness: 8.0,
         made_on: 20_000,
+        scope: None,
     };
     Params::new(parts, vec![panel(vec![0, 1], law_lexicon, 0.9), panel(vec![0, 2], lexicon(&code), 0.6)])
         .expect("sizes agree")

@@ -202,7 +202,7 @@ pub(crate) fn within_domains(ask: &Ask, expert: &Expert) -> bool {
     }
     let by_keyword =
         ask.needs.keyword_experts.iter().any(|&index| ask.fleet.experts[index].name == expert.name);
-    by_keyword || ask.signals.p_within(&expert.domains) >= DOMAIN_THRESHOLD
+    by_keyword || ask.signals.is_inside(&expert.domains)
 }
 
 /// Expected answer length of an expert that no grades tell of, in tokens.
@@ -211,5 +211,3 @@ const PRIOR_OUTPUT_TOKENS: f64 = 256.0;
 const LEAST_OUTPUT_TOKENS: u32 = 16;
 /// Token estimates may be this much too low before a prompt overruns a context window.
 const CONTEXT_MARGIN: f64 = 1.3;
-/// A request is inside an expert's domains from this probability on.
-const DOMAIN_THRESHOLD: f64 = 0.5;

@@ -2,6 +2,7 @@
 
 use crate::fleet::Privacy;
 use crate::price::NanoUsd;
+use crate::scope::LIKELIER_THAN_NOT;
 use crate::time::Tick;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Share {
     /// A domain or a language.
     pub name: String,
-    /// 0 to 1; the shares of one list sum to 1.
+    /// 0 to 1; shares of languages sum to 1, those of domains to 1 less [`Signals::p_out_of_scope`].
     pub p: f64,
 }
 
@@ -19,6 +20,12 @@ pub struct Share {
 pub struct Signals {
     /// Every domain, most probable first; empty without a model.
     pub domains: Vec<Share>,
+    /// The probability that the prompt belongs to none of the domains; `None` without a model that tells.
+    #[serde(default)]
+    pub p_out_of_scope: Option<f64>,
+    /// The domains that the prompt is inside of, for experts that are locked to theirs; `None` as above.
+    #[serde(default)]
+    pub inside: Option<Vec<String>>,
     /// Every language, most probable first; empty without a model.
     pub languages: Vec<Share>,
     /// For each expert of the fleet, in its order; `None` for one that the model doesn't know.
@@ -45,6 +52,17 @@ impl Signals {
     /// The most probable language with its probability.
     pub fn language(&self) -> Option<&Share> {
         self.languages.first()
+    }
+
+    /// Whether the model lets the request through to an expert that is locked to these domains.
+    ///
+    /// Inside any of them is enough. A model, or a receipt, from before there were thresholds asks for the larger half
+    /// of all probability.
+    pub fn is_inside(&self, domains: &[String]) -> bool {
+        match &self.inside {
+            Some(inside) => inside.iter().any(|name| domains.contains(name)),
+            None => self.p_within(domains) >= f64::from(LIKELIER_THAN_NOT),
+        }
     }
 
     /// The probability that the request belongs to one of `domains`.

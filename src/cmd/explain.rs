@@ -89,8 +89,9 @@ fn table(receipt: &Receipt, snapshot: &Snapshot) -> String {
         share.map_or_else(|| "unknown".to_owned(), |share| format!("{} ({:.2})", share.name, share.p))
     };
     lines.push(format!(
-        "domain {}   language {}   prompt about {} tokens",
+        "domain {}{}   language {}   prompt about {} tokens",
         share(receipt.signals.domain()),
+        receipt.signals.p_out_of_scope.map_or_else(String::new, |p| format!(", none of the known ({p:.2})")),
         share(receipt.signals.language()),
         receipt.needs.prompt_tokens
     ));

@@ -14,6 +14,9 @@ pub struct DomainText {
     /// Its language, ISO 639-1.
     #[serde(default)]
     pub lang: Option<String>,
+    /// What kind of text it is, such as a request or an examination question; reports slice by it.
+    #[serde(default)]
+    pub kind: Option<String>,
 }
 
 /// Reads files of domain texts, JSON Lines, gzip or not. Unknown keys are ignored.

@@ -65,6 +65,11 @@ impl Design {
         self.starts.push(self.cells.len());
     }
 
+    /// Multiplies each feature's values with its factor.
+    pub(super) fn scale(&mut self, factors: &[f32]) {
+        self.cells.iter_mut().for_each(|(feature, value)| *value *= factors[*feature as usize]);
+    }
+
     pub(super) fn row(&self, at: usize) -> &[(u32, f32)] {
         &self.cells[self.starts[at]..self.starts[at + 1]]
     }

@@ -17,21 +17,7 @@ pub(super) fn folds(
     folds: u64,
     seed: u64,
 ) -> (Vec<u32>, Vec<u8>) {
-    let mut sets = Sets((0..counts.len()).collect());
-    let mut buckets: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
-    for (row, counts) in counts.iter().enumerate() {
-        for (band, hash) in bands(counts).into_iter().enumerate() {
-            let bucket = buckets.entry((band, hash)).or_default();
-            for &other in bucket.iter() {
-                if sets.find(row) != sets.find(other) && cosine(design.row(row), design.row(other)) >= ALIKE {
-                    sets.join(row, other);
-                }
-            }
-            if bucket.len() < MOST_COMPARED {
-                bucket.push(row);
-            }
-        }
-    }
+    let mut sets = alike(counts, design, 0, ALIKE, MOST_COMPARED);
     // A group is named by its smallest key, so the order of rows doesn't matter.
     let mut names: HashMap<usize, u64> = HashMap::new();
     for (row, &key) in keys.iter().enumerate() {
@@ -41,6 +27,35 @@ pub(super) fn folds(
     let groups: Vec<usize> = (0..counts.len()).map(|row| sets.find(row)).collect();
     let folds = groups.iter().map(|group| (mix(names[group] ^ mix(seed)) % folds) as u8).collect();
     (groups.into_iter().map(|group| group as u32).collect(), folds)
+}
+
+/// The number of each text's template: texts that were made by filling in the same sentence share one.
+///
+/// `first` is the first text's row in the design.
+pub(super) fn templates(counts: &[&Counts], design: &Design, first: usize) -> Vec<u32> {
+    let mut sets = alike(counts, design, first, ALIKE_BUT_FOR_WORDS, FEW_COMPARED);
+    (0..counts.len()).map(|row| sets.find(row) as u32).collect()
+}
+
+/// Sets of texts that are chained by a cosine of at least `least`.
+fn alike(counts: &[&Counts], design: &Design, first: usize, least: f32, most_compared: usize) -> Sets {
+    let mut sets = Sets((0..counts.len()).collect());
+    let resemble = |a: usize, b: usize| cosine(design.row(first + a), design.row(first + b)) >= least;
+    let mut buckets: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
+    for (row, counts) in counts.iter().enumerate() {
+        for (band, hash) in bands(counts).into_iter().enumerate() {
+            let bucket = buckets.entry((band, hash)).or_default();
+            for &other in bucket.iter() {
+                if sets.find(row) != sets.find(other) && resemble(row, other) {
+                    sets.join(row, other);
+                }
+            }
+            if bucket.len() < most_compared {
+                bucket.push(row);
+            }
+        }
+    }
+    sets
 }
 
 /// Hashes of pairs of min-hashes.
@@ -81,9 +96,13 @@ impl Sets {
 }
 
 const ALIKE: f32 = 0.9;
+/// Short sentences with one or two other words in them.
+const ALIKE_BUT_FOR_WORDS: f32 = 0.6;
 const BINS: usize = 32;
 /// Rows of a bucket that others are compared with: templates fill buckets with thousands of rows that only look alike.
 const MOST_COMPARED: usize = 40;
+/// Enough to chain a template's texts.
+const FEW_COMPARED: usize = 8;
 
 #[cfg(test)]
 mod tests {

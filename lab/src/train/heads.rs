@@ -19,6 +19,8 @@ pub(super) struct HeadTask<'a> {
     pub(super) penalty: f32,
     /// Of conjugate gradient; more rows need more.
     pub(super) steps: usize,
+    /// How many of the last classes stand for "none of these": they count neither for sharpness nor for accuracy.
+    pub(super) open: usize,
 }
 
 /// A fitted head.
@@ -87,15 +89,17 @@ fn gather(task: &HeadTask, mut fits: Vec<Fit>) -> Head {
             sums[row as usize] = Some(fit.sums.row(at)[..task.classes].to_vec());
         }
     }
-    let known: Vec<(&Vec<f32>, usize)> = sums
+    let named = task.classes - task.open;
+    let known: Vec<(&[f32], usize)> = sums
         .iter()
         .zip(&task.labels)
         .enumerate()
-        .filter(|(at, _)| task.teaches(*at as u32))
-        .filter_map(|(_, (sums, &label))| Some((sums.as_ref()?, label as usize)))
+        .filter(|(at, (_, label))| task.teaches(*at as u32) && (**label as usize) < named)
+        .filter_map(|(_, (sums, &label))| Some((&sums.as_ref()?[..named], label as usize)))
         .collect();
-    let sharpness = sharpest(&share, &known);
-    let right = known.iter().filter(|(sums, label)| posterior(&share, sums, 1.0)[0].0 == *label).count();
+    let sharpness = sharpest(&share[..named], &known);
+    let is_right = |(sums, label): &&(&[f32], usize)| posterior(&share[..named], sums, 1.0)[0].0 == *label;
+    let right = known.iter().filter(is_right).count();
     Head {
         accuracy: right as f64 / known.len().max(1) as f64,
         share,
@@ -108,9 +112,9 @@ fn gather(task: &HeadTask, mut fits: Vec<Fit>) -> Head {
 }
 
 /// The sharpness with the least log loss.
-fn sharpest(share: &[f32], known: &[(&Vec<f32>, usize)]) -> f32 {
+fn sharpest(share: &[f32], known: &[(&[f32], usize)]) -> f32 {
     let loss = |sharpness: f32| -> f64 {
-        let of = |(sums, label): &(&Vec<f32>, usize)| {
+        let of = |(sums, label): &(&[f32], usize)| {
             let scores: Vec<f32> = share.iter().zip(*sums).map(|(share, sum)| share + sum).collect();
             -libm::log(f64::from(softmax(&scores, sharpness)[*label]).max(1e-6))
         };

@@ -5,16 +5,19 @@
 
 mod add;
 mod design;
+mod domains;
 mod gate;
 mod groups;
 mod heads;
 pub(crate) mod jobs;
 mod mixing;
+mod outside;
 mod panel;
 mod panels;
 mod report;
 mod ridge;
 mod rotate;
+mod scope;
 
 pub use add::{AddError, AddReport, Admission, Certified, add, add_table};
 pub use report::{DomainReport, ExpertReport, PanelReport, TrainReport};
@@ -47,7 +50,10 @@ pub enum TrainError {
 /// What is counted in each text.
 struct Texts {
     graded: Vec<Counts>,
+    /// Domain texts, then texts that are out of scope.
     extra: Vec<Counts>,
+    /// How many of the extra ones are domain texts.
+    domain_texts: usize,
     /// Hash of each graded prompt.
     keys: Vec<u64>,
 }
@@ -115,12 +121,15 @@ fn renumber(rows: &[Row], mut groups: Vec<panels::Group>) -> (Vec<&Row>, Vec<pan
 
 fn count_all(rows: &[&Row], domain_texts: &[DomainText]) -> Texts {
     let graded = rows.iter().map(|row| row.prompt.as_str());
-    let texts: Vec<&str> = graded.chain(domain_texts.iter().map(|text| text.text.as_str())).collect();
+    let with_domains = graded.chain(domain_texts.iter().map(|text| text.text.as_str()));
+    let outside = outside::texts();
+    let texts: Vec<&str> = with_domains.chain(outside.iter().map(|outside| outside.text)).collect();
     let chunks: Vec<&[&str]> = texts.chunks(256).collect();
     let counted = jobs::run(chunks, |chunk| chunk.iter().map(|text| count(text)).collect::<Vec<_>>());
     let mut graded: Vec<Counts> = counted.into_iter().flatten().collect();
     let extra = graded.split_off(rows.len());
-    Texts { graded, extra, keys: rows.iter().map(|row| prompt_hash(&row.prompt)).collect() }
+    let domain_texts = domain_texts.len();
+    Texts { graded, extra, domain_texts, keys: rows.iter().map(|row| prompt_hash(&row.prompt)).collect() }
 }
 
 fn prepare<'a>(

@@ -5,6 +5,7 @@ mod language;
 use crate::panel::PanelView;
 use crate::params::{Binding, Params};
 use crate::prompt::{self, Counts};
+use crate::scope::Scope;
 use crate::signals::{ExpertSignal, Share, Signals};
 
 /// What `params` sees in `text`, for the fleet that `binding` was made for.
@@ -16,9 +17,16 @@ pub fn classify(params: &Params, text: &str, binding: &Binding) -> Signals {
     let gate = Gate::open(params, &counts);
     Signals {
         domains: gate.domains,
-        languages: language::languages(&counts.scripts),
+        p_out_of_scope: gate.p_out_of_scope,
+        inside: gate.inside,
+        languages: gate.languages,
         experts: experts(params, &counts, &gate.panels, binding),
     }
+}
+
+/// Shares of the languages that `text` may be written in, most probable first.
+pub fn languages(text: &str) -> Vec<Share> {
+    language::languages(&prompt::count(text).scripts)
 }
 
 /// Domain shares, and how much the text looks like each panel's prompts.
@@ -26,6 +34,12 @@ pub fn classify(params: &Params, text: &str, binding: &Binding) -> Signals {
 pub struct Gate {
     /// Every domain, most probable first; empty when the model tells none apart.
     pub domains: Vec<Share>,
+    /// How likely the text is in none of the domains; `None` when the model can't tell.
+    pub p_out_of_scope: Option<f64>,
+    /// The domains whose locked experts may see the text; `None` when the model can't tell.
+    pub inside: Option<Vec<String>>,
+    /// Every language, most probable first.
+    pub languages: Vec<Share>,
     /// For each panel of the model; sums to 1.
     pub panels: Vec<f32>,
 }
@@ -33,6 +47,7 @@ pub struct Gate {
 impl Gate {
     /// Places a text, given what is counted in it.
     pub fn open(params: &Params, counts: &Counts) -> Gate {
+        let languages = language::languages(&counts.scripts);
         let parts = &params.parts;
         let mut features = Vec::with_capacity(counts.grams.len());
         if parts.weights.outputs > 0 {
@@ -40,15 +55,37 @@ impl Gate {
         }
         let sums = parts.weights.apply(&features);
         let scores: Vec<f32> = parts.shares.iter().zip(&sums).map(|(share, sum)| share + sum).collect();
-        let (domains, panels) = scores.split_at(parts.domains.len());
-        let probable = softmax(domains, parts.domain_sharpness);
+        let (domains, rest) = scores.split_at(parts.domains.len());
+        let (outside, panels) = rest.split_at(usize::from(parts.scope.is_some()));
+        let probable = domain_shares(domains, outside, parts.domain_sharpness, parts.scope.as_ref());
+        let inside = parts.scope.as_ref().map(|scope| {
+            let is_known =
+                !counts.grams.is_empty() && languages.first().is_some_and(|top| scope.speaks(&top.name));
+            let passes = |at: &usize| is_known && probable[*at] >= scope.thresholds[*at];
+            (0..probable.len()).filter(passes).map(|at| parts.domains[at].clone()).collect()
+        });
+        let p_inside: f64 = probable.iter().map(|&p| f64::from(p)).sum();
         let named = parts.domains.iter().zip(&probable);
         let mut shares: Vec<Share> =
             named.map(|(name, &p)| Share { name: name.clone(), p: f64::from(p) }).collect();
         shares.sort_by(|a, b| b.p.total_cmp(&a.p));
         let panels = if panels.is_empty() { vec![1.0] } else { softmax(panels, parts.panel_sharpness) };
-        Gate { domains: shares, panels }
+        let p_out_of_scope = parts.scope.as_ref().map(|_| (1.0 - p_inside).clamp(0.0, 1.0));
+        Gate { domains: shares, p_out_of_scope, inside, languages, panels }
     }
+}
+
+/// The share of each domain: how likely it is among the domains, times how likely the text is in any of them.
+///
+/// `outside` is the score for "none of these", if there is a `scope`.
+pub fn domain_shares(scores: &[f32], outside: &[f32], sharpness: f32, scope: Option<&Scope>) -> Vec<f32> {
+    let mut shares = softmax(scores, sharpness);
+    if let (Some(scope), Some(&outside)) = (scope, outside.first()) {
+        let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let p_inside = scope.p_inside(best, outside);
+        shares.iter_mut().for_each(|share| *share *= p_inside);
+    }
+    shares
 }
 
 fn experts(params: &Params, counts: &Counts, mass: &[f32], binding: &Binding) -> Vec<Option<ExpertSignal>> {

@@ -29,6 +29,13 @@ pub struct Counts {
     pub(crate) scripts: Scripts,
 }
 
+impl Counts {
+    /// Whether there are more Chinese characters in the text than Latin words.
+    pub fn is_chinese(&self) -> bool {
+        self.scripts.han > self.scripts.latin_words
+    }
+}
+
 /// Counts the n-grams and the shape of `text`.
 ///
 /// Looks at the first 3,072 and the last 1,024 characters, so the work is bounded for any length. Case and courtesy at

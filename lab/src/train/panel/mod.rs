@@ -84,6 +84,7 @@ impl<'a> Panel<'a> {
             classes: self.subjects,
             teaches: vec![],
             left_out: heads::all_folds(),
+            open: 0,
             penalty: SUBJECT_PENALTY,
             steps: SUBJECT_STEPS,
         }
