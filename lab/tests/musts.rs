@@ -86,7 +86,6 @@ fn check_scores(must: &Must, panel: &PanelParts) {
     let (brier, auc, calibration) = (mean(brier), mean(auc), mean(ece));
     let worst = graded.iter().filter(|(_, scores)| scores.len() >= 1_000);
     let worst = worst.map(|(predicted, scores)| ece(predicted, scores)).fold(0.0, f64::max);
-    println!("{}: Brier {brier:.4}, AUC {auc:.3}, ECE {calibration:.3} and {worst:.3}", must.file);
     assert!(brier <= must.tf_idf, "{}: Brier {brier:.4}, TF-IDF has {}", must.file, must.tf_idf);
     assert!(auc >= must.least_auc, "{}: AUC {auc:.3}", must.file);
     assert!(calibration <= 0.03 && worst <= 0.05, "{}: ECE {calibration:.3}, {worst:.3}", must.file);
@@ -107,7 +106,6 @@ fn check_curve(must: &Must, params: &Params, folder: &Path) {
             *best = if ratio >= bar { best.max(save) } else { *best };
         }
     }
-    println!("{}: saves {saved:.1?} at 100, 98 and 95 %", must.file);
     for (is, least) in saved.iter().zip(must.curve) {
         assert!(*is >= least, "{}: saves {saved:.1?} where {:?} is a must", must.file, must.curve);
     }
