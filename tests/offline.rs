@@ -112,6 +112,58 @@ fn a_model_is_trained_measured_and_routed_by() {
     assert!(report["pair"]["apgr"].as_f64().expect("a number") > 0.7);
 }
 
+/// A configuration with both experts and the model, and these floors of domains.
+fn configuration(domain_floor: &str) -> String {
+    let expert = |name: &str, usd: &str| {
+        format!(
+            "[[expert]]\nname = \"{name}\"\nprice = {{ input_per_mtok = \"{usd}\", output_per_mtok = \"{usd}\" }}\n\
+             [[expert.pool]]\nname = \"{name}-a\"\nendpoints = [\"http://127.0.0.1:9\"]\n"
+        )
+    };
+    let route = "[[route]]\nname = \"auto\"\nreference = \"big\"\nquality_floor = 0.9\n";
+    let model = "[router]\nmodel = \"m.sluice\"\n";
+    format!("{model}{}{}{route}domain_floor = {domain_floor}\n", expert("big", "10"), expert("small", "1"))
+}
+
+#[test]
+fn config_check_says_what_each_route_and_each_domain_promises() {
+    let world = World::new("floors");
+    let (data, out) = (world.path("graded.jsonl"), world.path("m.sluice"));
+    let trained = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(["train", "--data", text(&data), "--out", text(&out)])
+        .env("SOURCE_DATE_EPOCH", "1795564800")
+        .output()
+        .expect("the binary starts");
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let check = |domain_floor: &str| {
+        world.write("sluice.toml", &configuration(domain_floor));
+        sluice(&["config", "check", text(&world.path("sluice.toml"))], b"")
+    };
+
+    let checked = check("{ maths = 0.95, law = 0.99 }");
+    let told = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success(), "{told}{}", String::from_utf8_lossy(&checked.stderr));
+    let line =
+        |begin: &str| told.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{told}"));
+    // Every row is of one of the two domains, so none is left for the route's own certificate.
+    assert!(
+        line("route auto: ").contains("only 0 calibration rows")
+            && line("route auto: ").contains("60 are missing")
+    );
+    let maths =
+        line("route auto, domain maths: at least 0.95 of big's quality with confidence 0.95 (bets, 150 rows");
+    assert!(maths.contains("of 2026-11-25, data ") && maths.contains("90 % saved"), "{maths}");
+    assert!(told.contains("\n  small gets 150 rows, mean regret 0.0000\n"), "{told}");
+    let law = line("route auto, domain law: everything goes to big: floor 0.99 can't be proven");
+    assert!(law.contains("more graded rows would do"), "{law}");
+
+    let unknown = check("{ poems = 0.95 }");
+    let told = String::from_utf8_lossy(&unknown.stderr);
+    assert_eq!(unknown.status.code(), Some(2), "{told}");
+    assert!(told.contains("sluice.toml:19:26: ") && told.contains("route[0].domain_floor.poems"), "{told}");
+    assert!(told.contains("it knows law, maths"), "{told}");
+}
+
 #[test]
 fn bad_lines_are_answered_in_their_place() {
     let world = World::new("lines");

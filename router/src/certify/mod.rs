@@ -176,7 +176,9 @@ fn not_proven(pairs: &Pairs, first: Option<Proof>, ask: &CertifyAsk) -> Refusal 
         // The error falls with the square root of the rows, and a fortune's logarithm grows with them.
         let in_errors = (margin.standard_error / margin.mean).powi(2) * pairs.len() as f64;
         let by_t = stats::normal_quantile(ask.confidence).powi(2) * in_errors;
-        let by_bets = -2.0 * libm::log(1.0 - ask.confidence) * in_errors;
+        let growth = -libm::log(1.0 - ask.confidence);
+        let at_most_a_row = libm::log1p(margin.mean / ask.floor.max(f64::MIN_POSITIVE));
+        let by_bets = (2.0 * growth * in_errors).max(growth / at_most_a_row);
         let needed = by_t.max(NORMAL_GROUPS as f64).min(by_bets);
         (needed.ceil().min(1e9) as usize).saturating_sub(pairs.len()).max(1)
     });
