@@ -4,6 +4,7 @@ use crate::app::{Clock, new_id};
 use crate::choose;
 use crate::config::Config;
 use crate::error::Fault;
+use crate::explain::Explainer;
 use crate::live::Rules;
 use crate::needs;
 use crate::request::{Front, Hints, Request};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub struct Offline {
     rules: Rules,
     idle: Vec<PoolState>,
+    explainer: Option<Explainer>,
 }
 
 impl Offline {
@@ -24,7 +26,8 @@ impl Offline {
     /// # Errors
     /// The model can't be read or is none.
     pub fn new(config: &Config) -> Result<Offline, StartError> {
-        let params = config.model.as_deref().map(load_model).transpose()?;
+        let params = config.model.as_deref().map(load_model).transpose()?.map(Arc::new);
+        let explainer = params.clone().map(|params| Explainer::with(config, params));
         let idle = config.pools.iter().map(|pool| {
             let replicas = pool.sim.as_ref().map_or(pool.endpoints.len(), |sim| sim.replicas as usize);
             let replicas_up = u32::try_from(replicas).unwrap_or(u32::MAX);
@@ -34,12 +37,17 @@ impl Offline {
                 ..PoolState::default()
             }
         });
-        Ok(Offline { idle: idle.collect(), rules: Rules::new(config, params.map(Arc::new)) })
+        Ok(Offline { idle: idle.collect(), rules: Rules::new(config, params), explainer })
     }
 
     /// One line for each route: what it promises, or why it goes to the reference.
     pub fn promises(&self) -> &[String] {
         &self.rules.promises
+    }
+
+    /// What explains its decisions; `None` without a model.
+    pub fn explainer(&self) -> Option<&Explainer> {
+        self.explainer.as_ref()
     }
 
     /// Fleet and routes.

@@ -1,0 +1,57 @@
+//! What moved a predicted score, up on the left and down on the right.
+
+use super::story::Story;
+use super::width::fit;
+use sluice_router::{Attribution, Move, MoveKind};
+
+/// The strongest moves of the chosen expert and of the reference, or of all.
+pub(super) fn lines(story: &Story, all: bool) -> Vec<String> {
+    let reference = story.route().map(|route| route.reference);
+    let is_shown = |of: &&Attribution| all || of.expert == story.chosen() || Some(of.expert) == reference;
+    story.attributions.iter().filter(is_shown).flat_map(|of| block(story, of)).collect()
+}
+
+fn block(story: &Story, of: &Attribution) -> Vec<String> {
+    let sum = of.usual + of.cut + of.moves.iter().map(|m| m.by).sum::<f64>();
+    let cut = if of.cut.abs() >= 0.0005 {
+        format!(" ({:+.3} by the bounds 0 and 1)", of.cut)
+    } else {
+        String::new()
+    };
+    let mut lines = vec![
+        String::new(),
+        format!("what moved {} from its usual {:.3} to {sum:.3}{cut}", story.name(of.expert), of.usual),
+    ];
+    let (up, down) = strongest(of);
+    for at in 0..up.len().max(down.len()) {
+        let cell =
+            |side: &[&Move]| side.get(at).map_or(String::new(), |m| format!("{:+.3} {}", m.by, what(m)));
+        lines.push(
+            format!("  {}  {}", fit(&cell(&up), COLUMN), fit(&cell(&down), COLUMN)).trim_end().to_owned(),
+        );
+    }
+    let shown: f64 = up.iter().chain(&down).map(|m| m.by).sum();
+    let rest = of.moves.iter().map(|m| m.by).sum::<f64>() - shown;
+    let others = of.moves.len() - up.len() - down.len();
+    lines.push(format!("  {rest:+.3} by {others} others"));
+    lines
+}
+
+/// The strongest moves up, and those down.
+pub(super) fn strongest(of: &Attribution) -> (Vec<&Move>, Vec<&Move>) {
+    let up = of.moves.iter().filter(|m| m.by > 0.0).take(SHOWN).collect();
+    let down = of.moves.iter().filter(|m| m.by < 0.0).take(SHOWN).collect();
+    (up, down)
+}
+
+fn what(m: &Move) -> String {
+    match m.kind {
+        MoveKind::Word | MoveKind::Pair | MoveKind::Characters => format!("\"{}\"", m.what),
+        MoveKind::Subject => format!("subject {}", m.what),
+        MoveKind::Shape => m.what.trim_start_matches("ln ").to_owned(),
+    }
+}
+
+/// Moves shown on each side.
+const SHOWN: usize = 5;
+const COLUMN: usize = 47;
