@@ -15,7 +15,7 @@ pub(super) fn object(story: &Story) -> Result<Value, serde_json::Error> {
     object.insert("model_made_on_day".to_owned(), json!(story.made_on));
     let placed = story.placed.iter().map(|place| {
         let subjects = place.subjects.iter().map(|(name, p)| json!({ "subject": name, "p": p }));
-        json!({ "panel": place.panel, "p": place.p, "experts": place.experts, "rows": place.rows,
+        json!({ "panel": place.panel, "p": place.p, "experts": place.experts.len(), "rows": place.rows,
                 "subjects": subjects.collect::<Vec<_>>() })
     });
     object.insert("placed".to_owned(), placed.collect());

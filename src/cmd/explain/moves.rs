@@ -1,7 +1,7 @@
-//! What moved a predicted score, up on the left and down on the right.
+//! What moved a predicted score: subject and shape, up on the left and down on the right, then the words.
 
 use super::story::Story;
-use super::width::fit;
+use super::width::{fit, wrapped};
 use sluice_router::{Attribution, Move, MoveKind};
 
 /// The strongest moves of the chosen expert and of the reference, or of all.
@@ -22,7 +22,7 @@ fn block(story: &Story, of: &Attribution) -> Vec<String> {
         String::new(),
         format!("what moved {} from its usual {:.3} to {sum:.3}{cut}", story.name(of.expert), of.usual),
     ];
-    let (up, down) = strongest(of);
+    let (up, down) = strongest(of, |kind| !is_text(kind));
     for at in 0..up.len().max(down.len()) {
         let cell =
             |side: &[&Move]| side.get(at).map_or(String::new(), |m| format!("{:+.3} {}", m.by, what(m)));
@@ -30,18 +30,31 @@ fn block(story: &Story, of: &Attribution) -> Vec<String> {
             format!("  {}  {}", fit(&cell(&up), COLUMN), fit(&cell(&down), COLUMN)).trim_end().to_owned(),
         );
     }
-    let shown: f64 = up.iter().chain(&down).map(|m| m.by).sum();
+    let (more, less) = strongest(of, is_text);
+    for (side, words) in [("up", &more), ("down", &less)] {
+        let told: Vec<String> = words.iter().map(|m| format!("{} {:+.4}", what(m), m.by)).collect();
+        if !told.is_empty() {
+            lines.extend(wrapped(&format!("  words {side}: {}", told.join(", "))));
+        }
+    }
+    let shown: f64 = [&up, &down, &more, &less].into_iter().flatten().map(|m| m.by).sum();
     let rest = of.moves.iter().map(|m| m.by).sum::<f64>() - shown;
-    let others = of.moves.len() - up.len() - down.len();
+    let others = of.moves.len() - up.len() - down.len() - more.len() - less.len();
     lines.push(format!("  {rest:+.3} by {others} others"));
     lines
 }
 
-/// The strongest moves up, and those down.
-pub(super) fn strongest(of: &Attribution) -> (Vec<&Move>, Vec<&Move>) {
-    let up = of.moves.iter().filter(|m| m.by > 0.0).take(SHOWN).collect();
-    let down = of.moves.iter().filter(|m| m.by < 0.0).take(SHOWN).collect();
-    (up, down)
+fn is_text(kind: MoveKind) -> bool {
+    matches!(kind, MoveKind::Word | MoveKind::Pair | MoveKind::Characters)
+}
+
+/// The strongest moves up, and those down, of some kinds.
+fn strongest(of: &Attribution, wanted: fn(MoveKind) -> bool) -> (Vec<&Move>, Vec<&Move>) {
+    let side = |sign: f64| {
+        let moves = of.moves.iter().filter(|m| wanted(m.kind) && m.by * sign > 0.0);
+        moves.take(SHOWN).collect::<Vec<&Move>>()
+    };
+    (side(1.0), side(-1.0))
 }
 
 fn what(m: &Move) -> String {

@@ -28,12 +28,23 @@ fn head(story: &Story) -> Vec<String> {
         shares(&signals.languages[..signals.languages.len().min(1)]),
         receipt.needs.prompt_tokens
     ));
-    let told: Vec<String> =
-        story.placed.iter().enumerate().filter(|(_, at)| at.p >= LEAST_SHARE).map(place).collect();
+    let told: Vec<String> = story
+        .placed
+        .iter()
+        .enumerate()
+        .filter(|(_, at)| at.p >= LEAST_PLACE && predicts(story, at))
+        .map(place)
+        .collect();
     if !told.is_empty() {
         lines.extend(wrapped(&format!("looks like {}", told.join("; "))));
     }
     lines
+}
+
+/// Whether the panel predicts any of the route's experts; the others play no part.
+fn predicts(story: &Story, place: &Placed) -> bool {
+    let quotes = &story.receipt.decision.quotes;
+    quotes.iter().any(|quote| place.experts.iter().any(|name| name == story.name(quote.expert)))
 }
 
 fn place((at, place): (usize, &Placed)) -> String {
@@ -42,7 +53,7 @@ fn place((at, place): (usize, &Placed)) -> String {
     let named =
         likely.map(|(name, p)| format!("{} ({p:.2})", if name.is_empty() { "rare subjects" } else { name }));
     let (named, rows) = (named.collect::<Vec<_>>().join(", "), place.rows);
-    format!("{name} ({:.2}; {rows} rows of {} experts), there {named}", place.p, place.experts)
+    format!("{name} ({:.2}; {rows} rows of {} experts), there {named}", place.p, place.experts.len())
 }
 
 /// The likeliest of a list.
@@ -58,7 +69,7 @@ fn quotes(story: &Story) -> Vec<String> {
     let mut quotes: Vec<&Quote> = story.receipt.decision.quotes.iter().collect();
     quotes.sort_by_key(|quote| quote.cost);
     let mut lines = vec![format!(
-        "  {} {:>6} {:>6} {:>12} {:>12} {:>8}  verdict",
+        "  {} {:>6} {:>6} {:>12} {:>12} {:>7}  verdict",
         fit("expert", NAME),
         "P",
         "lower",
@@ -83,7 +94,7 @@ fn row(story: &Story, quote: &Quote) -> String {
     let more = [(is_reference, ", reference"), (!quote.graded, ", no grades")];
     let more: String = more.iter().filter(|(holds, _)| *holds).map(|(_, text)| *text).collect();
     format!(
-        "{} {} {:>6.3} {:>6.3} {:>12} {:>12} {:>8.1}  {verdict}{more}",
+        "{} {} {:>6.3} {:>6.3} {:>12} {:>12} {:>7.1}  {verdict}{more}",
         if is_chosen { ">" } else { " " },
         fit(story.name(quote.expert), NAME),
         quote.p_capable,
@@ -137,5 +148,7 @@ fn why(chosen_by: ChosenBy) -> &'static str {
 /// Less is not worth a word.
 const LEAST_SHARE: f64 = 0.05;
 const SHOWN_SHARES: usize = 3;
+/// A panel that the prompt looks less like hardly counts.
+const LEAST_PLACE: f64 = 0.1;
 /// Columns of an expert's name.
-const NAME: usize = 26;
+const NAME: usize = 28;

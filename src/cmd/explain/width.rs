@@ -25,12 +25,14 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
 
 /// Words on lines of at most [`COLUMNS`], the later ones indented.
 pub(super) fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    let bare = text.trim_start();
+    let indent = &text[..text.len() - bare.len()];
+    let mut lines = vec![indent.to_owned()];
+    for word in bare.split(' ') {
         let line = lines.last_mut().expect("one at least");
         if width(line) + 1 + width(word) > COLUMNS && !line.trim().is_empty() {
-            lines.push(format!("  {word}"));
-        } else if line.is_empty() {
+            lines.push(format!("{indent}  {word}"));
+        } else if line.trim().is_empty() {
             line.push_str(word);
         } else {
             *line = format!("{line} {word}");
@@ -60,6 +62,6 @@ mod tests {
         let lines = wrapped(text.trim());
         assert!(lines.len() == 4 && lines.iter().all(|line| width(line) <= COLUMNS), "{lines:?}");
         assert!(lines[1].starts_with("  word"));
-        assert_eq!(wrapped("short one"), ["short one"]);
+        assert_eq!(wrapped("  short one"), ["  short one"]);
     }
 }
