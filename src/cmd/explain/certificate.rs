@@ -50,7 +50,7 @@ fn in_usd(usd: f64) -> String {
 fn method(name: &str) -> &str {
     match name {
         "normal" => "the t test",
-        "bets" => "the bets",
+        "bets" => "bets",
         "point" => "a plain estimate without margin",
         other => other,
     }

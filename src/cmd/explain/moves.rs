@@ -40,7 +40,9 @@ fn block(story: &Story, of: &Attribution) -> Vec<String> {
     let shown: f64 = [&up, &down, &more, &less].into_iter().flatten().map(|m| m.by).sum();
     let rest = of.moves.iter().map(|m| m.by).sum::<f64>() - shown;
     let others = of.moves.len() - up.len() - down.len() - more.len() - less.len();
-    lines.push(format!("  {rest:+.3} by {others} others"));
+    if others > 0 {
+        lines.push(format!("  {rest:+.3} by {others} others"));
+    }
     lines
 }
 
@@ -51,7 +53,7 @@ fn is_text(kind: MoveKind) -> bool {
 /// The strongest moves up, and those down, of some kinds.
 fn strongest(of: &Attribution, wanted: fn(MoveKind) -> bool) -> (Vec<&Move>, Vec<&Move>) {
     let side = |sign: f64| {
-        let moves = of.moves.iter().filter(|m| wanted(m.kind) && m.by * sign > 0.0);
+        let moves = of.moves.iter().filter(|m| wanted(m.kind) && m.by * sign >= least(m.kind));
         moves.take(SHOWN).collect::<Vec<&Move>>()
     };
     (side(1.0), side(-1.0))
@@ -63,6 +65,11 @@ fn what(m: &Move) -> String {
         MoveKind::Subject => format!("subject {}", m.what),
         MoveKind::Shape => m.what.trim_start_matches("ln ").to_owned(),
     }
+}
+
+/// Less would be shown as nothing.
+fn least(kind: MoveKind) -> f64 {
+    if is_text(kind) { 0.000_05 } else { 0.000_5 }
 }
 
 /// Moves shown on each side.
