@@ -7,6 +7,7 @@ mod door;
 mod edge;
 mod entrance;
 mod error;
+mod explain;
 pub mod invariants;
 mod lane;
 mod lease;
@@ -28,6 +29,7 @@ mod store;
 pub use door::{Door, Readiness};
 pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
+pub use explain::Explainer;
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
 };

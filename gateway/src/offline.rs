@@ -4,6 +4,7 @@ use crate::app::{Clock, new_id};
 use crate::choose;
 use crate::config::Config;
 use crate::error::Fault;
+use crate::explain::Explainer;
 use crate::live::Rules;
 use crate::needs;
 use crate::promise::{Promise, check_domains};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub struct Offline {
     rules: Rules,
     idle: Vec<PoolState>,
+    explainer: Option<Explainer>,
 }
 
 impl Offline {
@@ -25,8 +27,9 @@ impl Offline {
     /// # Errors
     /// The model can't be read, is none, or knows not every domain that has a floor.
     pub fn new(config: &Config) -> Result<Offline, StartError> {
-        let params = config.model.as_deref().map(load_model).transpose()?;
-        check_domains(config, params.as_ref())?;
+        let params = config.model.as_deref().map(load_model).transpose()?.map(Arc::new);
+        check_domains(config, params.as_deref())?;
+        let explainer = params.clone().map(|params| Explainer::with(config, params));
         let idle = config.pools.iter().map(|pool| {
             let replicas = pool.sim.as_ref().map_or(pool.endpoints.len(), |sim| sim.replicas as usize);
             let replicas_up = u32::try_from(replicas).unwrap_or(u32::MAX);
@@ -36,12 +39,17 @@ impl Offline {
                 ..PoolState::default()
             }
         });
-        Ok(Offline { idle: idle.collect(), rules: Rules::new(config, params.map(Arc::new)) })
+        Ok(Offline { idle: idle.collect(), rules: Rules::new(config, params), explainer })
     }
 
     /// What each route promises, and each domain with a floor of its own, or why that goes to the reference.
     pub fn promises(&self) -> &[Promise] {
         &self.rules.promises
+    }
+
+    /// What explains its decisions; `None` without a model.
+    pub fn explainer(&self) -> Option<&Explainer> {
+        self.explainer.as_ref()
     }
 
     /// Fleet and routes.

@@ -56,8 +56,8 @@ pub struct Placed {
     pub panel: String,
     /// How much the prompt looks like the panel's prompts.
     pub p: f64,
-    /// Experts of the panel.
-    pub experts: usize,
+    /// Names of the panel's experts.
+    pub experts: Vec<String>,
     /// Graded rows of the panel.
     pub rows: usize,
     /// The most probable subjects within the panel; one without a name is the class of rare ones.
@@ -76,7 +76,7 @@ impl Params {
             Placed {
                 panel: panel.name.clone(),
                 p: f64::from(*p),
-                experts: panel.experts.len(),
+                experts: panel.experts.iter().map(|&at| self.parts.experts[at as usize].clone()).collect(),
                 rows: panel.calibration.len(),
                 subjects: named.collect(),
             }

@@ -245,6 +245,30 @@ fn a_rule_does_not_send_to_an_expert_that_does_not_declare_the_language() {
 }
 
 #[test]
+fn an_expert_without_grades_is_quoted_from_its_domains_and_never_certified() {
+    let mut ask = certified(1e-3); // money is all that counts here
+    ask.signals.experts[LAW] = None;
+    let quoted = |ask: &Ask| quote::quote(ask, LAW, Tick(0));
+    let quote = quoted(&ask);
+    assert!(!quote.graded && quote.p_lower == 0.0 && (quote.p_capable - 0.46).abs() < 1e-12, "{quote:?}");
+    ask = with_expert(ask, LAW, |law| law.price = Price::from_decimals("0", None, "0").expect("valid"));
+    assert_eq!(first(&ask), (SMALL, ChosenBy::Certificate, true), "free, but nothing is known of it");
+    ask.needs.domain = Some("law".to_owned());
+    assert_eq!(quoted(&ask).p_capable, 0.5);
+    ask.needs.domain = Some("travel".to_owned());
+    assert_eq!(quoted(&ask).p_capable, 0.1);
+    (ask.needs.domain, ask.needs.keyword_experts) = (None, vec![LAW]);
+    assert_eq!(quoted(&ask).p_capable, 0.5);
+    ask.needs.keyword_experts = vec![];
+    ask.signals.domains = vec![];
+    assert_eq!(quoted(&ask).p_capable, 0.1, "without a model nothing speaks for it");
+    ask = with_expert(ask, LAW, |law| law.languages = vec!["zh".to_owned()]);
+    ask.signals.languages = vec![Share { name: "en".to_owned(), p: 1.0 }];
+    ask.signals.domains = vec![Share { name: "law".to_owned(), p: 0.9 }];
+    assert_eq!(quoted(&ask).p_capable, 0.1, "it doesn't speak English");
+}
+
+#[test]
 fn a_pinned_expert_has_no_substitute() {
     let pinned = with_route(certified(1e-7), |route| {
         route.pinned = true;

@@ -120,13 +120,22 @@ pub fn expected_cost(price: &Price, prompt_tokens: u32, output_tokens: f64) -> N
 
 /// The prior for an expert without grades: declared domains are believed a little, and nothing is certified by it.
 fn declared(ask: &Ask, expert: &Expert) -> ExpertSignal {
-    let p_capable = match expert.kind {
-        _ if !speaks(ask, expert) => 0.1,
-        Kind::General => 0.5,
-        Kind::Vertical if within_domains(ask, expert) => 0.5,
-        Kind::Vertical => 0.1,
+    let at_home = match expert.kind {
+        _ if !speaks(ask, expert) => 0.0,
+        Kind::General => 1.0,
+        Kind::Vertical => share_within(ask, expert),
     };
+    let p_capable = PRIOR_ELSEWHERE + at_home * (PRIOR_AT_HOME - PRIOR_ELSEWHERE);
     ExpertSignal { p_capable, p_lower: 0.0, output_tokens: PRIOR_OUTPUT_TOKENS }
+}
+
+/// How probably the request belongs to the expert's domains: all or nothing by the client's word or a keyword.
+fn share_within(ask: &Ask, expert: &Expert) -> f64 {
+    if ask.needs.domain.is_some() || ask.signals.domains.is_empty() {
+        return f64::from(u8::from(within_domains(ask, expert)));
+    }
+    let named = ask.needs.keyword_experts.iter().any(|&at| ask.fleet.experts[at].name == expert.name);
+    if named { 1.0 } else { ask.signals.p_within(&expert.domains).min(1.0) }
 }
 
 /// The pool with the shortest wait among those that are up; the first of equals.
@@ -205,6 +214,9 @@ pub(crate) fn within_domains(ask: &Ask, expert: &Expert) -> bool {
     by_keyword || ask.signals.is_inside(&expert.domains)
 }
 
+/// P(capable) of an expert that no grades tell of, within its domains and outside them.
+const PRIOR_AT_HOME: f64 = 0.5;
+const PRIOR_ELSEWHERE: f64 = 0.1;
 /// Expected answer length of an expert that no grades tell of, in tokens.
 const PRIOR_OUTPUT_TOKENS: f64 = 256.0;
 /// An answer shorter than this is of no use, so a cost bound that covers less makes the expert ineligible.

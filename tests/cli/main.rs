@@ -1,6 +1,7 @@
 //! The binary as its users meet it: exit codes, what it prints, and how it ends.
 
 mod demo;
+mod explain;
 mod input;
 mod process;
 mod serve;

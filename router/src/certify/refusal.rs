@@ -15,7 +15,7 @@ pub enum Refusal {
     /// No row grades all of them.
     #[error(
         "no calibration row grades all {asked} experts, so they can't be compared; {largest} experts have common \
-         rows ({}{}): choose among them",
+         rows ({}{}): choose among them, or grade the others on the same prompts",
         names.join(", "), if names.len() < *largest { ", ..." } else { "" }
     )]
     NoCommonRows {
