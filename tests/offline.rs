@@ -230,7 +230,7 @@ fn bad_files_and_arguments_end_with_2_and_say_where() {
     for command in ["train", "eval", "route", "tune"] {
         let help = sluice(&[command, "--help"], b"");
         assert!(
-            help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Example"),
+            help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Example:"),
             "{command}"
         );
     }

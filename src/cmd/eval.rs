@@ -11,7 +11,7 @@ use std::process::ExitCode;
 /// Measure a model on graded outcomes that it was not trained on.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice eval --model router.sluice --data unseen.jsonl.gz --prices prices.toml \
+    after_help = "Example:\n  sluice eval --model router.sluice --data unseen.jsonl.gz --prices prices.toml \
                         --floors 0.9,0.95,0.98\n  sluice eval --model router.sluice --data unseen.jsonl.gz --scorecard card.svg \
                         --perturb\n\nExample of a scorecard's JSON: sluice eval ... --json | jq .scorecards.slices[0]"
 )]

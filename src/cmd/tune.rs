@@ -14,7 +14,7 @@ use std::process::ExitCode;
 /// Trains a model on the data, or takes one, and sweeps the floor over its out-of-fold calibration rows.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  sluice tune --data graded.jsonl.gz --prices prices.toml --report tune.html\n  \
+    after_help = "Example:\n  sluice tune --data graded.jsonl.gz --prices prices.toml --report tune.html\n  \
                         sluice tune --model router.sluice --prices prices.toml --experts small,large --reference large"
 )]
 pub(crate) struct Args {

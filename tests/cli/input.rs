@@ -60,7 +60,7 @@ fn usage() {
 
 #[test]
 fn every_command_shows_an_example_in_its_help() {
-    let commands = ["demo", "serve", "train", "eval", "route", "explain", "report", "sim", "config"];
+    let commands = ["demo", "serve", "train", "eval", "tune", "route", "explain", "report", "sim", "config"];
     let of_config = ["check", "schema", "init"].map(|name| vec!["config", name]);
     for mut args in commands.map(|name| vec![name]).into_iter().chain(of_config) {
         args.push("--help");
