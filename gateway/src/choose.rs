@@ -52,7 +52,7 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
     let span = Span::route(&route.name);
     let begun = app.clock.now();
     let planned = span.in_scope(|| {
-        let signals = live.rules.classify(&needs::route_text(&request.body));
+        let signals = live.rules.classify(&route, &needs::route_text(&request.body));
         let classified = app.clock.now();
         let receipt = plan(&live.rules, &route, request, signals, live.pool_states(classified), classified);
         receipt.map(|receipt| (receipt, classified))

@@ -2,13 +2,12 @@
 
 use crate::config::Config;
 use crate::running::{StartError, load_model};
-use sluice_router::{Ask, Attribution, Binding, CertifyBy, Flips, Params, Placed, Receipt, Snapshot};
+use sluice_router::{Ask, Attribution, CertifyBy, Fleet, Flips, Params, Placed, Receipt, Route, Snapshot};
 use std::sync::Arc;
 
-/// The model that a configuration names, bound to its experts.
+/// The model that a configuration names.
 pub struct Explainer {
     params: Arc<Params>,
-    binding: Binding,
     /// How each route is certified, by name.
     by: Vec<(String, CertifyBy)>,
 }
@@ -24,9 +23,8 @@ impl Explainer {
     }
 
     pub(crate) fn with(config: &Config, params: Arc<Params>) -> Explainer {
-        let names: Vec<&str> = config.experts.iter().map(|expert| expert.name.as_str()).collect();
         let by = config.routes.iter().map(|route| (route.name.clone(), route.certify_by)).collect();
-        Explainer { binding: params.bind(&names), params, by }
+        Explainer { params, by }
     }
 
     /// The panels that a prompt looks like, with its subjects there.
@@ -34,9 +32,12 @@ impl Explainer {
         self.params.placed(prompt)
     }
 
-    /// What moved the score of an expert; `None` for one that the model doesn't know.
-    pub fn attribute(&self, prompt: &str, expert: usize) -> Option<Attribution> {
-        self.params.attribute(prompt, &self.binding, expert)
+    /// What moved the scores of a route's experts; those that the model doesn't know are left out.
+    pub fn attribute(&self, prompt: &str, route: &Route, fleet: &Fleet) -> Vec<Attribution> {
+        let names: Vec<&str> = fleet.experts.iter().map(|expert| expert.name.as_str()).collect();
+        let binding = self.params.bind_some(&names, &route.experts);
+        let of = |&expert: &usize| self.params.attribute(prompt, &binding, expert);
+        route.experts.iter().filter_map(of).collect()
     }
 
     /// The nearest floors that would have chosen another; `None` for a pinned expert, and for a receipt that another

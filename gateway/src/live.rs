@@ -57,10 +57,10 @@ pub(crate) struct Rules {
     model: Option<Model>,
 }
 
-/// A router model, bound to the fleet.
+/// A router model, bound to the experts of each route.
 struct Model {
     params: Arc<Params>,
-    binding: Binding,
+    bindings: BTreeMap<String, Binding>,
 }
 
 impl Rules {
@@ -83,7 +83,7 @@ impl Rules {
             config: hex(&Sha256::digest(snapshot_json.as_bytes())),
         };
         let names: Vec<&str> = config.experts.iter().map(|expert| expert.name.as_str()).collect();
-        let model = params.map(|params| Model { binding: params.bind(&names), params });
+        let model = params.map(|params| Model { bindings: bindings(&params, &names, &snapshot), params });
         Rules { snapshot, snapshot_json, versions, promises, aliases: config.aliases.clone(), model }
     }
 
@@ -102,10 +102,11 @@ impl Rules {
         })
     }
 
-    /// What the model sees in a prompt; nothing without a model.
-    pub(crate) fn classify(&self, text: &str) -> Signals {
-        match &self.model {
-            Some(model) => classify(&model.params, text, &model.binding),
+    /// What the model sees in a prompt that came for this route; nothing without a model.
+    pub(crate) fn classify(&self, route: &Route, text: &str) -> Signals {
+        let bound = self.model.as_ref().and_then(|model| Some((model, model.bindings.get(&route.name)?)));
+        match bound {
+            Some((model, binding)) => classify(&model.params, text, binding),
             None => Signals { experts: vec![None; self.snapshot.fleet.experts.len()], ..Signals::default() },
         }
     }
@@ -118,6 +119,13 @@ impl Rules {
         };
         self.snapshot.routes.iter().map(model).collect()
     }
+}
+
+/// Each route's experts in the model, by the route's name. Of a route and an expert with one name the route is meant,
+/// as in [`Snapshot::route`].
+pub(crate) fn bindings(params: &Params, fleet: &[&str], snapshot: &Snapshot) -> BTreeMap<String, Binding> {
+    let bind = |route: &Arc<Route>| (route.name.clone(), params.bind_some(fleet, &route.experts));
+    snapshot.routes.iter().rev().map(bind).collect()
 }
 
 /// Keeps lanes whose pools are as they were, makes the others.

@@ -83,7 +83,7 @@ impl Offline {
             streams: false,
         };
         let route = self.rules.route(route)?;
-        let signals = self.rules.classify(&needs::route_text(&request.body));
+        let signals = self.rules.classify(route, &needs::route_text(&request.body));
         choose::plan(&self.rules, route, &request, signals, self.idle.clone(), now)
     }
 }

@@ -17,10 +17,14 @@ pub struct Calibration {
     /// The most probable domain of each row by a model that had not seen it, as an index into the model's domains;
     /// [`UNKNOWN_DOMAIN`] when the model tells none apart.
     pub domains: Vec<u32>,
-    /// Out-of-fold predicted score.
+    /// Score that this panel alone predicts, out of fold.
     pub predicted: Vec<f32>,
-    /// Predicted output tokens.
+    /// Output tokens that this panel alone predicts.
     pub predicted_output: Vec<f32>,
+    /// The same by all panels that know the expert, each as far as the prompt looks like its own.
+    pub mixed: Vec<f32>,
+    /// See `mixed`.
+    pub mixed_output: Vec<f32>,
     /// Graded score, 0 to 1; [`MISSING_SCORE`] where the expert was not graded on the row.
     pub scores: Vec<f32>,
     /// Input tokens that were charged.
@@ -54,6 +58,8 @@ impl Calibration {
         out.u32s(&self.domains);
         out.f32s(&self.predicted);
         out.f32s(&self.predicted_output);
+        out.f32s(&self.mixed);
+        out.f32s(&self.mixed_output);
         out.f32s(&self.scores);
         out.u32s(&self.input_tokens);
         out.u32s(&self.output_tokens);
@@ -67,6 +73,8 @@ impl Calibration {
             domains: from.u32s()?,
             predicted: from.f32s()?,
             predicted_output: from.f32s()?,
+            mixed: from.f32s()?,
+            mixed_output: from.f32s()?,
             scores: from.f32s()?,
             input_tokens: from.u32s()?,
             output_tokens: from.u32s()?,
@@ -89,6 +97,8 @@ impl Calibration {
         let lengths = [
             self.predicted.len(),
             self.predicted_output.len(),
+            self.mixed.len(),
+            self.mixed_output.len(),
             self.scores.len(),
             self.input_tokens.len(),
             self.output_tokens.len(),
@@ -100,14 +110,15 @@ impl Calibration {
         }
         let unit = |values: &[f32]| values.iter().all(|value| (0.0..=1.0).contains(value));
         let is_grade = |score: &f32| *score == MISSING_SCORE || (0.0..=1.0).contains(score);
-        if !unit(&self.predicted) || !self.scores.iter().all(is_grade) {
+        if !unit(&self.predicted) || !unit(&self.mixed) || !self.scores.iter().all(is_grade) {
             return Err(ParamsError::Invalid("a calibration score is outside 0 to 1"));
         }
         let is_domain = |&domain: &u32| domain == UNKNOWN_DOMAIN || (domain as usize) < domains;
         if !self.domains.iter().all(is_domain) {
             return Err(ParamsError::Invalid("a calibration row has a domain that the model doesn't know"));
         }
-        let lengths_ok = self.predicted_output.iter().all(|&tokens| (0.0..1e9).contains(&tokens));
+        let mut lengths = self.predicted_output.iter().chain(&self.mixed_output);
+        let lengths_ok = lengths.all(|&tokens| (0.0..1e9).contains(&tokens));
         if lengths_ok { Ok(()) } else { Err(ParamsError::Invalid("a predicted length is absurd")) }
     }
 }

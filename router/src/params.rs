@@ -178,10 +178,39 @@ impl Params {
         move |prompt| seen.binary_search(&prompt_hash(prompt)).is_ok()
     }
 
-    /// Finds the experts of a fleet, given by name in the fleet's order.
+    /// Finds the experts of a fleet, given by name in the fleet's order, as experts to choose among.
+    ///
+    /// Where a single panel grades all of them that the model knows, it alone predicts: they are then compared on the
+    /// same grounds, and certificates count with the same predictions. Else each is predicted by all panels that know
+    /// it, as far as the prompt looks like theirs.
     pub fn bind(&self, fleet: &[&str]) -> Binding {
+        let mut binding = self.bind_mixed(fleet);
+        let known: Vec<u32> = fleet.iter().filter_map(|name| self.expert(name)).collect();
+        if let Some(alone) = self.alone(&known) {
+            binding.places.iter_mut().for_each(|places| places.retain(|(panel, _)| *panel == alone));
+        }
+        binding
+    }
+
+    /// The same for some of a fleet's experts, given as indices into it; the others are left unknown.
+    pub fn bind_some(&self, fleet: &[&str], some: &[usize]) -> Binding {
+        let chosen: Vec<&str> =
+            fleet.iter().enumerate().map(|(at, name)| if some.contains(&at) { *name } else { "" }).collect();
+        self.bind(&chosen)
+    }
+
+    /// Finds experts, each to be predicted by all panels that know it.
+    pub fn bind_mixed(&self, fleet: &[&str]) -> Binding {
         let places = fleet.iter().map(|name| self.expert(name).map_or(vec![], |expert| self.places(expert)));
         Binding { places: places.collect() }
+    }
+
+    /// The panel that grades all of these experts, if there is exactly one.
+    pub(crate) fn alone(&self, experts: &[u32]) -> Option<usize> {
+        let holds =
+            |panel: &Panel| experts.iter().all(|expert| panel.parts.experts.binary_search(expert).is_ok());
+        let mut found = self.panels.iter().enumerate().filter(|(_, panel)| holds(panel)).map(|(at, _)| at);
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// The index of the expert with this name.

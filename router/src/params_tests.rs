@@ -45,6 +45,8 @@ fn panel(experts: Vec<u32>, lexicon: Lexicon, big: f32) -> PanelParts {
         domains: vec![0; rows as usize],
         predicted: [big, 0.5].repeat(rows as usize),
         predicted_output: vec![50.0; 2 * rows as usize],
+        mixed: [big, 0.5].repeat(rows as usize),
+        mixed_output: vec![50.0; 2 * rows as usize],
         scores: (0..rows).flat_map(|row| [1.0, f32::from(u8::from(row % 2 == 0))]).collect(),
         input_tokens: vec![20; 2 * rows as usize],
         output_tokens: [40, UNKNOWN_TOKENS].repeat(rows as usize),

@@ -10,6 +10,10 @@ pub(super) struct Mixed {
     pub(super) scores: Vec<f32>,
     /// Output tokens.
     pub(super) lengths: Vec<f32>,
+    /// What the row's own panel says by itself.
+    pub(super) own_scores: Vec<f32>,
+    /// See `own_scores`.
+    pub(super) own_lengths: Vec<f32>,
 }
 
 /// The mixed predictions of each panel's rows.
@@ -24,6 +28,8 @@ pub(super) fn mix(
     let own = |(panel, chosen): (&Prepared, &Chosen)| Mixed {
         scores: chosen.predicted.clone(),
         lengths: panel.lengths(),
+        own_scores: chosen.predicted.clone(),
+        own_lengths: panel.lengths(),
     };
     let mut mixed: Vec<Mixed> = prepared.iter().zip(chosen).map(own).collect();
     let places = places(prepared);

@@ -48,9 +48,11 @@ impl Pairs {
         let mut pairs = Pairs::empty(experts.len());
         let mut digest = Sha256::new();
         let mut numbers = Numbers::default();
+        // As serving predicts them: see `Params::bind`.
+        let alone = params.alone(&ids).is_some();
         for panel in params.panels() {
             if let Some(columns) = columns(panel, &ids) {
-                pairs.add_panel(panel, &columns, experts, &mut numbers, &mut digest);
+                pairs.add_panel(panel, &columns, experts, alone, &mut numbers, &mut digest);
             }
         }
         if pairs.is_empty() {
@@ -140,22 +142,25 @@ impl Pairs {
         panel: &PanelParts,
         columns: &[usize],
         experts: &[(&str, Price)],
+        alone: bool,
         numbers: &mut Numbers,
         digest: &mut Sha256,
     ) {
         let rows = &panel.calibration;
         let width = panel.experts.len();
+        let (predicted, lengths) =
+            if alone { (&rows.predicted, &rows.predicted_output) } else { (&rows.mixed, &rows.mixed_output) };
         for row in (0..rows.len()).filter(|&row| rows.has_grades(row, width, columns)) {
             digest.update(rows.prompts[row].to_le_bytes());
             self.join(numbers.of(rows.groups[row]), rows.domains[row]);
             for (&column, (_, price)) in columns.iter().zip(experts) {
                 let cell = row * width + column;
-                let length = expected_output(f64::from(rows.predicted_output[cell]), USUAL_OUTPUT_BOUND);
+                let length = expected_output(f64::from(lengths[cell]), USUAL_OUTPUT_BOUND);
                 let expected = expected_cost(price, rows.prompt_tokens[row], length).0 as f64;
-                self.offers.push((f64::from(rows.predicted[cell]), expected));
+                self.offers.push((f64::from(predicted[cell]), expected));
                 self.scores.push(f64::from(rows.scores[cell]));
                 self.costs.push(charged(price, rows.input_tokens[cell], rows.output_tokens[cell]));
-                digest.update(rows.predicted[cell].to_le_bytes());
+                digest.update(predicted[cell].to_le_bytes());
                 digest.update(rows.scores[cell].to_le_bytes());
             }
         }

@@ -1,7 +1,8 @@
 //! Everything that explains one decision, gathered before any of it is shown.
 
 use sluice_gateway::Explainer;
-use sluice_router::{Attribution, Flips, Placed, Quote, Receipt, Route, Snapshot};
+use sluice_router::{Attribution, Flips, Placed, Receipt, Route, Snapshot};
+use std::sync::Arc;
 
 /// A decision with what explains it.
 pub(super) struct Story<'a> {
@@ -23,10 +24,13 @@ impl<'a> Story<'a> {
         prompt: Option<&str>,
     ) -> Story<'a> {
         let both = explainer.zip(prompt);
-        let attribute = |quote: &Quote| both.and_then(|(by, prompt)| by.attribute(prompt, quote.expert));
+        let attributed = both.zip(snapshot.route(&receipt.route));
+        let attribute = |((by, prompt), route): ((&Explainer, &str), &Arc<Route>)| {
+            by.attribute(prompt, route, &snapshot.fleet)
+        };
         Story {
             placed: both.map_or(vec![], |(by, prompt)| by.placed(prompt)),
-            attributions: receipt.decision.quotes.iter().filter_map(attribute).collect(),
+            attributions: attributed.map_or(vec![], attribute),
             flips: explainer.and_then(|by| by.flips(receipt, snapshot)),
             receipt,
             snapshot,

@@ -2,8 +2,8 @@
 
 use crate::corpus::Row;
 use sluice_router::{
-    Calibration, Counts, Gate, MISSING_SCORE, PanelParts, Params, UNKNOWN_DOMAIN, UNKNOWN_TOKENS, classify,
-    estimate_tokens,
+    Calibration, Counts, ExpertSignal, Gate, MISSING_SCORE, PanelParts, Params, UNKNOWN_DOMAIN,
+    UNKNOWN_TOKENS, classify, estimate_tokens,
 };
 use std::collections::HashMap;
 
@@ -49,6 +49,8 @@ pub(super) struct Facts<'a> {
 struct Cell {
     predicted: f32,
     predicted_output: f32,
+    /// By all panels that know the expert; a new one is known to its own alone.
+    mixed: (f32, f32),
     score: f32,
     input: u32,
     output: u32,
@@ -78,8 +80,7 @@ pub(super) fn extended(
         facts.known.fills.iter().enumerate().filter_map(|(at, row)| Some(((*row)?, at))).collect();
     for (row, &elsewhere) in elsewhere.iter().enumerate() {
         (0..width).for_each(|column| push(&mut new, &stored(old, row * width + column)));
-        let absent =
-            Cell { predicted: elsewhere, predicted_output: usual, ..missing(old.prompt_tokens[row]) };
+        let absent = missing(old.prompt_tokens[row]).said(elsewhere, usual);
         push(&mut new, &filled.get(&row).map_or(absent, |&at| facts.cell(at, facts.name)));
     }
     append_new(params, panel, facts, &mut new);
@@ -90,7 +91,7 @@ pub(super) fn extended(
 /// never seen the prompt: its prediction is then an honest one.
 fn append_new(params: &Params, panel: &PanelParts, facts: &Facts, out: &mut Calibration) {
     let names: Vec<&str> = panel.experts.iter().map(|&at| params.experts()[at as usize].as_str()).collect();
-    let (binding, has_seen) = (params.bind(&names), params.has_seen());
+    let (alone, mixed, has_seen) = (params.bind(&names), params.bind_mixed(&names), params.has_seen());
     let mut numbers = Numbers::after(params);
     for at in (0..facts.rows.len()).filter(|&at| facts.known.fills[at].is_none()) {
         let row = facts.rows[at];
@@ -99,13 +100,16 @@ fn append_new(params: &Params, panel: &PanelParts, facts: &Facts, out: &mut Cali
         out.prompt_tokens.push(tokens);
         out.groups.push(numbers.group(facts, panel, at));
         out.domains.push(domain(params, &facts.counts[at]));
-        let signals = classify(params, &row.prompt, &binding);
+        let said = |binding| classify(params, &row.prompt, binding).experts;
         let honest = !has_seen(&row.prompt);
-        for (name, signal) in names.iter().zip(&signals.experts) {
-            let (p, output) = signal.map_or((0.5, 0.0), |signal| (signal.p_capable, signal.output_tokens));
+        for (name, (alone, mixed)) in names.iter().zip(said(&alone).iter().zip(said(&mixed))) {
+            let of = |signal: Option<ExpertSignal>| {
+                signal.map_or((0.5, 0.0), |signal| (signal.p_capable as f32, signal.output_tokens as f32))
+            };
             let graded =
                 honest.then(|| graded(row, name, tokens)).flatten().unwrap_or_else(|| missing(tokens));
-            push(out, &Cell { predicted: p as f32, predicted_output: output as f32, ..graded });
+            let (p, output) = of(*alone);
+            push(out, &Cell { mixed: of(mixed), ..graded.said(p, output) });
         }
         push(out, &facts.cell(at, facts.name));
     }
@@ -141,30 +145,43 @@ impl Facts<'_> {
     fn cell(&self, at: usize, name: &str) -> Cell {
         let tokens = estimate_tokens(&self.rows[at].prompt);
         let graded = graded(self.rows[at], name, tokens).unwrap_or_else(|| missing(tokens));
-        Cell { predicted: self.predicted[at] as f32, predicted_output: self.predicted_output[at], ..graded }
+        graded.said(self.predicted[at] as f32, self.predicted_output[at])
+    }
+}
+
+impl Cell {
+    /// The same cell with what is predicted of it, by its panel and by all.
+    fn said(self, predicted: f32, predicted_output: f32) -> Cell {
+        Cell { predicted, predicted_output, mixed: (predicted, predicted_output), ..self }
     }
 }
 
 fn graded(row: &Row, name: &str, tokens: u32) -> Option<Cell> {
     let outcome = row.outcome(name)?;
     Some(Cell {
-        predicted: 0.0,
-        predicted_output: 0.0,
         score: outcome.score as f32,
         input: outcome.input_tokens.unwrap_or(tokens),
         output: outcome.output_tokens.unwrap_or(UNKNOWN_TOKENS),
+        ..missing(tokens)
     })
 }
 
 fn missing(tokens: u32) -> Cell {
-    let (predicted, predicted_output) = (0.0, 0.0);
-    Cell { predicted, predicted_output, score: MISSING_SCORE, input: tokens, output: UNKNOWN_TOKENS }
+    Cell {
+        predicted: 0.0,
+        predicted_output: 0.0,
+        mixed: (0.0, 0.0),
+        score: MISSING_SCORE,
+        input: tokens,
+        output: UNKNOWN_TOKENS,
+    }
 }
 
 fn stored(old: &Calibration, cell: usize) -> Cell {
     Cell {
         predicted: old.predicted[cell],
         predicted_output: old.predicted_output[cell],
+        mixed: (old.mixed[cell], old.mixed_output[cell]),
         score: old.scores[cell],
         input: old.input_tokens[cell],
         output: old.output_tokens[cell],
@@ -174,6 +191,8 @@ fn stored(old: &Calibration, cell: usize) -> Cell {
 fn push(out: &mut Calibration, cell: &Cell) {
     out.predicted.push(cell.predicted);
     out.predicted_output.push(cell.predicted_output);
+    out.mixed.push(cell.mixed.0);
+    out.mixed_output.push(cell.mixed.1);
     out.scores.push(cell.score);
     out.input_tokens.push(cell.input);
     out.output_tokens.push(cell.output);

@@ -71,8 +71,10 @@ impl<'a> Prepared<'a> {
             out.prompt_tokens.push(estimated);
             for (column, &expert) in self.panel.experts.iter().enumerate() {
                 let outcome = row.outcome(&experts[expert as usize]);
-                out.predicted.push(predicted.scores[at * width + column]);
-                out.predicted_output.push(predicted.lengths[at * width + column]);
+                out.predicted.push(predicted.own_scores[at * width + column]);
+                out.predicted_output.push(predicted.own_lengths[at * width + column]);
+                out.mixed.push(predicted.scores[at * width + column]);
+                out.mixed_output.push(predicted.lengths[at * width + column]);
                 out.scores.push(outcome.map_or(MISSING_SCORE, |outcome| outcome.score as f32));
                 out.input_tokens.push(outcome.and_then(|outcome| outcome.input_tokens).unwrap_or(estimated));
                 let output = outcome.and_then(|outcome| outcome.output_tokens);
