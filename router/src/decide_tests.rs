@@ -314,6 +314,47 @@ fn every_reason_keeps_an_expert_out() {
 }
 
 #[test]
+fn a_lock_opens_for_any_of_its_domains_by_threshold_word_or_keyword() {
+    let locked = with_expert(ask(), LAW, |law| {
+        law.out_of_domain = OutOfDomain::Refuse;
+        law.domains = vec!["law".to_owned(), "tax".to_owned()];
+    });
+    let reason = |change: &dyn Fn(&mut Ask)| {
+        let mut ask = locked.clone();
+        change(&mut ask);
+        quote::quote(&ask, LAW, Tick(0)).reason
+    };
+    let inside = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+    assert_eq!(reason(&|ask| ask.signals.inside = inside(&["health", "tax"])), None);
+    // Likelier than not, but below the threshold that the model has for it.
+    assert_eq!(reason(&|ask| ask.signals.inside = inside(&["health"])), Some(Reason::Domain));
+    let word = |ask: &mut Ask, domain: &str| {
+        ask.signals.inside = inside(&["law"]);
+        ask.needs.domain = Some(domain.to_owned());
+    };
+    assert_eq!(reason(&|ask| word(ask, "health")), Some(Reason::Domain), "the client's word counts");
+    assert_eq!(reason(&|ask| word(ask, "tax")), None);
+    let without_model =
+        |ask: &mut Ask| ask.signals = Signals { experts: vec![None; 3], ..Signals::default() };
+    assert_eq!(reason(&without_model), Some(Reason::Domain));
+    assert_eq!(
+        reason(&|ask| {
+            without_model(ask);
+            ask.needs.keyword_experts = vec![LAW];
+        }),
+        None
+    );
+}
+
+#[test]
+fn signals_of_an_old_receipt_keep_the_old_rule() {
+    let old = r#"{"domains":[{"name":"law","p":0.6},{"name":"tax","p":0.4}],"languages":[],"experts":[]}"#;
+    let signals: Signals = serde_json::from_str(old).expect("fields that are new have defaults");
+    assert_eq!((signals.p_out_of_scope, &signals.inside), (None, &None));
+    assert!(signals.is_inside(&["law".to_owned()]) && !signals.is_inside(&["tax".to_owned()]));
+}
+
+#[test]
 fn a_cost_bound_cuts_the_answer_to_what_it_covers() {
     let mut ask = ask();
     ask.needs.max_cost = Some(NanoUsd(500_000));

@@ -140,7 +140,7 @@ fn a_well_sealed_wrong_payload_is_an_error_or_a_model_but_no_panic() {
 #[test]
 fn experts_are_found_by_name_and_mixed_by_panel() {
     let params = model();
-    let binding = params.bind(&["code", "big", "unheard-of"]);
+    let binding = params.bind_mixed(&["code", "big", "unheard-of"]);
     assert!(binding.knows(0) && binding.knows(1) && !binding.knows(2) && !binding.knows(3));
     let seen = |text: &str| crate::classify(&params, text, &binding);
     let law = seen("a breach of contract");
@@ -151,6 +151,19 @@ fn experts_are_found_by_name_and_mixed_by_panel() {
     assert!(big(&law).p_capable > big(&code).p_capable + 0.1, "0.9 in the law panel, 0.6 in the other");
     assert!(big(&law).p_lower <= big(&law).p_capable);
     assert!((big(&law).output_tokens - 50.0).abs() < 1e-3);
+}
+
+#[test]
+fn a_panel_that_grades_all_of_a_routes_experts_predicts_them_alone() {
+    let params = model();
+    let (fleet, text) = (["law", "big", "code"], "a breach of contract");
+    let big =
+        |binding: &Binding| crate::classify(&params, text, binding).experts[1].expect("known").p_capable;
+    let alone = big(&params.bind_some(&fleet, &[1, 2]));
+    assert!((alone - 0.6).abs() < 0.1, "the code panel says {alone}, though the text looks like law");
+    assert_eq!(big(&params.bind(&["code", "big"])), alone);
+    assert_eq!(params.bind(&fleet), params.bind_mixed(&fleet), "no panel grades all three");
+    assert!(!params.bind_some(&fleet, &[1, 2]).knows(0));
 }
 
 #[test]

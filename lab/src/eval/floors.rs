@@ -3,7 +3,7 @@
 use super::Seen;
 use crate::measures::{self, MeanCi};
 use serde::Serialize;
-use sluice_router::{Certificate, CertifyAsk, CertifyBy, Params, Refusal};
+use sluice_router::{Certificate, CertifyAsk, CertifyBy, ExpertRegret, Params, Refusal};
 
 /// One floor: its certificate, and what it does on the rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,6 +18,10 @@ pub struct FloorReport {
     pub threshold: Option<f64>,
     /// The certificate's test; `null` without one.
     pub method: Option<String>,
+    /// What the certificate rests on: rows, bound, day and data; `null` without one.
+    pub evidence: Option<String>,
+    /// What each expert loses against the reference among the calibration rows that it would get.
+    pub regrets: Vec<ExpertRegret>,
     /// Why there is no certificate.
     pub refusal: Option<String>,
     /// Cost saved against always taking the reference, in percent.
@@ -53,6 +57,8 @@ pub(super) fn report(
         confidence,
         certified: certificate.is_some(),
         threshold: certificate.as_ref().map(|found| found.lambda),
+        evidence: certificate.as_ref().map(Certificate::evidence),
+        regrets: certificate.as_ref().map_or(vec![], |found| found.regrets.clone()),
         method: certificate.map(|found| found.method),
         refusal,
         saved_pct: pairs.saved_pct(&chosen, reference),

@@ -75,6 +75,8 @@ fn floors(report: &EvalReport) -> Vec<String> {
             2.0 * floor.standard_error,
             if floor.held { "yes" } else { "no" }
         ));
+        lines.extend(floor.evidence.iter().map(|evidence| format!("       {evidence}")));
+        lines.extend(floor.regrets.iter().map(|regret| format!("       {regret}")));
         lines.extend(
             floor.refusal.iter().map(|refusal| format!("       the reference serves all: {refusal}")),
         );
