@@ -19,7 +19,6 @@ mod probe;
 mod record;
 mod relay;
 mod request;
-mod retry;
 mod running;
 mod serve;
 mod store;
