@@ -5,5 +5,6 @@
 //! or in virtual time, gives one [`Sample`] for each request; everything that is reported is computed from samples.
 
 mod sample;
+pub mod virtual_time;
 
 pub use sample::{End, FaultKind, Planned, Prompt, Sample, Who};
