@@ -4,7 +4,20 @@
 //! A plan of arrivals ([`Planned`]) is made before anything is sent, from a seed. Whoever carries it out, over a wire
 //! or in virtual time, gives one [`Sample`] for each request; everything that is reported is computed from samples.
 
+pub mod arrivals;
+mod clock;
+mod drive;
+mod overhead;
+mod pacer;
+pub mod prompts;
+mod random;
+mod request;
 mod sample;
+pub mod target;
 pub mod virtual_time;
 
+pub use clock::Clock;
+pub use drive::{Ended, Gauge, Run, Why, drive};
+pub use overhead::Overhead;
+pub use random::Random;
 pub use sample::{End, FaultKind, Planned, Prompt, Sample, Who};
