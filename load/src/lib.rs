@@ -4,6 +4,8 @@
 //! A plan of arrivals ([`Planned`]) is made before anything is sent, from a seed. Whoever carries it out, over a wire
 //! or in virtual time, gives one [`Sample`] for each request; everything that is reported is computed from samples.
 
+pub mod measure;
+pub mod report;
 mod sample;
 
 pub use sample::{End, FaultKind, Planned, Prompt, Sample, Who};
