@@ -20,6 +20,8 @@ pub struct Stretch {
     pub ok: u64,
     /// Requests that failed here.
     pub failed: u64,
+    /// Requests that were cancelled here.
+    pub cancelled: u64,
     /// Tokens produced by requests completed here.
     pub output_tokens: u64,
     /// Cost of requests that ended here.
@@ -39,6 +41,7 @@ impl Stretch {
             arrived: 0,
             ok: 0,
             failed: 0,
+            cancelled: 0,
             output_tokens: 0,
             cost_nanousd: 0,
             ttft: hist(),
@@ -51,6 +54,7 @@ impl Stretch {
         self.arrived += other.arrived;
         self.ok += other.ok;
         self.failed += other.failed;
+        self.cancelled += other.cancelled;
         self.output_tokens += other.output_tokens;
         self.cost_nanousd = self.cost_nanousd.saturating_add(other.cost_nanousd);
         self.ttft.merge(&other.ttft);
@@ -90,7 +94,7 @@ impl Series {
                 at_end.output_tokens += u64::from(sample.output_tokens);
             }
             End::Failed { .. } => at_end.failed += 1,
-            End::Cancelled => {}
+            End::Cancelled => at_end.cancelled += 1,
         }
         let at_start = self.at(sample.planned.at);
         at_start.arrived += 1;

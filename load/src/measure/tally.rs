@@ -259,6 +259,11 @@ impl Tally {
         self.last_planned_ns.saturating_sub(self.first_planned_ns.unwrap_or_default()) as f64 / 1e9
     }
 
+    /// Seconds from the run's start to the last planned start.
+    pub(crate) fn last_planned_s(&self) -> f64 {
+        self.last_planned_ns as f64 / 1e9
+    }
+
     pub(crate) fn last_planned_ns(&self) -> u64 {
         self.last_planned_ns
     }
