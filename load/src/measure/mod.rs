@@ -16,7 +16,6 @@ pub use fairness::Fairness;
 pub use figure::{Figure, Time, Unit};
 pub use gate::{Gate, GateReport};
 pub use hist::Hist;
-pub(crate) use interval::t_quantile;
 pub use interval::{CONFIDENCE, Interval};
 pub use series::{Series, Stretch};
 pub use slice::{By, Slice};

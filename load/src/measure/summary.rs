@@ -132,6 +132,8 @@ pub struct Summary {
     pub cost_usd: Option<f64>,
     /// Cost per thousand answered requests.
     pub cost_per_1k: Option<f64>,
+    /// Its interval.
+    pub cost_per_1k_ci: Option<Interval>,
     /// What the reference would have cost.
     pub baseline_usd: Option<f64>,
     /// The saving in percent of the baseline, over requests that tell both.
@@ -172,6 +174,7 @@ impl Summary {
         let per_second = |count: u64| (seconds > 0.0).then(|| count as f64 / seconds);
         let throughput = tally.series().throughput(tally.last_planned_ns());
         let sent = tally.sent();
+        let cost_per_1k = all.cost_usd.filter(|_| all.ok > 0).map(|cost| 1000.0 * cost / all.ok as f64);
         let share = |count: u64| (sent > 0).then(|| count as f64 / sent as f64);
         let span = tally.arrival_seconds();
         let parts = |by: By| {
@@ -202,7 +205,8 @@ impl Summary {
             output_tokens: all.output_tokens,
             output_tokens_per_s: per_second(all.output_tokens),
             cost_usd: all.cost_usd,
-            cost_per_1k: all.cost_usd.filter(|_| all.ok > 0).map(|cost| 1000.0 * cost / all.ok as f64),
+            cost_per_1k,
+            cost_per_1k_ci: cost_per_1k.and_then(|cost| cost_interval(cost, tally.all())),
             baseline_usd: all.baseline_usd,
             saved_pct: all.saved_pct,
             saved_pct_ci: saved_interval(tally.all()),
@@ -297,6 +301,13 @@ impl PartSummary {
             quality_ratio_ci: Interval::of_mean(ratio, pairs.ratio_error(), pairs.first.n),
         }
     }
+}
+
+/// As far off as the mean cost of a request is.
+fn cost_interval(cost_per_1k: f64, part: &Slice) -> Option<Interval> {
+    let costs = part.cost_nanousd;
+    let relative = costs.standard_error()? / costs.mean().filter(|mean| *mean > 0.0)?;
+    Interval::of_mean(Some(cost_per_1k), Some(cost_per_1k * relative), costs.n)
 }
 
 fn saved_interval(part: &Slice) -> Option<Interval> {
