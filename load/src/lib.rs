@@ -6,13 +6,17 @@
 
 pub mod arrivals;
 mod clock;
+pub mod compare;
 mod drive;
+pub mod measure;
 mod overhead;
 mod pacer;
 pub mod prompts;
 mod random;
+pub mod report;
 mod request;
 mod sample;
+pub mod search;
 pub mod target;
 pub mod virtual_time;
 
