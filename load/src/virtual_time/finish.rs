@@ -23,7 +23,7 @@ impl Run<'_> {
         self.free(running.pool, running.replica, verdict(&running, at));
         let step = request.plan[request.step].step;
         let tokens = Tokens { prompt: running.input, cached: 0, output: running.output };
-        let ask = &self.prompts[request.arrival.planned.prompt].ask;
+        let ask = &self.prompts.get(request.planned.prompt).ask;
         request.cost += ask.fleet.experts[step.expert].price.cost(tokens);
         let answered = Answered { step, replica: running.replica, first: running.first, last: at, tokens };
         self.tell(request, Some(answered), End::Done);
@@ -44,21 +44,22 @@ impl Run<'_> {
         let Some(mut request) = self.requests.remove(id) else { return };
         let answered = request.begun.take().map(|(running, produced)| {
             let step = request.plan[request.step].step;
-            let needs = &self.prompts[request.arrival.planned.prompt].ask.needs;
-            let tokens = Tokens { prompt: needs.prompt_tokens, cached: 0, output: produced };
+            let needs = &self.prompts.get(request.planned.prompt).ask.needs;
+            let prompt = needs.prompt_tokens.saturating_add(request.carried);
+            let tokens = Tokens { prompt, cached: 0, output: produced };
             Answered { step, replica: running.replica, first: running.first, last: self.now, tokens }
         });
         self.tell(request, answered, end);
     }
 
     fn tell(&mut self, request: Request, answered: Option<Answered>, end: End) {
-        let prompt = &self.prompts[request.arrival.planned.prompt];
+        let prompt = self.prompts.get(request.planned.prompt);
         let (fleet, route) = (&prompt.ask.fleet, &prompt.ask.route);
         let is_done = end == End::Done;
         let grade = |expert: usize| prompt.grades.get(expert).copied().flatten().filter(|_| is_done);
         let mut sample = Sample {
-            n: request.arrival.n,
-            planned: request.arrival.planned,
+            n: request.n,
+            planned: request.planned,
             sent: request.sent,
             first: None,
             last: None,

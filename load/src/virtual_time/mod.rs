@@ -14,4 +14,4 @@ mod walk;
 mod world;
 
 pub use run::{Totals, run};
-pub use world::{Arrival, Asked, Length, Open, Outage, PoolSpec, Source, World};
+pub use world::{Asked, Length, Outage, PoolSpec, Prompted, World};

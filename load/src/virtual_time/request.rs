@@ -1,6 +1,6 @@
 //! Requests under way: what each holds and has used, as the gateway's lease does.
 
-use super::world::Arrival;
+use crate::sample::Planned;
 use sluice_router::{NanoUsd, Step};
 
 /// Names a request as long as it is under way, and never another: where it is kept, and its number.
@@ -27,10 +27,13 @@ const SLOT_BITS: u32 = 24;
 /// One request under way.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) arrival: Arrival,
+    pub(super) n: u64,
+    pub(super) planned: Planned,
+    /// Tokens of the session's earlier turns, which it carries.
+    pub(super) carried: u32,
     pub(super) sent: u64,
     /// What was decided; the tries follow it.
-    pub(super) plan: Vec<Planned>,
+    pub(super) plan: Vec<Try>,
     pub(super) seed: u64,
     /// The step that is being tried.
     pub(super) step: usize,
@@ -50,7 +53,7 @@ pub(super) struct Request {
 
 /// A step with its worst case.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Planned {
+pub(super) struct Try {
     pub(super) step: Step,
     pub(super) worst: NanoUsd,
 }

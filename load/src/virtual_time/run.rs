@@ -4,11 +4,13 @@ use super::agenda::{Agenda, Alarm, Due};
 use super::replica::Replica;
 use super::request::{Id, Place, Request, Requests};
 use super::walk::Failure;
-use super::world::{Arrival, Asked, Source, World};
-use crate::sample::Sample;
+use super::world::{PoolSpec, Prompted, World};
+use crate::arrivals::Arrivals;
+use crate::random::Random;
+use crate::sample::{Planned, Sample};
 use sluice_router::{Line, RetryBudget, Tick, Turn, Verdict};
 use sluice_sim::Event;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// What a run was, beside its samples.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,16 +29,14 @@ pub struct Totals {
     pub busy: Vec<Vec<u64>>,
 }
 
-/// Carries the requests of `source` out, and hands each one's sample to `sink` as it ends.
-///
-/// `prompts` are changed only in how the pools are, which each decision looks at anew.
+/// Carries a plan out, and hands each request's sample to `sink` as it ends.
 pub fn run(
     world: &World,
-    prompts: &mut [Asked],
-    source: &mut dyn Source,
+    prompts: &mut dyn Prompted,
+    arrivals: &mut dyn Arrivals,
     sink: &mut dyn FnMut(Sample),
 ) -> Totals {
-    let mut run = Run::new(world, prompts, source, sink);
+    let mut run = Run::new(world, prompts, arrivals, sink);
     run.begin();
     while let Some((at, due)) = run.agenda.next() {
         run.now = run.now.max(at);
@@ -55,8 +55,8 @@ const WATCH_EVERY: u64 = 1_000_000_000;
 
 pub(super) struct Run<'a> {
     pub(super) world: &'a World,
-    pub(super) prompts: &'a mut [Asked],
-    source: &'a mut dyn Source,
+    pub(super) prompts: &'a mut dyn Prompted,
+    arrivals: &'a mut dyn Arrivals,
     pub(super) sink: &'a mut dyn FnMut(Sample),
     pub(super) now: u64,
     pub(super) agenda: Agenda,
@@ -71,8 +71,10 @@ pub(super) struct Run<'a> {
     milestones: VecDeque<Event>,
     /// Replicas whose batch has changed.
     changed: Vec<(usize, usize)>,
-    next: Option<Arrival>,
-    follows: BTreeMap<usize, Arrival>,
+    next: Option<Planned>,
+    follows: BTreeMap<usize, Planned>,
+    /// Tokens of each session's turns so far.
+    carried: HashMap<u64, u32>,
     is_watching: bool,
     pub(super) totals: Totals,
 }
@@ -80,15 +82,14 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(
         world: &'a World,
-        prompts: &'a mut [Asked],
-        source: &'a mut dyn Source,
+        prompts: &'a mut dyn Prompted,
+        arrivals: &'a mut dyn Arrivals,
         sink: &'a mut dyn FnMut(Sample),
     ) -> Run<'a> {
         let per_replica = world.pools.iter().map(|pool| vec![0; pool.line.replicas]).collect();
         let waits = world.pools.iter().map(|pool| pool.first_token_timeout);
-        let replicas = |pool: &super::world::PoolSpec| {
-            (0..pool.line.replicas).map(|_| Replica::new(pool.capacity)).collect()
-        };
+        let replicas =
+            |pool: &PoolSpec| (0..pool.line.replicas).map(|_| Replica::new(pool.capacity)).collect();
         Run {
             alarms: std::iter::once(world.deadline).chain(waits).map(Alarm::new).collect(),
             lines: world.pools.iter().map(|pool| Line::new(pool.line)).collect(),
@@ -96,7 +97,7 @@ impl<'a> Run<'a> {
             totals: Totals { dispatched: per_replica, ..Totals::default() },
             world,
             prompts,
-            source,
+            arrivals,
             sink,
             now: 0,
             agenda: Agenda::default(),
@@ -107,6 +108,7 @@ impl<'a> Run<'a> {
             changed: Vec::new(),
             next: None,
             follows: BTreeMap::new(),
+            carried: HashMap::new(),
             is_watching: false,
         }
     }
@@ -127,23 +129,23 @@ impl<'a> Run<'a> {
     }
 
     fn plan_next(&mut self) {
-        self.next = self.source.next();
-        if let Some(arrival) = self.next {
-            self.agenda.set(arrival.planned.at, Due::Arrival);
+        self.next = self.arrivals.next();
+        if let Some(planned) = self.next {
+            self.agenda.set(planned.at, Due::Arrival);
         }
     }
 
     fn happens(&mut self, at: u64, due: Due) {
         match due {
             Due::Arrival => {
-                if let Some(arrival) = self.next.take() {
-                    self.arrive(arrival);
+                if let Some(planned) = self.next.take() {
+                    self.arrive(planned);
                 }
                 self.plan_next();
             }
             Due::Follow(key) => {
-                if let Some(arrival) = self.follows.remove(&key) {
-                    self.arrive(arrival);
+                if let Some(planned) = self.follows.remove(&key) {
+                    self.arrive(planned);
                 }
             }
             Due::Look { pool, replica } => {
@@ -185,14 +187,17 @@ impl<'a> Run<'a> {
         Tick(self.now / 1_000)
     }
 
-    fn arrive(&mut self, arrival: Arrival) {
+    fn arrive(&mut self, planned: Planned) {
+        let n = self.totals.sent;
         self.totals.sent += 1;
         self.retries.earn();
         let request = Request {
-            arrival,
+            n,
+            planned,
+            carried: planned.session.and_then(|session| self.carried.get(&session).copied()).unwrap_or(0),
             sent: self.now,
             plan: Vec::new(),
-            seed: mix(self.world.seed ^ mix(arrival.n)),
+            seed: Random::new(self.world.seed, n).bits(),
             step: 0,
             tried: Vec::new(),
             repeated: false,
@@ -204,18 +209,21 @@ impl<'a> Run<'a> {
         };
         let id = self.requests.add(request);
         self.set_alarm(DEADLINE, id);
-        if let Some(after) = arrival.planned.cancel_after {
+        if let Some(after) = planned.cancel_after {
             self.agenda.set(self.now.saturating_add(after), Due::Cancel(id));
         }
         self.choose(id);
     }
 
-    /// Asks the source what comes of an end.
+    /// Asks the plan what follows from an end.
     pub(super) fn ended(&mut self, sample: Sample) {
-        if let Some(arrival) = self.source.after(&sample) {
+        if let Some(session) = sample.planned.session.filter(|_| self.world.is_conversational) {
+            self.carried.insert(session, sample.input_tokens.saturating_add(sample.output_tokens));
+        }
+        if let Some(planned) = self.arrivals.follow(&sample.planned, self.now, sample.is_ok()) {
             let key = self.follows.last_key_value().map_or(0, |(key, _)| key + 1);
-            self.follows.insert(key, arrival);
-            self.agenda.set(arrival.planned.at.max(self.now), Due::Follow(key));
+            self.follows.insert(key, planned);
+            self.agenda.set(planned.at.max(self.now), Due::Follow(key));
         }
         (self.sink)(sample);
     }
@@ -317,12 +325,4 @@ impl<'a> Run<'a> {
         let all = 0..self.replicas[outage.pool].len();
         all.filter(|at| outage.replica.is_none_or(|hit| hit == *at)).map(|at| (outage.pool, at)).collect()
     }
-}
-
-/// SplitMix64's finaliser: bits that look independent for seeds that differ in any bit.
-fn mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

@@ -1,7 +1,7 @@
 //! From a request's decision to its last try, by the rules of the gateway's spine.
 
 use super::replica::Refused;
-use super::request::{Id, Place, Planned, Running};
+use super::request::{Id, Place, Running, Try};
 use super::run::Run;
 use crate::sample::FaultKind;
 use sluice_router::{Entered, MAX_ATTEMPTS, NanoUsd, NoRoute, Reason, Tick, Tokens, Turn, Verdict, decide};
@@ -63,12 +63,18 @@ impl Run<'_> {
     pub(super) fn choose(&mut self, id: Id) {
         let now = self.tick();
         let Some(request) = self.requests.get(id) else { return };
-        let ask = &mut self.prompts[request.arrival.planned.prompt].ask;
+        let ask = &mut self.prompts.get(request.planned.prompt).ask;
         ask.pools.clear();
         ask.pools.extend(self.lines.iter().map(|line| line.pool_state(now)));
         let deadline = Tick((request.sent + self.world.deadline) / 1_000);
         ask.needs.deadline = self.world.tells_deadline.then_some(deadline);
-        let decision = match decide(ask, now, request.seed) {
+        let own = (ask.needs.prompt_tokens, ask.needs.prompt_bytes);
+        let bytes = request.carried.saturating_mul(BYTES_PER_TOKEN);
+        ask.needs.prompt_tokens = own.0.saturating_add(request.carried);
+        ask.needs.prompt_bytes = own.1.saturating_add(bytes);
+        let decision = decide(ask, now, request.seed);
+        (ask.needs.prompt_tokens, ask.needs.prompt_bytes) = own;
+        let decision = match decision {
             Ok(decision) => decision,
             Err(error) => return self.fail(id, Failure::no_route(&error)),
         };
@@ -76,7 +82,7 @@ impl Run<'_> {
             |expert| decision.quotes.iter().find(|quote| quote.expert == expert).map(|quote| quote.worst);
         let plan = decision.steps.iter();
         request.plan =
-            plan.map(|&step| Planned { step, worst: worst(step.expert).unwrap_or(NanoUsd::ZERO) }).collect();
+            plan.map(|&step| Try { step, worst: worst(step.expert).unwrap_or(NanoUsd::ZERO) }).collect();
         self.walk(id, None);
     }
 
@@ -136,7 +142,7 @@ impl Run<'_> {
     /// Whether the step at its worst keeps the bounds on the request's cost.
     fn affords(&mut self, id: Id) -> bool {
         let Some(request) = self.requests.get(id) else { return false };
-        let ask = &self.prompts[request.arrival.planned.prompt].ask;
+        let ask = &self.prompts.get(request.planned.prompt).ask;
         let bound = [ask.needs.max_cost, ask.route.max_cost].into_iter().flatten().min();
         bound.is_none_or(|bound| request.cost + request.plan[request.step].worst <= bound)
     }
@@ -179,9 +185,9 @@ impl Run<'_> {
         self.advance(pool, replica);
         let spec = &self.world.pools[pool];
         let request = self.requests.get(id)?;
-        let length = self.prompts[request.arrival.planned.prompt].lengths[pool];
+        let length = self.prompts.get(request.planned.prompt).lengths[pool];
         let output = length.output.min(request.plan[request.step].step.max_output_tokens);
-        let input = length.input.max(1);
+        let input = length.input.max(1).saturating_add(request.carried);
         let taken = self.replicas[pool][replica].submit(id.to_sequence(), input, output, spec.engine_queue);
         match taken {
             Ok(output) => {
@@ -281,9 +287,10 @@ impl Run<'_> {
     fn close(&mut self, id: Id, verdict: Verdict, produced: u32) {
         let Some(running) = self.running(id) else { return };
         let Some(request) = self.requests.get(id) else { return };
-        let ask = &self.prompts[request.arrival.planned.prompt].ask;
+        let ask = &self.prompts.get(request.planned.prompt).ask;
         let step = request.plan[request.step].step;
-        let used = Tokens { prompt: ask.needs.prompt_tokens, cached: 0, output: produced };
+        let prompt = ask.needs.prompt_tokens.saturating_add(request.carried);
+        let used = Tokens { prompt, cached: 0, output: produced };
         request.cost += ask.fleet.experts[step.expert].price.cost(used);
         request.attempts += 1;
         request.place = Place::Nowhere;
@@ -304,3 +311,6 @@ fn refusal(refused: Refused, replica: usize) -> (Verdict, Failure) {
         }
     }
 }
+
+/// Bytes that an earlier turn's token counts for in the bound of a prompt's tokens.
+const BYTES_PER_TOKEN: u32 = 4;

@@ -1,6 +1,5 @@
-//! What a run in virtual time is made of: pools, prompts, outages, and where requests come from.
+//! What a run in virtual time is made of: pools, prompts and outages.
 
-use crate::sample::{Planned, Sample};
 use sluice_router::{Ask, LineRules};
 use sluice_sim::Capacity;
 
@@ -18,6 +17,8 @@ pub struct World {
     pub deadline: u64,
     /// Whether that is the client's own deadline, which a decision looks at.
     pub tells_deadline: bool,
+    /// Whether turns of a session carry the earlier turns with them.
+    pub is_conversational: bool,
 }
 
 /// One pool: its line as the gateway keeps it, its replicas as `sluice sim` runs them.
@@ -66,33 +67,16 @@ pub struct Length {
     pub output: u32,
 }
 
-/// One request that comes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Arrival {
-    /// Its place in the plan.
-    pub n: u64,
-    /// The plan; `prompt` is an index into the run's prompts.
-    pub planned: Planned,
+/// Prompts by their number in the plan.
+pub trait Prompted {
+    /// The prompt of this number. The same number gives the same one; what is kept of it may be changed by the run.
+    fn get(&mut self, number: usize) -> &mut Asked;
 }
 
-/// Where requests come from.
-pub trait Source {
-    /// The next request that comes whatever becomes of the others; in the order of their times.
-    fn next(&mut self) -> Option<Arrival>;
-
-    /// The request that comes since another has ended: the next of a closed loop, or of a session.
-    fn after(&mut self, ended: &Sample) -> Option<Arrival> {
-        let _ = ended;
-        None
-    }
-}
-
-/// Requests that come at planned times.
-#[derive(Debug, Clone)]
-pub struct Open<I>(pub I);
-
-impl<I: Iterator<Item = Arrival>> Source for Open<I> {
-    fn next(&mut self) -> Option<Arrival> {
-        self.0.next()
+/// Prompts that come again when there are no more.
+impl Prompted for Vec<Asked> {
+    fn get(&mut self, number: usize) -> &mut Asked {
+        let count = self.len();
+        &mut self[number % count]
     }
 }
