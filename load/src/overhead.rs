@@ -90,10 +90,13 @@ impl Overhead {
         let late = self.late_us_p99;
         if late > LATE_US || (ttft_us_p50 > 0 && late > SLIGHT_US && late * 10 > ttft_us_p50) {
             out.push(format!(
-                "requests were sent up to {:.1} ms late (p99), with a median time to first token of {:.1} ms: \
-                 the tester is a part of what was measured; lower the rate, raise --max-open, or run more testers",
+                "requests were sent up to {:.1} ms late (p99){}: the tester is a part of what was measured; \
+                 lower the rate, raise --max-open, or run more testers on other machines",
                 late as f64 / 1e3,
-                ttft_us_p50 as f64 / 1e3
+                match ttft_us_p50 {
+                    0 => String::new(),
+                    ttft => format!(", with a median time to first token of {:.1} ms", ttft as f64 / 1e3),
+                },
             ));
         }
         if let Some(share) = self.cpu_share.filter(|share| *share > BUSY) {

@@ -147,6 +147,7 @@ impl Drop for Open<'_> {
 
 fn take_started(trail: &mut Trail, started: v1::Started) {
     trail.who.expert = started.expert;
+    trail.who.replica = (!started.pool.is_empty()).then_some(started.replica);
     trail.who.pool = started.pool;
     if !started.route.is_empty() {
         trail.who.route = started.route;

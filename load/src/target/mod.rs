@@ -67,7 +67,7 @@ impl Default for Manner {
     }
 }
 
-/// The client for an address.
+/// The client for an address. To be called within the runtime that will send.
 ///
 /// # Errors
 /// [`TargetError`] when a header can't be sent.
