@@ -133,7 +133,7 @@ impl Failed {
 }
 
 /// A request without a deadline of its own ends after this time; the usual client's own limit.
-const LONGEST_REQUEST_MS: u64 = 600_000;
+pub const LONGEST_REQUEST_MS: u64 = 600_000;
 
 #[cfg(test)]
 mod tests;

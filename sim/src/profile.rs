@@ -35,6 +35,10 @@ pub struct Profile {
     pub source: String,
     /// What it holds and how fast it is.
     pub capacity: Capacity,
+    /// GPUs, or other devices, of one worker.
+    pub gpus: u32,
+    /// What one of them costs an hour, in nano-USD; sellers differ by a factor of two to four.
+    pub gpu_hour_nanousd: Option<i64>,
 }
 
 /// A profile that can't be used.
@@ -99,6 +103,10 @@ struct Raw {
     max_num_seqs: usize,
     #[serde(default)]
     max_num_batched_tokens: Option<u32>,
+    #[serde(default)]
+    gpus: Option<u32>,
+    #[serde(default)]
+    gpu_hour_usd: Option<f64>,
 }
 
 impl Raw {
@@ -125,8 +133,14 @@ impl Raw {
             chunk,
         };
         let capacity = Capacity { timing, kv_tokens: self.kv_capacity_tokens, max_seqs: self.max_num_seqs };
+        let gpus = self.gpus.unwrap_or(1);
+        within("gpus", f64::from(gpus), 1.0, 65_536.0)?;
+        let hour = self.gpu_hour_usd.map(|usd| within("gpu_hour_usd", usd, 0.0, 1e6)).transpose()?;
+        #[allow(clippy::cast_possible_truncation, reason = "checked against bounds far below 2^63")]
+        let gpu_hour_nanousd = hour.map(|usd| (usd * 1e9).round() as i64);
         let Raw { about, basis, source, .. } = self;
-        Ok(Profile { name: "file".to_owned(), about, basis, source, capacity })
+        let name = "file".to_owned();
+        Ok(Profile { name, about, basis, source, capacity, gpus, gpu_hour_nanousd })
     }
 }
 

@@ -1,7 +1,7 @@
 //! How often chance alone looks significant, and whether real differences are found.
 
-use super::chance::Random;
 use super::*;
+use crate::Random;
 use crate::measure::Tally;
 use crate::measure::measure_tests::sample;
 
@@ -9,9 +9,9 @@ use crate::measure::measure_tests::sample;
 fn run(random: &mut Random, n: u64, mean_ms: f64, quality: f64, cost: f64) -> Tally {
     let mut tally = Tally::new(Some("ttft_p90=300ms".parse().unwrap()), Vec::new());
     for at in 0..n {
-        let mut one = sample(at * 10, (-mean_ms * libm::log(random.uniform())) as u64, 20, 3);
-        one.quality = Some(if random.uniform() < quality { 1.0 } else { 0.0 });
-        one.cost_nanousd = Some((cost * 1e6 * (0.5 + random.uniform())) as i64);
+        let mut one = sample(at * 10, (mean_ms * random.exponential()) as u64, 20, 3);
+        one.quality = Some(if random.unit() < quality { 1.0 } else { 0.0 });
+        one.cost_nanousd = Some((cost * 1e6 * (0.5 + random.unit())) as i64);
         tally.add(&one);
     }
     tally
@@ -19,7 +19,7 @@ fn run(random: &mut Random, n: u64, mean_ms: f64, quality: f64, cost: f64) -> Ta
 
 #[test]
 fn equal_runs_differ_in_about_one_of_twenty() {
-    let mut random = Random(7);
+    let mut random = Random::new(7, 0);
     let (pairs, mut found) = (150, std::collections::BTreeMap::<String, u32>::new());
     for _ in 0..pairs {
         let mut side = || Side::of(run(&mut random, 700, 100.0, 0.8, 1.0));
@@ -39,7 +39,7 @@ fn equal_runs_differ_in_about_one_of_twenty() {
 
 #[test]
 fn real_differences_are_found_with_their_direction() {
-    let mut random = Random(3);
+    let mut random = Random::new(3, 0);
     let a = Side::of(run(&mut random, 4000, 100.0, 0.9, 1.0));
     let b = Side::of(run(&mut random, 4000, 120.0, 0.8, 0.7));
     let comparison = compare(&a, &b);
@@ -60,7 +60,7 @@ fn real_differences_are_found_with_their_direction() {
 #[test]
 fn files_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let tally = run(&mut Random(1), 100, 50.0, 0.5, 1.0);
+    let tally = run(&mut Random::new(1, 0), 100, 50.0, 0.5, 1.0);
     let path = folder.path().join("a.json");
     tally.save(&path).unwrap();
     assert!(matches!(Side::load(&path).unwrap(), Side::Tally(..)));

@@ -49,6 +49,17 @@ impl Prompts for Generated {
             grades: Arc::default(),
         }
     }
+
+    fn distinct(&self) -> Option<usize> {
+        match &self.lengths {
+            Lengths::Fixed(..) => None,
+            Lengths::Trace(trace) => Some(trace.rows.len()),
+        }
+    }
+
+    fn is_made_up(&self) -> bool {
+        true
+    }
 }
 
 /// A text of so many tokens, at four characters a token. A longer one of the same stream begins with it.

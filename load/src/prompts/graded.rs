@@ -42,6 +42,10 @@ impl Prompts for Graded {
     fn get(&self, number: usize) -> Prompt {
         self.prompts[self.order[number % self.order.len()]].clone()
     }
+
+    fn distinct(&self) -> Option<usize> {
+        Some(self.order.len())
+    }
 }
 
 fn prompt(row: &Row, max_tokens: Option<u32>) -> Prompt {

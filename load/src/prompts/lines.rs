@@ -55,6 +55,10 @@ impl Prompts for Lines {
     fn get(&self, number: usize) -> Prompt {
         self.prompts[self.order[number % self.order.len()]].clone()
     }
+
+    fn distinct(&self) -> Option<usize> {
+        Some(self.order.len())
+    }
 }
 
 fn parse(line: &str, number: usize, max_tokens: Option<u32>) -> Result<Prompt, String> {

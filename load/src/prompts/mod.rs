@@ -14,6 +14,16 @@ use crate::sample::Prompt;
 pub trait Prompts: Send + Sync {
     /// The prompt of this number.
     fn get(&self, number: usize) -> Prompt;
+
+    /// How many there are before one comes again; `None` when each number is another one.
+    fn distinct(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether they are made up: then an answer is as long as it may be, since nothing else says how long.
+    fn is_made_up(&self) -> bool {
+        false
+    }
 }
 
 /// A fixed order of `n` things that is random, and the same for the same seed.

@@ -24,8 +24,10 @@ pub struct SearchAsk {
     pub most_rps: f64,
     /// The search ends when the lowest rate that missed is at most so much above the highest that held: 0.03 is 3 %.
     pub tolerance: f64,
-    /// Requests of each probe; at least what the objective's percentiles need.
+    /// Requests of each full probe; at least what the objective's percentiles need.
     pub requests: u64,
+    /// Seconds of a coarse probe on the way up.
+    pub coarse_s: f64,
 }
 
 /// One test of the search.
@@ -70,8 +72,8 @@ pub enum SearchError<E> {
     Unseen(String),
 }
 
-/// Doubles the rate until the objective breaks, then closes in by bisection of the ratio; the rate found must hold a
-/// second time.
+/// Doubles the rate in short probes until the objective breaks, then closes in by bisection of the ratio in full ones;
+/// the rate found must hold a second time.
 ///
 /// # Errors
 /// What `run` says, and an objective that the target's answers can't be judged by.
@@ -82,16 +84,21 @@ pub async fn find_max<E>(
     let mut decide = Decide::new(ask.start_rps, ask.most_rps, ask.tolerance);
     let requests = ask.requests.max(ask.slo.fewest_requests());
     let mut probes = Vec::new();
-    while let Some(rate_rps) = decide.next() {
-        let number = probes.len() as u32;
+    while let Some(next) = decide.next() {
+        let (number, rate_rps) = (probes.len() as u32, next.rate);
+        let coarse = ((rate_rps * ask.coarse_s) as u64).clamp(FEWEST, requests.max(FEWEST));
+        let requests = if next.is_coarse { coarse } else { requests };
         let ran = run(Probe { rate_rps, requests, number }).await.map_err(SearchError::Probe)?;
         let point = judged(&ask.slo, rate_rps, &ran);
         let held = point.held.ok_or_else(|| SearchError::Unseen(ask.slo.to_string()))?;
-        decide.tell(rate_rps, held);
+        decide.tell(next, held);
         probes.push(point);
     }
     Ok(Found { rate_rps: decide.held(), missed_rps: decide.missed(), probes })
 }
+
+/// Requests of the shortest coarse probe.
+const FEWEST: u64 = 50;
 
 /// The point of a probe with its verdict. A queue that grows misses, though the run may have been too short for the
 /// percentiles to say so.

@@ -22,7 +22,8 @@ fn queue(probe: Probe, per_s: f64) -> Tally {
 
 fn found(slo: &str, per_s: f64) -> Found {
     let slo: Slo = slo.parse().unwrap();
-    let ask = SearchAsk { slo, start_rps: 5.0, most_rps: 1e5, tolerance: 0.03, requests: 20_000 };
+    let ask =
+        SearchAsk { slo, start_rps: 5.0, most_rps: 1e5, tolerance: 0.03, requests: 20_000, coarse_s: 10.0 };
     let run = async |probe: Probe| Ok::<_, Infallible>(Ran { tally: queue(probe, per_s), stop: None });
     let search = std::pin::pin!(find_max(&ask, run));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -6,6 +6,7 @@
 //! samples on every machine, thousands of times faster than they would take.
 
 mod agenda;
+mod capacity;
 mod finish;
 mod replica;
 mod request;
@@ -13,5 +14,6 @@ mod run;
 mod walk;
 mod world;
 
+pub use capacity::{Needed, Trial, least_replicas};
 pub use run::{Totals, run};
 pub use world::{Asked, Length, Outage, PoolSpec, Prompted, World};

@@ -3,6 +3,7 @@
 mod options;
 mod prepare;
 mod show;
+mod sim;
 
 use self::options::Options;
 use crate::cmd::{EXIT_FAILED, Failure, complain, runtime, say};
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 pub(crate) struct Args {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    sim: sim::Args,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -22,10 +25,22 @@ const EXAMPLES: &str = "Examples:
   sluice load --target http://127.0.0.1:8000/v1 --model qwen --concurrency 16 --requests 500 \\
     --input-tokens 512 --output-tokens 128 --extra '{\"ignore_eos\":true}'
   sluice load --target grpc://127.0.0.1:8080 --trace azure.csv --speed 4 --json
-  sluice load --target grpc://127.0.0.1:8080 --rate 20 --duration 60 --prompts graded.jsonl.gz";
+  sluice load --target grpc://127.0.0.1:8080 --rate 20 --duration 60 --prompts graded.jsonl.gz
+  sluice load --sim sluice.toml --trace azure.csv --slo ttft_p99=1s --capacity
+  sluice load --scenario benches/scenarios/bursty.toml";
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let resolved = sim::resolve(args)?;
+    let args = resolved.as_ref().unwrap_or(args);
     let options = &args.options;
+    if let Some(config) = &args.sim.sim {
+        return sim::run(options, &args.sim, config);
+    }
+    if options.target.is_empty() {
+        return Err(prepare::wrong(
+            "nothing says what to test: give --target URL, --sim CONFIG or --scenario FILE".to_owned(),
+        ));
+    }
     let runtime = runtime()?;
     let test = runtime.block_on(async { prepare::test(options) })?;
     runtime.block_on(prepare::reach(&options.target))?;

@@ -50,7 +50,7 @@ pub(super) async fn reach(target: &str) -> Result<(), Failure> {
     Err(anyhow!("{target} can't be reached: {failed}; start it, or mend --target").into())
 }
 
-fn asked(args: &Options, trace: Option<Arc<Trace>>, tenants: Vec<f64>) -> Asked {
+pub(super) fn asked(args: &Options, trace: Option<Arc<Trace>>, tenants: Vec<f64>) -> Asked {
     let given = &args.arrivals;
     Asked {
         seed: args.seed,
@@ -73,7 +73,10 @@ fn asked(args: &Options, trace: Option<Arc<Trace>>, tenants: Vec<f64>) -> Asked 
 }
 
 /// The prompts, and the reference of graded ones.
-fn prompts(args: &Options, trace: Option<Arc<Trace>>) -> Result<(Arc<dyn Prompts>, Option<String>), Failure> {
+pub(super) fn prompts(
+    args: &Options,
+    trace: Option<Arc<Trace>>,
+) -> Result<(Arc<dyn Prompts>, Option<String>), Failure> {
     let given = &args.prompts;
     let (seed, max_tokens) = (args.seed, given.max_tokens);
     let Some(file) = &given.prompts else {
@@ -127,7 +130,7 @@ fn manner(args: &Options) -> Result<Manner, Failure> {
 }
 
 /// Names and shares of the tenants.
-fn tenants(text: &str) -> Result<(Vec<String>, Vec<f64>), Failure> {
+pub(super) fn tenants(text: &str) -> Result<(Vec<String>, Vec<f64>), Failure> {
     if text.is_empty() {
         return Ok(Default::default());
     }
@@ -150,11 +153,11 @@ fn tenants(text: &str) -> Result<(Vec<String>, Vec<f64>), Failure> {
     Ok(all.into_iter().unzip())
 }
 
-fn seconds(name: &str, value: f64) -> Result<Duration, Failure> {
+pub(super) fn seconds(name: &str, value: f64) -> Result<Duration, Failure> {
     let parsed = Duration::try_from_secs_f64(value).ok().filter(|time| !time.is_zero());
     parsed.ok_or_else(|| wrong(format!("{name} {value}: must be above 0")))
 }
 
-fn wrong(what: String) -> Failure {
+pub(super) fn wrong(what: String) -> Failure {
     Failure::input(anyhow!(what))
 }
