@@ -9,7 +9,7 @@ use crate::needs;
 use crate::request::{Front, Hints, Request};
 use crate::running::{StartError, load_model};
 use sluice_proto::v1;
-use sluice_router::{Ask, PoolState, Receipt, Signals, Snapshot};
+use sluice_router::{Ask, Needs, PoolState, Receipt, Snapshot};
 use std::sync::Arc;
 
 /// A configuration with its model and certificates, and no engine: every pool counts as idle and up.
@@ -68,30 +68,19 @@ impl Offline {
         messages: &[(String, String)],
         max_tokens: Option<u32>,
     ) -> Result<Ask, Fault> {
-        let mut ask = self.unclassified(route, messages, max_tokens)?;
-        let turns = messages.iter().map(|(role, text)| (role.as_str(), text.as_str()));
-        ask.signals = self.rules.classify(&sluice_router::route_text(turns));
-        Ok(ask)
-    }
-
-    /// The same but for what the model sees, which takes the most time.
-    ///
-    /// # Errors
-    /// The route is unknown.
-    pub fn unclassified(
-        &self,
-        route: &str,
-        messages: &[(String, String)],
-        max_tokens: Option<u32>,
-    ) -> Result<Ask, Fault> {
         let request = request(route, messages, max_tokens);
         Ok(Ask {
             fleet: self.rules.snapshot.fleet.clone(),
             route: self.rules.route(route)?.clone(),
-            signals: Signals::default(),
+            signals: self.rules.classify(&needs::route_text(&request.body)),
             needs: needs::needs(&request, &self.rules.snapshot.fleet),
             pools: self.idle.clone(),
         })
+    }
+
+    /// What a request of these messages would need.
+    pub fn needs(&self, messages: &[(String, String)], max_tokens: Option<u32>) -> Needs {
+        needs::needs(&request("", messages, max_tokens), &self.rules.snapshot.fleet)
     }
 }
 

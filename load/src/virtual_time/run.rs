@@ -21,7 +21,7 @@ pub struct Totals {
     pub events: u64,
     /// The most requests under way at once.
     pub most_open: usize,
-    /// When the last thing happened, in nanoseconds from the start.
+    /// When the last request ended, in nanoseconds from the start.
     pub ended: u64,
     /// Tries that each replica took on, by pool.
     pub dispatched: Vec<Vec<u64>>,
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
 
     fn sum_up(self) -> Totals {
         let busy = self.replicas.iter().map(|pool| pool.iter().map(Replica::busy).collect()).collect();
-        Totals { most_open: self.requests.most(), ended: self.now, busy, ..self.totals }
+        Totals { most_open: self.requests.most(), busy, ..self.totals }
     }
 
     fn begin(&mut self) {
@@ -217,6 +217,7 @@ impl<'a> Run<'a> {
 
     /// Asks the plan what follows from an end.
     pub(super) fn ended(&mut self, sample: Sample) {
+        self.totals.ended = self.now;
         if let Some(session) = sample.planned.session.filter(|_| self.world.is_conversational) {
             self.carried.insert(session, sample.input_tokens.saturating_add(sample.output_tokens));
         }

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
-    sim: sim::Args,
+    sim: sim::VirtualTime,
 }
 
 const EXAMPLES: &str = "Examples:

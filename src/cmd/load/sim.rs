@@ -21,7 +21,7 @@ use std::process::ExitCode;
 /// What a test in virtual time can be told.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Virtual time")]
-pub(crate) struct Args {
+pub(crate) struct VirtualTime {
     /// Run the test in virtual time against the pools of this gateway configuration, simulated; nothing is sent
     #[arg(long, value_name = "CONFIG", conflicts_with = "target")]
     pub(super) sim: Option<PathBuf>,
@@ -49,7 +49,7 @@ pub(crate) struct Args {
 }
 
 /// Runs the test.
-pub(super) fn run(options: &Options, args: &Args, config: &std::path::Path) -> Result<ExitCode, Failure> {
+pub(super) fn run(options: &Options, args: &VirtualTime, config: &std::path::Path) -> Result<ExitCode, Failure> {
     if args.most_replicas == 0 {
         return Err(wrong("--most-replicas 0: at least one is tried; give 1 or more".to_owned()));
     }

@@ -9,7 +9,7 @@ use sluice_gateway::config::Config;
 use sluice_load::Prompt;
 use sluice_load::prompts::Prompts;
 use sluice_load::virtual_time::{Asked, Length, Prompted};
-use sluice_router::Signals;
+use sluice_router::Needs;
 use sluice_sim::{Answers as _, Filler, count_tokens};
 use std::sync::Arc;
 
@@ -21,12 +21,21 @@ pub(super) struct Book {
     /// For each pool, recorded answers of its expert.
     recorded: Vec<Option<Recorded>>,
     kept: Vec<Option<Asked>>,
-    /// What the model sees in made-up prompts; they mean nothing, so a few stand for all.
-    seen: Vec<Option<Signals>>,
+    /// Made-up prompts, of which there may be millions: what differs between them.
+    made_up: Vec<Option<MadeUp>>,
 }
 
-/// How many made-up prompts differ, and of how many the model is asked what it sees.
-const MADE_UP: usize = 64;
+/// What a made-up prompt has of its own.
+#[derive(Clone, Copy)]
+struct MadeUp {
+    tokens: u32,
+    bytes: u32,
+    most_output: Option<u32>,
+    length: Length,
+}
+
+/// Made-up prompts mean nothing, so what the model sees in so many stands for all.
+const CLASSIFIED: usize = 64;
 
 impl Book {
     pub(super) fn new(
@@ -47,40 +56,47 @@ impl Book {
         offline
             .ask(&route, &[], None)
             .map_err(|fault| Failure::input(anyhow!("--model: {}", fault.detail)))?;
-        let kept = vec![None; prompts.distinct().unwrap_or(MADE_UP)];
-        Ok(Book { offline, route, prompts, recorded, kept, seen: vec![None; MADE_UP] })
+        let count = prompts.distinct().unwrap_or(CLASSIFIED);
+        let (kept, made_up) = match prompts.is_made_up() {
+            true => (CLASSIFIED, count),
+            false => (count, 0),
+        };
+        Ok(Book { offline, route, prompts, recorded, kept: vec![None; kept], made_up: vec![None; made_up] })
     }
 
-    fn asked(&mut self, number: usize) -> Asked {
-        let prompt = self.prompts.get(number);
-        let ask = if self.prompts.is_made_up() {
-            // The text is long and says nothing: its first words are classified, its length counts.
-            let at = number % MADE_UP;
-            let seen = self.seen[at].clone().unwrap_or_else(|| self.ask(&shortened(&prompt)).signals);
-            self.seen[at] = Some(seen.clone());
-            let mut ask = self.offline.unclassified(&self.route, &prompt.messages, prompt.max_tokens);
-            if let Ok(ask) = &mut ask {
-                ask.signals = seen;
-            }
-            ask.expect("the route was checked")
-        } else {
-            self.ask(&prompt)
-        };
-        let experts = ask.fleet.experts.iter();
+    fn asked(&self, prompt: &Prompt) -> Asked {
+        let ask = self.ask(prompt);
         let grade =
             |name: &str| prompt.grades.iter().find(|(expert, _)| expert == name).map(|(_, score)| *score);
-        Asked {
-            grades: experts.map(|expert| grade(&expert.name)).collect(),
-            lengths: self.lengths(&prompt),
-            ask,
+        let grades = ask.fleet.experts.iter().map(|expert| grade(&expert.name)).collect();
+        Asked { grades, lengths: self.lengths(prompt), ask }
+    }
+
+    /// A made-up prompt: one that was classified, with its own length.
+    fn made_up(&mut self, number: usize) -> &mut Asked {
+        let at = number % self.made_up.len();
+        let prompt = self.made_up[at].is_none().then(|| self.prompts.get(at));
+        let kept = at % CLASSIFIED;
+        if let (Some(prompt), true) = (&prompt, self.kept[kept].is_none()) {
+            self.kept[kept] = Some(self.asked(&shortened(prompt)));
         }
+        let own = *self.made_up[at].get_or_insert_with(|| {
+            let prompt = prompt.as_ref().expect("it was just made");
+            made_up(&self.offline.needs(&prompt.messages, prompt.max_tokens), prompt)
+        });
+        let asked = self.kept[kept].as_mut().expect("it was just made");
+        asked.ask.needs.prompt_tokens = own.tokens;
+        asked.ask.needs.prompt_bytes = own.bytes;
+        asked.ask.needs.max_output_tokens = own.most_output;
+        asked.lengths.fill(own.length);
+        asked
     }
 
     fn ask(&self, prompt: &Prompt) -> sluice_router::Ask {
         self.offline.ask(&self.route, &prompt.messages, prompt.max_tokens).expect("the route was checked")
     }
 
-    /// Recorded answers where there are any; a made-up prompt's is as long as it may be; else as `sluice sim` draws it.
+    /// Recorded answers where there are any, else as long as `sluice sim` draws them.
     fn lengths(&self, prompt: &Prompt) -> Vec<Length> {
         let texts: Vec<&str> = prompt.messages.iter().map(|(_, text)| text.as_str()).collect();
         let text = texts.join("\n");
@@ -89,9 +105,7 @@ impl Book {
             if let Some((input, output)) = recorded.as_ref().and_then(|recorded| recorded.get(&text)) {
                 return Length { input: input.unwrap_or(counted), output };
             }
-            let asked = prompt.max_tokens.filter(|_| self.prompts.is_made_up());
-            let drawn = || Filler::default().answer(&text, u32::MAX).output_tokens;
-            Length { input: counted, output: asked.unwrap_or_else(drawn) }
+            Length { input: counted, output: Filler::default().answer(&text, u32::MAX).output_tokens }
         };
         self.recorded.iter().map(length).collect()
     }
@@ -99,14 +113,31 @@ impl Book {
 
 impl Prompted for Book {
     fn get(&mut self, number: usize) -> &mut Asked {
+        if !self.made_up.is_empty() {
+            return self.made_up(number);
+        }
         let at = number % self.kept.len();
         if self.kept[at].is_none() {
-            self.kept[at] = Some(self.asked(at));
+            self.kept[at] = Some(self.asked(&self.prompts.get(at)));
         }
         self.kept[at].as_mut().expect("it was just made")
     }
 }
 
+/// An answer to a made-up prompt is as long as it may be, as nothing else says how long.
+fn made_up(needs: &Needs, prompt: &Prompt) -> MadeUp {
+    let texts: Vec<&str> = prompt.messages.iter().map(|(_, text)| text.as_str()).collect();
+    let text = texts.join("\n");
+    let drawn = || Filler::default().answer(&text, u32::MAX).output_tokens;
+    MadeUp {
+        tokens: needs.prompt_tokens,
+        bytes: needs.prompt_bytes,
+        most_output: needs.max_output_tokens,
+        length: Length { input: count_tokens(&text), output: prompt.max_tokens.unwrap_or_else(drawn) },
+    }
+}
+
+/// Its first words: the text is long and says nothing.
 fn shortened(prompt: &Prompt) -> Prompt {
     let first =
         |(role, text): &(String, String)| (role.clone(), text.chars().take(CLASSIFIED_CHARS).collect());

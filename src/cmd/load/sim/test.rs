@@ -1,7 +1,7 @@
 //! A test in virtual time that is ready to be run, again and again with other numbers of replicas.
 
 use super::book::Book;
-use super::{Args, outage};
+use super::{VirtualTime, outage};
 use crate::cmd::load::options::Options;
 use crate::cmd::load::prepare::{self, wrong};
 use crate::cmd::{Failure, environment};
@@ -37,7 +37,7 @@ pub(super) struct Ran {
 }
 
 impl Test {
-    pub(super) fn new(options: &Options, args: &Args, file: &Path) -> Result<Test, Failure> {
+    pub(super) fn new(options: &Options, args: &VirtualTime, file: &Path) -> Result<Test, Failure> {
         let config = config::load(file, &environment()).map_err(Failure::input)?;
         let profiles = profiles(&config, &args.profile)?;
         let (tenants, shares) = prepare::tenants(&options.arrivals.tenants)?;
