@@ -8,8 +8,8 @@ use crate::prompts::Prompts;
 use crate::request::Sender;
 use crate::sample::{End, FaultKind, Sample};
 use crate::target::Target;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -44,6 +44,8 @@ pub struct Gauge {
     pub sent: AtomicU64,
     /// Requests that ended.
     pub ended: AtomicU64,
+    /// The run's clock, once it has begun.
+    pub clock: OnceLock<Clock>,
 }
 
 impl Gauge {
@@ -90,6 +92,7 @@ pub async fn drive(run: Run, stop: impl Future<Output = ()>, sink: &mut dyn FnMu
     let lag = spawn(meter.watch_lag());
     let mut gone = Gone::new(run.give_up_after);
     let gauge = run.gauge.clone();
+    gauge.clock.get_or_init(|| clock);
     let sender = Sender {
         clock,
         target: run.target,

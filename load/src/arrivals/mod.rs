@@ -101,16 +101,15 @@ pub fn plan(asked: &Asked) -> Result<Box<dyn Arrivals>, String> {
     if let Some(other) = rows.next() {
         return Err(format!("arrivals can't be both {} and {}; give one of them", row.name, other.name));
     }
-    let mut arrivals = (row.build)(asked)?;
-    if let Some(turns) = asked.turns {
+    let turns = asked.turns.unwrap_or(1).max(1);
+    // Whoever has begun a conversation may end it.
+    let left = asked.requests.map_or(u64::MAX, |requests| requests.div_ceil(turns as u64));
+    let mut arrivals: Box<dyn Arrivals> = Box::new(Counted { arrivals: (row.build)(asked)?, left });
+    if turns > 1 {
         arrivals = sessions::wrap(arrivals, turns, asked.think_s);
     }
-    Ok(Box::new(Marked {
-        arrivals,
-        marks: Marks::new(asked),
-        left: asked.requests.unwrap_or(u64::MAX),
-        until: nanos(asked.duration_s.unwrap_or(f64::INFINITY)),
-    }))
+    let until = nanos(asked.duration_s.unwrap_or(f64::INFINITY));
+    Ok(Box::new(Marked { arrivals, marks: Marks::new(asked), until }))
 }
 
 fn check(asked: &Asked) -> Result<(), String> {
@@ -149,18 +148,37 @@ fn nanos(seconds: f64) -> u64 {
     nanos
 }
 
+/// So many arrivals and no more.
+struct Counted {
+    arrivals: Box<dyn Arrivals>,
+    left: u64,
+}
+
+impl Arrivals for Counted {
+    fn next(&mut self) -> Option<Planned> {
+        let left = self.left.checked_sub(1)?;
+        let next = self.arrivals.next()?;
+        self.left = left;
+        Some(next)
+    }
+
+    fn follow(&mut self, ended: &Planned, now: u64, is_ok: bool) -> Option<Planned> {
+        let followed = self.arrivals.follow(ended, now, is_ok)?;
+        self.left = self.left.checked_sub(1)?;
+        Some(followed)
+    }
+}
+
 /// Arrivals with everything on them: whose, whether cancelled, and where they end.
 struct Marked {
     arrivals: Box<dyn Arrivals>,
     marks: Marks,
-    left: u64,
     until: u64,
 }
 
 impl Marked {
-    fn mark(&mut self, planned: Option<Planned>) -> Option<Planned> {
-        let mut planned = planned.filter(|planned| planned.at < self.until && self.left > 0)?;
-        self.left -= 1;
+    fn mark(&self, planned: Option<Planned>) -> Option<Planned> {
+        let mut planned = planned.filter(|planned| planned.at < self.until)?;
         self.marks.put(&mut planned);
         Some(planned)
     }
@@ -177,3 +195,6 @@ impl Arrivals for Marked {
         self.mark(planned)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,10 +191,11 @@ fn message(error: &Value) -> String {
 /// Sluice's headers, where there are any.
 fn take_headers(trail: &mut Trail, headers: &HeaderMap) {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(unescaped);
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse::<i64>().ok();
     let who = &mut trail.who;
     who.expert = text("x-sluice-expert").unwrap_or_default();
     who.pool = text("x-sluice-pool").unwrap_or_default();
+    who.replica = number("x-sluice-replica").and_then(|n| u32::try_from(n).ok());
     who.route = text("x-sluice-route").unwrap_or_else(|| std::mem::take(&mut who.route));
     trail.cost_nanousd = number("x-sluice-cost-nanousd");
     trail.baseline_nanousd = number("x-sluice-baseline-nanousd");
@@ -220,13 +221,14 @@ fn take_about(trail: &mut Trail, body: &Value) {
     trail.output_tokens = count("/usage/completion_tokens").or(trail.output_tokens);
     let Some(about) = body.get("sluice") else { return };
     let text = |name: &str| about.get(name).and_then(Value::as_str).map(str::to_owned);
-    let money = |name: &str| about.get(name).and_then(Value::as_i64);
+    let number = |name: &str| about.get(name).and_then(Value::as_i64);
     let who = &mut trail.who;
     text("expert").into_iter().for_each(|expert| who.expert = expert);
     text("pool").into_iter().for_each(|pool| who.pool = pool);
     text("route").into_iter().for_each(|route| who.route = route);
-    trail.cost_nanousd = money("cost_nanousd").or(trail.cost_nanousd);
-    trail.baseline_nanousd = money("baseline_nanousd").or(trail.baseline_nanousd);
+    who.replica = number("replica").and_then(|n| u32::try_from(n).ok()).or(who.replica);
+    trail.cost_nanousd = number("cost_nanousd").or(trail.cost_nanousd);
+    trail.baseline_nanousd = number("baseline_nanousd").or(trail.baseline_nanousd);
 }
 
 fn headers(manner: &Manner) -> Result<HeaderMap, TargetError> {

@@ -4,7 +4,7 @@ mod options;
 mod prepare;
 mod show;
 
-use self::options::Args as Options;
+use self::options::Options;
 use crate::cmd::{EXIT_FAILED, Failure, complain, runtime, say};
 use sluice_load::{Ended, Sample, Why, drive};
 use std::process::ExitCode;
@@ -26,8 +26,8 @@ const EXAMPLES: &str = "Examples:
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let options = &args.options;
-    let test = prepare::test(options)?;
     let runtime = runtime()?;
+    let test = runtime.block_on(async { prepare::test(options) })?;
     runtime.block_on(prepare::reach(&options.target))?;
     let mut samples = Vec::new();
     let stop = async {

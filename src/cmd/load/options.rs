@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// The options of a load test.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct Options {
     /// What to test: grpc://HOST:PORT (a gateway) or http://HOST:PORT[/v1] (any OpenAI endpoint); grpcs, https for TLS
     #[arg(long, value_name = "URL")]
     pub(crate) target: String,
@@ -62,7 +62,7 @@ pub(crate) struct Arrivals {
     /// Send for S seconds
     #[arg(long, value_name = "S")]
     pub(crate) duration: Option<f64>,
-    /// Send N requests
+    /// Send N requests; with --turns, as many more as the last conversations need to end
     #[arg(long, value_name = "N")]
     pub(crate) requests: Option<u64>,
     /// N tenants of equal share, or NAME=SHARE,...; sent as x-sluice-tags: tenant=NAME

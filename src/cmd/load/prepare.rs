@@ -1,6 +1,6 @@
 //! From options to a test that is ready: each mistake names its option and its mend.
 
-use super::options::Args;
+use super::options::Options;
 use crate::cmd::Failure;
 use anyhow::anyhow;
 use sluice_lab::corpus::load_outcomes;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The test.
-pub(super) fn test(args: &Args) -> Result<Run, Failure> {
+pub(super) fn test(args: &Options) -> Result<Run, Failure> {
     let address = Address::parse(&args.target).map_err(Failure::input)?;
     let (names, shares) = tenants(&args.arrivals.tenants)?;
     let trace = args.arrivals.trace.as_deref().map(Trace::load).transpose().map_err(Failure::input)?;
@@ -50,7 +50,7 @@ pub(super) async fn reach(target: &str) -> Result<(), Failure> {
     Err(anyhow!("{target} can't be reached: {failed}; start it, or mend --target").into())
 }
 
-fn asked(args: &Args, trace: Option<Arc<Trace>>, tenants: Vec<f64>) -> Asked {
+fn asked(args: &Options, trace: Option<Arc<Trace>>, tenants: Vec<f64>) -> Asked {
     let given = &args.arrivals;
     Asked {
         seed: args.seed,
@@ -73,7 +73,7 @@ fn asked(args: &Args, trace: Option<Arc<Trace>>, tenants: Vec<f64>) -> Asked {
 }
 
 /// The prompts, and the reference of graded ones.
-fn prompts(args: &Args, trace: Option<Arc<Trace>>) -> Result<(Arc<dyn Prompts>, Option<String>), Failure> {
+fn prompts(args: &Options, trace: Option<Arc<Trace>>) -> Result<(Arc<dyn Prompts>, Option<String>), Failure> {
     let given = &args.prompts;
     let (seed, max_tokens) = (args.seed, given.max_tokens);
     let Some(file) = &given.prompts else {
@@ -102,7 +102,7 @@ fn is_graded(file: &Path) -> Result<bool, Failure> {
     Ok(row.is_some_and(|row| row.contains_key("outcomes")))
 }
 
-fn manner(args: &Args) -> Result<Manner, Failure> {
+fn manner(args: &Options) -> Result<Manner, Failure> {
     let given = &args.sending;
     let key = given.key_env.as_ref().map(|name| {
         let unset = || wrong(format!("--key-env {name}: that variable is not set; export it"));
