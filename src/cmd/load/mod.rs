@@ -17,12 +17,12 @@ use std::process::ExitCode;
 
 /// Load-tests a gateway or an engine: latency, errors, cost and quality, measured as its users meet them
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    options: Option<Options>,
+    options: Options,
 }
 
 /// What can be done with runs that are over.
@@ -43,10 +43,12 @@ const EXAMPLES: &str = "Examples:
   sluice load compare before.json after.json";
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    match (&args.what, &args.options) {
-        (Some(What::Compare(args)), _) => compare::run(args),
-        (Some(What::Merge(args)), _) => merge::run(args),
-        (None, Some(options)) => test::run(options),
-        (None, None) => Err(Failure::input(anyhow!("what to test? give --target URL"))),
+    match &args.what {
+        Some(What::Compare(args)) => compare::run(args),
+        Some(What::Merge(args)) => merge::run(args),
+        None if args.options.target.is_empty() => Err(Failure::input(anyhow!(
+            "what to test? give --target grpc://HOST:PORT or http://HOST:PORT; --help shows examples"
+        ))),
+        None => test::run(&args.options),
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(clap::Args, Clone)]
 pub(crate) struct Options {
     /// What to test: grpc://HOST:PORT (a gateway) or http://HOST:PORT[/v1] (any OpenAI endpoint); grpcs, https for TLS
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     pub(crate) target: String,
     /// One JSON object on stdout instead of the table
     #[arg(long)]
