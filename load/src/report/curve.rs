@@ -1,4 +1,4 @@
-//! Times by percentile, from the median to the last in ten thousand.
+//! Times by percentile, from the first tenth to the last in ten thousand.
 
 use crate::measure::{Hist, Tally, Time};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,6 @@ fn curve(hist: &Hist) -> Curve {
 }
 
 const PERCENTILES: &[f64] = &[
-    0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 92.5, 95.0, 96.0, 97.0, 98.0,
-    98.5, 99.0, 99.25, 99.5, 99.6, 99.7, 99.8, 99.85, 99.9, 99.925, 99.95, 99.97, 99.98, 99.99,
+    10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 92.5, 95.0, 96.0, 97.0, 98.0, 98.5,
+    99.0, 99.25, 99.5, 99.6, 99.7, 99.8, 99.85, 99.9, 99.925, 99.95, 99.97, 99.98, 99.99,
 ];

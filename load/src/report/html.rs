@@ -26,7 +26,7 @@ pub fn html(report: &Report) -> String {
         errors(report),
         facts(report),
     ];
-    page(&format!("Load test of {}", report.run.target), STYLE, &body.concat())
+    page(&title(report), STYLE, &body.concat())
 }
 
 const STYLE: &str = "\
@@ -35,21 +35,32 @@ const STYLE: &str = "\
 .dot.first{fill:var(--first)}.dot.second{fill:var(--second)}.dot.third{fill:var(--third)}.dot.bad{fill:var(--bad)}\
 .row{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:8px 12px}.row>div{min-width:0}\
 .good{color:var(--good)}.bad{color:var(--bad)}.note{border-left:3px solid var(--second);padding:2px 12px;margin:12px 0}\
-td small{color:var(--soft)}th small{font-weight:400}\n";
+main{max-width:1240px}td small{display:block;color:var(--soft);line-height:1.2}th small{font-weight:400}td{vertical-align:top}\
+.parts td,.parts th{padding:5px 8px}\
+@media (max-width:640px){.parts tr:first-child{display:none}.parts tr{display:grid;grid-template-columns:repeat(4,1fr);border-bottom:1px solid var(--line);padding:6px 0}\
+.parts td{display:block;border:0;padding:3px 4px;text-align:left}.parts td:first-child{grid-column:1/-1;font-weight:600}.parts td[data-head]::before{content:attr(data-head);display:block;color:var(--soft);font-size:11px}}\n";
 
 fn head(report: &Report) -> String {
     let run = &report.run;
     let kind = if run.is_virtual { " in virtual time, against simulated pools" } else { "" };
+    let seed = if run.merged == 0 { format!(", seed {}", run.seed) } else { String::new() };
     let ended =
         if run.ended == "complete" { String::new() } else { format!("; the run ended early: {}", run.ended) };
     format!(
-        "<h1>Load test of {}</h1>\n<p class=\"soft\">{} requests in {:.1} s{kind}, seed {}{}</p>\n",
-        escape(&run.target),
+        "<h1>{}</h1>\n<p class=\"soft\">{} requests in {:.1} s{kind}{seed}{}</p>\n",
+        escape(&title(report)),
         count(report.summary.sent),
         report.summary.seconds,
-        run.seed,
         escape(&ended)
     )
+}
+
+fn title(report: &Report) -> String {
+    match report.run.merged {
+        0 => format!("Load test of {}", report.run.target),
+        1 => "Load test, one saved run".to_owned(),
+        n => format!("Load test, {n} testers merged"),
+    }
 }
 
 fn card(value: &str, what: &str) -> String {
@@ -155,7 +166,11 @@ fn other_parts(report: &Report) -> String {
         ("Replicas", "replica", &of.per_replica),
         ("Tenants", "tenant", &of.per_tenant),
     ];
-    let several = tables.into_iter().filter(|(.., parts)| parts.len() > 1);
+    // One pool for each expert says what the experts' table says already.
+    let is_new = |word: &str, parts: usize| {
+        parts > 1 && (!matches!(word, "pool" | "replica") || parts > of.per_expert.len())
+    };
+    let several = tables.into_iter().filter(|(_, word, parts)| is_new(word, parts.len()));
     let mut out: String = several.map(|(title, word, parts)| part_table(title, word, parts)).collect();
     if let Some(fairness) = &of.fairness {
         let ratio = fairness
@@ -171,37 +186,41 @@ fn other_parts(report: &Report) -> String {
 }
 
 fn part_table(title: &str, word: &str, parts: &BTreeMap<String, PartSummary>) -> String {
+    let heads = [
+        "sent", "errors", "TTFT p50", "TTFT p99", "TPOT p50", "E2E p99", "cost, $", "saved, %", "quality",
+        "of ref.",
+    ];
+    let head: String = heads.iter().map(|head| format!("<th>{head}</th>")).collect();
     let mut out = format!(
-        "<h2>{title}</h2>\n<div class=\"wide-table\"><table>\n<tr><th>{word}</th><th>share</th><th>sent</th><th>errors</th>\
-         <th>TTFT p50</th><th>TTFT p99</th><th>TPOT p50</th><th>end to end p99</th><th>cost, $</th><th>saved %</th>\
-         <th>quality <small>95 %</small></th><th>of reference</th></tr>\n"
+        "<h2>{title}</h2>\n<div class=\"wide-table\"><table class=\"parts\">\n<tr><th>{word}</th>{head}</tr>\n"
     );
     for (name, part) in parts {
-        let time = |value: Option<f64>| value.map_or("-".to_owned(), ms);
-        let quality = part.quality.map_or("-".to_owned(), |quality| {
-            let ci = part
-                .quality_ci
-                .map_or(String::new(), |ci| format!(" <small>{}</small>", ends(ci, |q| format!("{q:.3}"))));
-            format!("{quality:.3}{ci}")
-        });
-        let _ = writeln!(
-            out,
-            "<tr><td>{}</td><td>{:.1} %</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td>{}</td><td>{quality}</td><td>{}</td></tr>",
-            escape(name),
-            100.0 * part.share,
-            count(part.sent),
-            count(part.errors),
-            time(part.ttft_ms.p50),
-            time(part.ttft_ms.p99),
-            time(part.tpot_ms.p50),
-            time(part.e2e_ms.p99),
-            part.cost_usd.map_or("-".to_owned(), digits),
-            part.saved_pct.map_or("-".to_owned(), |saved| format!("{saved:.1}")),
-            part.quality_ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
-        );
+        let cells = heads.iter().zip(part_cells(part));
+        // On a phone each part is a block whose cells carry their heads.
+        let cells: String =
+            cells.map(|(head, cell)| format!("<td data-head=\"{head}\">{cell}</td>")).collect();
+        let _ = writeln!(out, "<tr><td>{}</td>{cells}</tr>", escape(name));
     }
     out + "</table></div>\n"
+}
+
+fn part_cells(part: &PartSummary) -> [String; 10] {
+    let time = |value: Option<f64>| value.map_or("-".to_owned(), ms);
+    let ci = part
+        .quality_ci
+        .map_or(String::new(), |ci| format!(" <small>{}</small>", ends(ci, |q| format!("{q:.3}"))));
+    [
+        format!("{} <small>{:.1} %</small>", count(part.sent), 100.0 * part.share),
+        count(part.errors),
+        time(part.ttft_ms.p50),
+        time(part.ttft_ms.p99),
+        time(part.tpot_ms.p50),
+        time(part.e2e_ms.p99),
+        part.cost_usd.map_or("-".to_owned(), digits),
+        part.saved_pct.map_or("-".to_owned(), |saved| format!("{saved:.1}")),
+        part.quality.map_or("-".to_owned(), |quality| format!("{quality:.3}{ci}")),
+        part.quality_ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
+    ]
 }
 
 fn times(report: &Report) -> String {
@@ -311,11 +330,12 @@ fn errors(report: &Report) -> String {
 }
 
 fn facts(report: &Report) -> String {
-    let mut rows: Vec<(String, String)> = vec![
-        ("Target".into(), report.run.target.clone()),
-        ("Seed".into(), report.run.seed.to_string()),
-        ("Program".into(), format!("sluice {}", report.run.version)),
-    ];
+    let mut rows: Vec<(String, String)> = Vec::new();
+    if report.run.merged == 0 {
+        rows.push(("Target".into(), report.run.target.clone()));
+        rows.push(("Seed".into(), report.run.seed.to_string()));
+    }
+    rows.push(("Program".into(), format!("sluice {}", report.run.version)));
     rows.extend(report.run.inputs.iter().map(|(name, value)| (format!("--{name}"), value.clone())));
     if let Some(slo) = &report.summary.slo {
         rows.push(("SLO".into(), slo.clone()));

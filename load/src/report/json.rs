@@ -21,6 +21,9 @@ pub struct RunInfo {
     pub ended: String,
     /// Requests under way at the end, cancelled and not counted.
     pub unfinished: u64,
+    /// How many saved runs it was merged from; 0 for a run itself.
+    #[serde(default)]
+    pub merged: usize,
     /// Whether it ran in virtual time, against simulated pools.
     pub is_virtual: bool,
 }

@@ -27,10 +27,10 @@ pub struct Second {
 }
 
 impl Second {
-    /// The run in at most 128 stretches.
+    /// The run in at most 64 stretches.
     pub fn of(tally: &Tally) -> Vec<Second> {
         let series = tally.series();
-        let group = series.stretches().len().div_ceil(128).max(1);
+        let group = series.stretches().len().div_ceil(64).max(1);
         let width_s = series.width_s() * group as f64;
         let groups = series.stretches().chunks(group).enumerate();
         groups.map(|(at, stretches)| Second::sum(at as f64 * width_s, width_s, stretches)).collect()

@@ -232,7 +232,7 @@ impl Range {
     /// Round numbers within, at most about `count`.
     fn ticks(&self, count: f64) -> Vec<f64> {
         let candidates: Vec<f64> = match self.scale {
-            Scale::Nines => vec![0.0, 50.0, 90.0, 99.0, 99.9, 99.99],
+            Scale::Nines => vec![50.0, 90.0, 99.0, 99.9, 99.99],
             Scale::Linear => {
                 let step = round_step((self.high - self.low) / count.max(2.0));
                 (0..100).map(|at| f64::from(at) * step).collect()
@@ -240,7 +240,7 @@ impl Range {
             Scale::Log => {
                 let decade = |exponent: i32| libm::pow(10.0, f64::from(exponent));
                 let decades = (-9..10).map(decade);
-                let per: &[f64] = if libm::log10(self.high / self.low) * 3.0 <= count.max(3.0) {
+                let per: &[f64] = if libm::log10(self.high / self.low) * 2.0 <= count.max(3.0) {
                     &[1.0, 2.0, 5.0]
                 } else {
                     &[1.0]
@@ -280,8 +280,9 @@ mod tests {
         assert_eq!(linear.ticks(5.0), [0.0, 20.0, 40.0, 60.0, 80.0]);
         let log = Range::over([3.0, 400.0].into_iter(), Scale::Log);
         assert_eq!(log.ticks(3.0), [10.0, 100.0]);
+        assert_eq!(log.ticks(6.0), [5.0, 10.0, 20.0, 50.0, 100.0, 200.0]);
         let nines = Range::over([0.0, 99.9].into_iter(), Scale::Nines);
-        assert_eq!(nines.ticks(5.0), [0.0, 50.0, 90.0, 99.0, 99.9]);
+        assert_eq!(nines.ticks(5.0), [50.0, 90.0, 99.0, 99.9]);
         // 90 and 99 are a nine apart, and so are 99 and 99.9.
         assert!((nines.place(99.0) - 2.0 / 3.0).abs() < 1e-9 && (nines.place(90.0) - 1.0 / 3.0).abs() < 1e-9);
     }

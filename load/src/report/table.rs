@@ -18,7 +18,9 @@ pub fn report_table(report: &Report) -> String {
         ("pool", &report.summary.per_pool),
         ("tenant", &report.summary.per_tenant),
     ] {
-        if parts.len() > 1 || title == "expert" {
+        // One pool for each expert says what the experts' rows say already.
+        let is_new = parts.len() > 1 && (title != "pool" || parts.len() > report.summary.per_expert.len());
+        if is_new || title == "expert" {
             part_rows(&mut out, title, parts);
         }
     }
@@ -82,10 +84,14 @@ fn head(out: &mut String, of: &Summary) {
     );
 }
 
-/// `low to high`, a missing end as a dash.
+/// `low to high`; where the sample has no such end, `≥ low` or `≤ high`.
 pub(crate) fn ends(interval: Interval, show: impl Fn(f64) -> String) -> String {
-    let end = |value: Option<f64>| value.map_or("-".to_owned(), &show);
-    format!("{} to {}", end(interval.0), end(interval.1))
+    match interval {
+        Interval(Some(low), Some(high)) => format!("{} to {}", show(low), show(high)),
+        Interval(Some(low), None) => format!("≥ {}", show(low)),
+        Interval(None, Some(high)) => format!("≤ {}", show(high)),
+        Interval(None, None) => "-".to_owned(),
+    }
 }
 
 fn times(out: &mut String, of: &Summary) {

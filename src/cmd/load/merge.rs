@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let names: Vec<String> = args.files.iter().map(|path| path.display().to_string()).collect();
     let run = RunInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        target: format!("{} testers", names.len()),
+        merged: names.len(),
         inputs: vec![("files".to_owned(), names.join(" "))],
         ended: "complete".to_owned(),
         ..RunInfo::default()

@@ -228,7 +228,7 @@ impl<'a> Test<'a> {
             inputs: show::inputs(std::env::args().skip(2)),
             ended: self.ended,
             unfinished: self.unfinished,
-            is_virtual: false,
+            ..RunInfo::default()
         };
         let mut report = Report::of(&self.tally, &options.measures.fail_if, run);
         report.search = self.search;
