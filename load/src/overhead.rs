@@ -1,9 +1,10 @@
 //! What the tester itself costs, and whether it was the bottleneck.
 
 use crate::clock::Clock;
-use crate::sample::Sample;
+use crate::sample::{End, FaultKind, Sample};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The tester's own figures. Times are microseconds.
@@ -32,6 +33,8 @@ pub(crate) struct Meter {
     ttft: Histogram<u64>,
     lag: Arc<Mutex<Histogram<u64>>>,
     cpu: Option<f64>,
+    /// Failures of the tester itself, by code.
+    own: BTreeMap<String, u64>,
 }
 
 impl Meter {
@@ -42,12 +45,16 @@ impl Meter {
             ttft: histogram(),
             lag: Arc::new(Mutex::new(histogram())),
             cpu: cpu_seconds(),
+            own: BTreeMap::new(),
         }
     }
 
     /// Takes note of a request.
     pub(crate) fn note(&mut self, sample: &Sample) {
         self.late.saturating_record(sample.sent.saturating_sub(sample.planned.at) / 1_000);
+        if let End::Failed { kind: FaultKind::Tester, code } = &sample.end {
+            *self.own.entry(code.clone()).or_default() += 1;
+        }
         if let Some(first) = sample.first {
             self.ttft.saturating_record(first.saturating_sub(sample.planned.at) / 1_000);
         }
@@ -80,6 +87,7 @@ impl Meter {
             warnings: Vec::new(),
         };
         overhead.warnings = overhead.warn(self.ttft.value_at_quantile(0.5));
+        overhead.warnings.extend(self.own.iter().map(|(code, count)| own_failure(code, *count)));
         overhead
     }
 }
@@ -110,6 +118,17 @@ impl Overhead {
     }
 }
 
+fn own_failure(code: &str, count: u64) -> String {
+    let mend = match code {
+        "too_many_files" => {
+            "raise the limit of open files (ulimit -n 65536), or test over gRPC, whose requests share connections"
+        }
+        "no_local_ports" => "bound --connections, test over gRPC, or run more testers on other machines",
+        _ => "lower --max-open, or run more testers on other machines",
+    };
+    format!("{count} requests failed in the tester itself ({code}); {mend}")
+}
+
 fn histogram() -> Histogram<u64> {
     // One microsecond to an hour.
     Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("valid bounds")
@@ -137,3 +156,31 @@ const LATE_US: u64 = 5_000;
 const SLIGHT_US: u64 = 500;
 /// Share of the cores above which work waits for a core.
 const BUSY: f64 = 0.85;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warnings(late_us_p99: u64, cpu_share: f64, ttft_us_p50: u64) -> usize {
+        let overhead = Overhead { late_us_p99, cpu_share: Some(cpu_share), cores: 2, ..Overhead::default() };
+        overhead.warn(ttft_us_p50).len()
+    }
+
+    #[test]
+    fn a_tester_that_is_the_bottleneck_says_so() {
+        assert_eq!(warnings(900, 0.5, 20_000), 0);
+        assert_eq!(warnings(6_000, 0.5, 1_000_000), 1, "more than 5 ms late");
+        assert_eq!(warnings(900, 0.5, 5_000), 1, "more than a tenth of the time to first token");
+        assert_eq!(warnings(100, 0.5, 500), 0, "a tenth of a millisecond is nobody's bottleneck");
+        assert_eq!(warnings(900, 0.5, 0), 0, "whole answers have no first token");
+        assert_eq!(warnings(900, 0.9, 20_000), 1, "more than 85 % of the cores");
+    }
+
+    #[test]
+    fn processor_time_grows_with_work() {
+        let Some(before) = cpu_seconds() else { return };
+        let mut random = crate::Random::new(1, 1);
+        let sum: f64 = (0..3_000_000).map(|_| random.normal()).sum();
+        assert!(sum.is_finite() && cpu_seconds() > Some(before));
+    }
+}

@@ -38,7 +38,7 @@ impl Sender {
         let Prepared { planned, prompt, tenant } = prepared;
         let sent = self.clock.now();
         let mut trail = Trail::new(self.clock, self.keeps_text && planned.session.is_some());
-        let ask = Ask { n, prompt: prompt.clone(), tenant };
+        let ask = Ask { prompt: prompt.clone(), tenant };
         let came = tokio::select! {
             biased;
             answer = self.target.send(ask, &mut trail) => Came::Answer(answer),

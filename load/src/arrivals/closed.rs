@@ -11,11 +11,11 @@ pub(super) fn is_asked(asked: &Asked) -> bool {
 
 pub(super) fn build(asked: &Asked) -> Result<Box<dyn Arrivals>, String> {
     let users = asked.concurrency.filter(|users| *users > 0).ok_or("--concurrency: at least 1")?;
-    if asked.rate.is_some() {
-        return Err("a closed loop has no rate of its own; give --rate or --concurrency, not both".to_owned());
-    }
     Ok(Box::new(Closed { to_start: users, think: nanos(asked.think_s), prompt: 0 }))
 }
+
+/// What a user waits at least after a failure: without it, one that is refused at once would do nothing but ask.
+const PAUSE: u64 = 100_000_000;
 
 struct Closed {
     to_start: usize,
@@ -37,7 +37,8 @@ impl Arrivals for Closed {
         Some(self.ask(0))
     }
 
-    fn follow(&mut self, _ended: &Planned, now: u64, _is_ok: bool) -> Option<Planned> {
-        Some(self.ask(now.saturating_add(self.think)))
+    fn follow(&mut self, _ended: &Planned, now: u64, is_ok: bool) -> Option<Planned> {
+        let pause = if is_ok { self.think } else { self.think.max(PAUSE) };
+        Some(self.ask(now.saturating_add(pause)))
     }
 }

@@ -156,8 +156,10 @@ struct Counted {
 
 impl Arrivals for Counted {
     fn next(&mut self) -> Option<Planned> {
-        self.left = self.left.checked_sub(1)?;
-        self.arrivals.next()
+        let left = self.left.checked_sub(1)?;
+        let next = self.arrivals.next()?;
+        self.left = left;
+        Some(next)
     }
 
     fn follow(&mut self, ended: &Planned, now: u64, is_ok: bool) -> Option<Planned> {
@@ -193,3 +195,6 @@ impl Arrivals for Marked {
         self.mark(planned)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,7 +62,7 @@ impl Trace {
         Trace::parse(&text).map_err(|(line, what)| TraceError::Line { file: file.to_owned(), line, what })
     }
 
-    fn parse(text: &str) -> Result<Trace, (usize, String)> {
+    pub(super) fn parse(text: &str) -> Result<Trace, (usize, String)> {
         let mut lines = text.trim_start_matches('\u{FEFF}').lines().enumerate();
         let header = lines.next().map_or("", |(_, line)| line);
         let columns = Columns::of(header).map_err(|what| (1, what))?;

@@ -50,7 +50,7 @@ impl Stretch {
         }
     }
 
-    fn merge(&mut self, other: &Stretch) {
+    pub(crate) fn merge(&mut self, other: &Stretch) {
         self.arrived += other.arrived;
         self.ok += other.ok;
         self.failed += other.failed;

@@ -295,12 +295,18 @@ impl PartSummary {
                 .then(|| usd(part.cost_and_baseline.second.sum)),
             saved_pct: part.cost_and_baseline.ratio().map(|ratio| 100.0 * (1.0 - ratio)),
             quality,
-            quality_ci: Interval::of_mean(quality, quality_error, graded.n),
+            quality_ci: Interval::of_mean(quality, quality_error, graded.n).map(score),
             reference_quality: pairs.second.mean().map(|mean| mean / MILLION),
             quality_ratio: ratio,
             quality_ratio_ci: Interval::of_mean(ratio, pairs.ratio_error(), pairs.first.n),
         }
     }
+}
+
+/// Scores end at 0 and 1, whatever a small sample's interval says.
+fn score(interval: Interval) -> Interval {
+    let within = |end: Option<f64>| end.map(|end| end.clamp(0.0, 1.0));
+    Interval(within(interval.0), within(interval.1))
 }
 
 /// As far off as the mean cost of a request is.

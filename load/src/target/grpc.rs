@@ -23,8 +23,8 @@ const MOST: usize = 64;
 
 /// Some connections to one gateway.
 pub(super) struct Grpc {
-    channels: Vec<Channel>,
-    open: AtomicUsize,
+    /// At least one.
+    connections: Vec<Connection>,
     metadata: MetadataMap,
     model: String,
     streams: bool,
@@ -47,8 +47,7 @@ impl Grpc {
         };
         let extra = serde_json::Value::Object(manner.extra.clone());
         Ok(Grpc {
-            channels: (0..connections).map(|_| channel()).collect(),
-            open: AtomicUsize::new(0),
+            connections: (0..connections).map(|_| Connection::new(channel())).collect(),
             metadata: metadata(&manner)?,
             streams: manner.streams,
             extra_json: if manner.extra.is_empty() { String::new() } else { extra.to_string() },
@@ -57,11 +56,12 @@ impl Grpc {
         })
     }
 
-    /// The connection of a request: the more are open, the more are used.
-    fn channel(&self, n: u64) -> Channel {
-        let needed = (self.open.load(Ordering::Relaxed) / STREAMS + 1).max(FEWEST);
-        let used = if self.is_fixed { self.channels.len() } else { needed.min(self.channels.len()) };
-        self.channels[n as usize % used].clone()
+    /// The least busy connection, out of as many as the open requests need.
+    fn connection(&self) -> &Connection {
+        let open: usize = self.connections.iter().map(Connection::open).sum();
+        let needed = (open / STREAMS + 1).max(FEWEST);
+        let used = if self.is_fixed { self.connections.len() } else { needed.min(self.connections.len()) };
+        self.connections[..used].iter().min_by_key(|one| one.open()).unwrap_or(&self.connections[0])
     }
 
     fn request(&self, ask: Ask) -> Request<v1::GenerateRequest> {
@@ -83,7 +83,9 @@ impl Grpc {
     }
 
     async fn answer(&self, ask: Ask, trail: &mut Trail) -> Result<(), Failure> {
-        let mut client = GatewayClient::new(self.channel(ask.n)).max_decoding_message_size(64 << 20);
+        let connection = self.connection();
+        let _open = Open::new(&connection.open);
+        let mut client = GatewayClient::new(connection.channel.clone()).max_decoding_message_size(64 << 20);
         trail.who.route.clone_from(&self.model);
         let request = self.request(ask);
         let failed = |status: Status, trail: &Trail| Failure::of_grpc(&status, trail.first.is_some());
@@ -122,10 +124,23 @@ impl Grpc {
 
 impl Target for Grpc {
     fn send<'a>(&'a self, ask: Ask, trail: &'a mut Trail) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move {
-            let _open = Open::new(&self.open);
-            self.answer(ask, trail).await
-        })
+        Box::pin(self.answer(ask, trail))
+    }
+}
+
+/// A connection and the requests that are open on it.
+struct Connection {
+    channel: Channel,
+    open: AtomicUsize,
+}
+
+impl Connection {
+    fn new(channel: Channel) -> Connection {
+        Connection { channel, open: AtomicUsize::new(0) }
+    }
+
+    fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
     }
 }
 

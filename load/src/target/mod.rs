@@ -26,8 +26,6 @@ pub trait Target: Send + Sync {
 /// One request as a target gets it.
 #[derive(Debug, Clone, Default)]
 pub struct Ask {
-    /// Its place in the plan; spreads requests over connections.
-    pub n: u64,
     /// What is asked.
     pub prompt: Prompt,
     /// Whose it is; empty for one tenant.

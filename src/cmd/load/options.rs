@@ -1,9 +1,10 @@
 //! What `sluice load` can be told.
 
+use super::measures::Measures;
 use std::path::PathBuf;
 
 /// The options of a load test.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub(crate) struct Options {
     /// What to test: grpc://HOST:PORT (a gateway) or http://HOST:PORT[/v1] (any OpenAI endpoint); grpcs, https for TLS
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
@@ -17,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) prompts: Prompts,
     #[command(flatten)]
     pub(crate) sending: Sending,
+    #[command(flatten)]
+    pub(crate) measures: Measures,
     /// Everything random comes from here: the same seed sends the same requests at the same times
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -26,7 +29,7 @@ pub(crate) struct Options {
 }
 
 /// When to send.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 #[command(next_help_heading = "Arrivals")]
 pub(crate) struct Arrivals {
     /// Requests per second, at random moments (Poisson); with --trace, its mean rate; with --turns, sessions per second
@@ -77,7 +80,7 @@ pub(crate) struct Arrivals {
 }
 
 /// What to send.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 #[command(next_help_heading = "Prompts")]
 pub(crate) struct Prompts {
     /// Prompts from graded outcomes (quality is then measured too) or from lines of {"prompt"|"messages","max_tokens"}
@@ -98,7 +101,7 @@ pub(crate) struct Prompts {
 }
 
 /// How to send.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 #[command(next_help_heading = "Sending")]
 pub(crate) struct Sending {
     /// The model or route to ask for

@@ -4,7 +4,7 @@ mod book;
 mod capacity;
 mod outage;
 mod scenario;
-mod show;
+mod pools;
 mod test;
 
 pub(super) use self::scenario::resolve;
@@ -12,9 +12,10 @@ pub(super) use self::scenario::resolve;
 use self::test::Test;
 use super::options::Options;
 use super::prepare::wrong;
-use crate::cmd::{Failure, say};
+use super::show;
+use crate::cmd::{EXIT_GATE, Failure, say};
 use sluice_load::Clock;
-use sluice_load::measure::Slo;
+use sluice_load::report::{Report, RunInfo};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,40 +27,39 @@ pub(crate) struct VirtualTime {
     #[arg(long, value_name = "CONFIG", conflicts_with = "target")]
     pub(super) sim: Option<PathBuf>,
     /// The GPU profile of a pool whose engines are real; may be given again
-    #[arg(long, value_name = "POOL=NAME|FILE", requires = "sim")]
+    #[arg(long, value_name = "POOL=NAME|FILE")]
     profile: Vec<String>,
     /// Replicas die at FROM and are back at UNTIL, in seconds; may be given again
-    #[arg(long, value_name = "POOL[/N]@FROM[-UNTIL]", requires = "sim")]
+    #[arg(long, value_name = "POOL[/N]@FROM[-UNTIL]")]
     outage: Vec<String>,
     /// How many replicas each pool has, whatever the configuration says; may be given again
-    #[arg(long, value_name = "POOL=N", requires = "sim")]
+    #[arg(long, value_name = "POOL=N")]
     replicas: Vec<String>,
     /// Find the fewest replicas of each pool that hold --slo, and what they cost
-    #[arg(long, requires_all = ["sim", "slo"])]
+    #[arg(long, requires = "slo")]
     capacity: bool,
     /// The most replicas of one pool that --capacity tries
     #[arg(long, value_name = "N", default_value_t = 64, requires = "capacity")]
     most_replicas: usize,
-    /// What must hold, for instance ttft_p99=500ms,tpot_p95=50ms
-    #[arg(long, value_name = "SLO", value_parser = parse_slo)]
-    slo: Option<Slo>,
     /// Run a scenario file; further options override its own
     #[arg(long, value_name = "FILE")]
     pub(super) scenario: Option<PathBuf>,
 }
 
 /// Runs the test.
-pub(super) fn run(options: &Options, args: &VirtualTime, config: &std::path::Path) -> Result<ExitCode, Failure> {
-    if args.most_replicas == 0 {
-        return Err(wrong("--most-replicas 0: at least one is tried; give 1 or more".to_owned()));
-    }
+pub(super) fn run(
+    options: &Options,
+    args: &VirtualTime,
+    config: &std::path::Path,
+) -> Result<ExitCode, Failure> {
+    check(options, args)?;
     let clock = Clock::start();
     let mut test = Test::new(options, args, config)?;
     if args.capacity {
         let found = capacity::search(&mut test, args.most_replicas)?;
         say(&format!("{} runs in {:.1} s", found.runs, seconds(clock.now())));
         capacity::show(&test, &found, options.json)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(if found.holds { ExitCode::SUCCESS } else { ExitCode::from(EXIT_GATE) });
     }
     let ran = test.run()?;
     let took = seconds(clock.now());
@@ -68,14 +68,30 @@ pub(super) fn run(options: &Options, args: &VirtualTime, config: &std::path::Pat
         "{sent} requests of {virtual_s:.0} virtual seconds in {took:.1} s: {:.0} x real time",
         virtual_s / took
     ));
-    show::run(&test, &ran, options.json)?;
-    Ok(ExitCode::SUCCESS)
+    say(&pools::lines(&test, &ran));
+    let info = RunInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        target: config.display().to_string(),
+        seed: options.seed,
+        inputs: show::inputs(std::env::args().skip(2)),
+        ended: "complete".to_owned(),
+        is_virtual: true,
+        ..RunInfo::default()
+    };
+    let report = Report::of(&ran.tally, &options.measures.fail_if, info);
+    show::write(&report, &ran.tally, &options.measures, options.json)
+}
+
+fn check(options: &Options, args: &VirtualTime) -> Result<(), Failure> {
+    if args.most_replicas == 0 {
+        return Err(wrong("--most-replicas 0: at least one is tried; give 1 or more".to_owned()));
+    }
+    if options.measures.find_max || options.measures.sweep.is_some() {
+        return Err(wrong("--find-max and --sweep need --target; with --sim, --capacity asks the other way round: how many replicas for this load".to_owned()));
+    }
+    Ok(())
 }
 
 fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
-}
-
-fn parse_slo(text: &str) -> Result<Slo, String> {
-    text.parse()
 }

@@ -1,6 +1,6 @@
 //! The capacity table: how many replicas of which expert for this load at this objective, and at what cost.
 
-use super::show::busy;
+use super::pools::busy;
 use super::test::{Ran, Test};
 use crate::cmd::{Failure, print, progress};
 use serde_json::{Value, json};

@@ -28,6 +28,7 @@ pub(super) struct Test {
     asked: Asked,
     tenants: Vec<String>,
     slo: Option<Slo>,
+    weights: Vec<(String, f64)>,
 }
 
 /// What came of a run.
@@ -66,13 +67,17 @@ impl Test {
             tells_deadline: false,
             is_conversational: options.arrivals.turns.is_some(),
         };
-        Ok(Test { config, profiles, world, book, asked, tenants, slo: args.slo.clone() })
+        Ok(Test { config, profiles, world, book, asked, tenants, slo: options.measures.slo.clone(), weights: options.measures.weights.clone() })
     }
 
     /// Runs the test from its beginning.
     pub(super) fn run(&mut self) -> Result<Ran, Failure> {
         let mut arrivals = plan(&self.asked).map_err(wrong)?;
-        let tenants = self.tenants.iter().map(|name| Tenant { name: name.clone(), weight: 1.0 });
+        let weight = |name: &String| {
+            let given = self.weights.iter().find(|(other, _)| other == name);
+            given.map_or(1.0, |(_, weight)| *weight)
+        };
+        let tenants = self.tenants.iter().map(|name| Tenant { name: name.clone(), weight: weight(name) });
         let mut tally = Tally::new(self.slo.clone(), tenants.collect());
         let mut sink = |sample: Sample| tally.add(&sample);
         let totals = run(&self.world, &mut self.book, &mut *arrivals, &mut sink);
