@@ -72,7 +72,13 @@ fn a_target_that_goes_away_ends_the_run_with_one_and_what_there_is() {
 }
 
 #[test]
-fn an_interrupt_ends_the_run_with_what_there_is() {
+fn a_signal_ends_the_run_with_what_there_is() {
+    for name in ["INT", "TERM"] {
+        stopped_by(name);
+    }
+}
+
+fn stopped_by(name: &str) {
     let folder = folder("interrupt");
     let served = gateway(&folder);
     let target = format!("grpc://{}", served.data);
@@ -84,7 +90,7 @@ fn an_interrupt_ends_the_run_with_what_there_is() {
         .spawn()
         .expect("the binary is built");
     std::thread::sleep(Duration::from_secs(2));
-    signal(child.id(), "INT");
+    signal(child.id(), name);
     let output = child.wait_with_output().expect("it stops");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{out}{err}");
@@ -127,6 +133,7 @@ fn what_it_cannot_do_is_said_with_its_mend() {
         (target, &[&rate[..], &["--extra", "[1]"]].concat(), 2, "write a JSON object"),
         (target, &[&rate[..], &["--tenants", "a b"]].concat(), 2, "NAME=SHARE"),
         (target, &[&rate[..], &["--max-open", "0"]].concat(), 2, "--max-open 0"),
+        (target, &[&rate[..], &["--connections", "0"]].concat(), 2, "--connections 0: give 1 to"),
         (target, &[&rate[..], &["--timeout", "0"]].concat(), 2, "--timeout 0: must be above 0"),
     ] {
         let args = [&["load", "--target", target], more].concat();

@@ -3,6 +3,7 @@
 mod options;
 mod prepare;
 mod show;
+mod stop;
 
 use self::options::Options;
 use crate::cmd::{EXIT_FAILED, Failure, complain, runtime, say};
@@ -30,12 +31,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let test = runtime.block_on(async { prepare::test(options) })?;
     runtime.block_on(prepare::reach(&options.target))?;
     let mut samples = Vec::new();
-    let stop = async {
-        // Without signals there is only the plan's own end.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+    let stop = stop::told_to_stop();
     let ended = runtime.block_on(drive(test, stop, &mut |sample: Sample| samples.push(sample)));
     let code = told(&ended, options);
     show::summary(&samples, &ended, options.json)?;

@@ -40,6 +40,8 @@ pub(super) fn test(args: &Options) -> Result<Run, Failure> {
 
 /// More than one machine can hold; beyond it there is a typing mistake.
 const MOST_OPEN: usize = 1_000_000;
+/// A host has 64,000 local ports towards one address.
+const MOST_CONNECTIONS: usize = 64_000;
 
 /// Whether anybody listens there: a test that can't begin says so at once.
 pub(super) async fn reach(target: &str) -> Result<(), Failure> {
@@ -110,6 +112,9 @@ fn is_graded(file: &Path) -> Result<bool, Failure> {
 
 fn manner(args: &Options) -> Result<Manner, Failure> {
     let given = &args.sending;
+    if let Some(wrong_count) = given.connections.filter(|count| !(1..=MOST_CONNECTIONS).contains(count)) {
+        return Err(wrong(format!("--connections {wrong_count}: give 1 to {MOST_CONNECTIONS}")));
+    }
     let key = given.key_env.as_ref().map(|name| {
         let unset = || wrong(format!("--key-env {name}: that variable is not set; export it"));
         std::env::var(name).map_err(|_| unset())
