@@ -3,8 +3,8 @@
 mod book;
 mod capacity;
 mod outage;
-mod scenario;
 mod pools;
+mod scenario;
 mod test;
 
 pub(super) use self::scenario::resolve;

@@ -67,7 +67,16 @@ impl Test {
             tells_deadline: false,
             is_conversational: options.arrivals.turns.is_some(),
         };
-        Ok(Test { config, profiles, world, book, asked, tenants, slo: options.measures.slo.clone(), weights: options.measures.weights.clone() })
+        Ok(Test {
+            config,
+            profiles,
+            world,
+            book,
+            asked,
+            tenants,
+            slo: options.measures.slo.clone(),
+            weights: options.measures.weights.clone(),
+        })
     }
 
     /// Runs the test from its beginning.
