@@ -5,3 +5,4 @@ mod input;
 mod load;
 mod process;
 mod serve;
+mod virtual_time;

@@ -33,14 +33,11 @@ pub fn least_replicas(prices: &[f64], most: usize, trial: &mut dyn FnMut(&[usize
         trial(replicas)
     };
     let mut replicas = vec![1; prices.len()];
-    // What is known to be too few, beside what the others had then.
-    let mut too_few = vec![0; prices.len()];
     let mut last = counted(&replicas);
     while !last.holds {
         let Some(at) = bottleneck(&last, &replicas, most) else {
             return Needed { replicas, holds: false, runs };
         };
-        too_few[at] = replicas[at];
         replicas[at] = (replicas[at] * 2).min(most);
         last = counted(&replicas);
     }
@@ -52,14 +49,11 @@ pub fn least_replicas(prices: &[f64], most: usize, trial: &mut dyn FnMut(&[usize
     let mut order: Vec<usize> = (0..prices.len()).collect();
     order.sort_by(|&a, &b| prices[b].total_cmp(&prices[a]));
     for &at in &order {
-        trim(at, too_few[at], &mut replicas, &mut counted);
+        trim(at, &mut replicas, &mut counted);
     }
-    // Trimming one pool may have sent work to another; one replica less of each shows that nothing is left to take.
-    for &at in &order {
-        if replicas[at] > 1 {
-            trim(at, replicas[at] - 2, &mut replicas, &mut counted);
-        }
-    }
+    // A pool may have been grown for what overflowed from another, and trimming one sends work to the next: the search
+    // is over when no pool can give one up.
+    while order.iter().any(|&at| gives_one_up(at, &mut replicas, &mut counted)) {}
     Needed { replicas, holds: true, runs }
 }
 
@@ -69,15 +63,25 @@ fn bottleneck(last: &Trial, replicas: &[usize], most: usize) -> Option<usize> {
     may_grow.max_by_key(|&at| (last.missed[at], last.used[at], std::cmp::Reverse(at)))
 }
 
-/// Bisects one pool between a number that is too few and the one that holds.
-fn trim(at: usize, too_few: usize, replicas: &mut [usize], trial: &mut impl FnMut(&[usize]) -> Trial) {
-    let (mut low, mut high) = (too_few, replicas[at]);
-    while high > low + 1 && high > 1 {
-        let middle = (low + (high - low) / 2).max(1);
-        replicas[at] = middle;
-        if trial(replicas).holds { high = middle } else { low = middle }
+/// Bisects one pool down from a number that holds.
+fn trim(at: usize, replicas: &mut [usize], trial: &mut impl FnMut(&[usize]) -> Trial) {
+    let (mut low, mut high) = (0, replicas[at]);
+    while high > low + 1 {
+        replicas[at] = low + (high - low) / 2;
+        if trial(replicas).holds { high = replicas[at] } else { low = replicas[at] }
     }
     replicas[at] = high;
+}
+
+/// Takes one replica away where the objective holds without it.
+fn gives_one_up(at: usize, replicas: &mut [usize], trial: &mut impl FnMut(&[usize]) -> Trial) -> bool {
+    if replicas[at] < 2 {
+        return false;
+    }
+    replicas[at] -= 1;
+    let holds = trial(replicas).holds;
+    replicas[at] += usize::from(!holds);
+    holds
 }
 
 #[cfg(test)]
@@ -101,6 +105,18 @@ mod tests {
             assert_eq!((needed.replicas, needed.holds), (needs.clone(), true));
             assert!(needed.runs <= 12 * needs.len(), "{} runs for {needs:?}", needed.runs);
         }
+    }
+
+    #[test]
+    fn a_pool_that_grew_for_another_s_overflow_gives_it_back() {
+        // What the first lacks comes to the second, which seems to be the bottleneck until the first has grown.
+        let mut trial = |replicas: &[usize]| {
+            let overflow = 15_usize.saturating_sub(replicas[0]);
+            let lacks = (3 + overflow).saturating_sub(replicas[1]);
+            Trial { holds: lacks == 0, missed: vec![overflow as u64, 2 * lacks as u64], used: vec![1, 1] }
+        };
+        let needed = least_replicas(&[1.0, 2.0], 64, &mut trial);
+        assert!(needed.holds && needed.replicas[0] + needed.replicas[1] <= 18, "{needed:?}");
     }
 
     #[test]
