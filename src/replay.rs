@@ -44,10 +44,17 @@ impl Recordings {
     }
 }
 
+impl Recorded {
+    /// Tokens in, where known, and out of the recorded answer to this prompt.
+    pub(crate) fn get(&self, prompt: &str) -> Option<(Option<u32>, u32)> {
+        self.by_prompt.get(prompt).copied()
+    }
+}
+
 impl Answers for Recorded {
     fn answer(&self, prompt: &str, max_tokens: u32) -> Answer {
-        match self.by_prompt.get(prompt) {
-            Some(&(input_tokens, output)) => {
+        match self.get(prompt) {
+            Some((input_tokens, output)) => {
                 Answer { output_tokens: output.min(max_tokens), input_tokens, text: None }
             }
             None => self.unknown.answer(prompt, max_tokens),

@@ -2,12 +2,11 @@
 
 use crate::live::Live;
 use crate::observe::{Event, Observer};
-use crate::retry::RetryBudget;
 use crate::store::Journal;
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use sluice_router::Tick;
+use sluice_router::{RetryBudget, Tick};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,14 +3,11 @@
 //! Whatever happens is written here as it happens, so that a request that is cut short settles at what it really used.
 
 use crate::choose::Chosen;
-use crate::lane::{Slot, Verdict};
+use crate::lane::Slot;
 use crate::observe::AttemptEnd;
 use crate::request::Request;
 use sluice_experts::{ErrorKind, ExpertError, Finish};
-use sluice_router::{Step, Tick, Tokens};
-
-/// The most tries of one request, over all its steps.
-pub(crate) const MAX_ATTEMPTS: usize = 4;
+use sluice_router::{Step, Tick, Tokens, Verdict};
 
 /// One request's holdings.
 pub(crate) struct Lease {

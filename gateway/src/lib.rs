@@ -21,7 +21,6 @@ mod promise;
 mod record;
 mod relay;
 mod request;
-mod retry;
 mod running;
 mod serve;
 mod store;
@@ -38,6 +37,7 @@ pub use promise::Promise;
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
 pub use running::{Running, StartError, load_model, start};
+pub use serve::LONGEST_REQUEST_MS;
 pub use store::{
     By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
     TokenSums, open_journal, open_ledger,

@@ -1,4 +1,4 @@
-//! Decisions without a gateway: what `sluice explain` and `sluice config check` look at.
+//! Decisions without a gateway: what `sluice explain`, `sluice config check` and load tests in virtual time look at.
 
 use crate::app::{Clock, new_id};
 use crate::choose;
@@ -11,7 +11,7 @@ use crate::promise::{Promise, check_domains};
 use crate::request::{Front, Hints, Request};
 use crate::running::{StartError, load_model};
 use sluice_proto::v1;
-use sluice_router::{PoolState, Receipt, Snapshot};
+use sluice_router::{Ask, Needs, PoolState, Receipt, Snapshot};
 use std::sync::Arc;
 
 /// A configuration with its model and certificates, and no engine: every pool counts as idle and up.
@@ -62,28 +62,62 @@ impl Offline {
     /// # Errors
     /// The route is unknown, or nobody may answer.
     pub fn decide(&self, route: &str, prompt: &str) -> Result<Receipt, Fault> {
-        let message =
-            v1::Message { role: "user".to_owned(), content: prompt.to_owned(), json: String::new() };
-        let body = v1::GenerateRequest {
-            model: route.to_owned(),
-            messages: vec![message],
-            seed: Some(0),
-            ..v1::GenerateRequest::default()
-        };
-        let now = Clock::new().now();
-        let id = new_id();
-        let request = Request {
-            id,
-            label: id.to_string(),
-            front: Front::Grpc,
-            body,
-            hints: Hints::default(),
-            received: now,
-            deadline: None,
-            streams: false,
-        };
+        let request = request(route, &[("user".to_owned(), prompt.to_owned())], None);
         let route = self.rules.route(route)?;
         let signals = self.rules.classify(route, &needs::route_text(&request.body));
-        choose::plan(&self.rules, route, &request, signals, self.idle.clone(), now)
+        choose::plan(&self.rules, route, &request, signals, self.idle.clone(), request.received)
+    }
+
+    /// Everything that a decision on these messages, as (role, text), would look at.
+    ///
+    /// # Errors
+    /// The route is unknown.
+    pub fn ask(
+        &self,
+        route: &str,
+        messages: &[(String, String)],
+        max_tokens: Option<u32>,
+    ) -> Result<Ask, Fault> {
+        let request = request(route, messages, max_tokens);
+        let route = self.rules.route(route)?;
+        Ok(Ask {
+            fleet: self.rules.snapshot.fleet.clone(),
+            route: route.clone(),
+            signals: self.rules.classify(route, &needs::route_text(&request.body)),
+            needs: needs::needs(&request, &self.rules.snapshot.fleet),
+            pools: self.idle.clone(),
+        })
+    }
+
+    /// What a request of these messages would need.
+    pub fn needs(&self, messages: &[(String, String)], max_tokens: Option<u32>) -> Needs {
+        needs::needs(&request("", messages, max_tokens), &self.rules.snapshot.fleet)
+    }
+}
+
+/// A request as an edge would hand it in.
+fn request(route: &str, messages: &[(String, String)], max_tokens: Option<u32>) -> Request {
+    let message = |(role, content): &(String, String)| v1::Message {
+        role: role.clone(),
+        content: content.clone(),
+        json: String::new(),
+    };
+    let body = v1::GenerateRequest {
+        model: route.to_owned(),
+        messages: messages.iter().map(message).collect(),
+        max_tokens: max_tokens.unwrap_or(0),
+        seed: Some(0),
+        ..v1::GenerateRequest::default()
+    };
+    let id = new_id();
+    Request {
+        id,
+        label: id.to_string(),
+        front: Front::Grpc,
+        body,
+        hints: Hints::default(),
+        received: Clock::new().now(),
+        deadline: None,
+        streams: false,
     }
 }

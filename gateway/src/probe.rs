@@ -4,9 +4,10 @@
 //! again; a no, or silence, ejects it for twice as long. A request that comes between is still let through as a trial.
 
 use crate::app::App;
-use crate::lane::{Lane, Slot, Verdict};
+use crate::lane::{Lane, Slot};
 use crate::observe::Event;
 use sluice_experts::{ErrorKind, ExpertError};
+use sluice_router::Verdict;
 use std::sync::Arc;
 
 /// Probes every replica of the lane that is due; each in a task of its own, one at a time for each replica.

@@ -134,7 +134,8 @@ async fn relay(app: &App, mut events: Events, lease: &mut Lease, out: &mut Outle
 
 fn who_answers(lease: &Lease) -> v1::Started {
     let chosen = lease.chosen.as_ref().expect("a call follows a decision");
-    let step = lease.open.as_ref().expect("a relay follows a call").step();
+    let open = lease.open.as_ref().expect("a relay follows a call");
+    let step = open.step();
     v1::Started {
         decision_id: chosen.receipt.id.clone(),
         expert: chosen.expert_name(step.expert).to_owned(),
@@ -142,6 +143,7 @@ fn who_answers(lease: &Lease) -> v1::Started {
         route: chosen.route.name.clone(),
         floor_held: step.floor_held,
         decide_us: u32::try_from(chosen.decide_us).unwrap_or(u32::MAX),
+        replica: u32::try_from(open.replica()).unwrap_or(u32::MAX),
     }
 }
 

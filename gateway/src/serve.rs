@@ -3,13 +3,13 @@
 use crate::app::App;
 use crate::choose::choose;
 use crate::error::{Fault, FaultCode};
-use crate::lease::{Lease, MAX_ATTEMPTS};
+use crate::lease::Lease;
 use crate::meter;
 use crate::observe::{Event, Span, Traced as _};
 use crate::relay;
 use crate::request::{Outlet, Request};
 use futures::FutureExt as _;
-use sluice_router::{Step, Tick};
+use sluice_router::{MAX_ATTEMPTS, Step, Tick};
 use std::panic::AssertUnwindSafe;
 
 /// Serves one request. Whatever becomes of it, it ends with one settlement.
@@ -133,7 +133,7 @@ impl Failed {
 }
 
 /// A request without a deadline of its own ends after this time; the usual client's own limit.
-const LONGEST_REQUEST_MS: u64 = 600_000;
+pub const LONGEST_REQUEST_MS: u64 = 600_000;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Text from data within HTML and SVG.
 
 /// Text that may stand between tags and within quoted attributes.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

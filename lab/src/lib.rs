@@ -6,6 +6,7 @@ mod escape;
 mod eval;
 mod measures;
 mod oracle;
+mod page;
 mod perturb;
 mod report;
 mod scorecard;
@@ -14,11 +15,13 @@ mod train;
 mod tune;
 
 pub use clock::Stopwatch;
+pub use escape::escape;
 pub use eval::{
     Calibrated, DomainCard, EvalAsk, EvalError, EvalReport, ExpertCard, FloorReport, LanguageCard,
     OracleReport, PairReport, SingleReport, eval_table, evaluate,
 };
 pub use measures::{MeanCi, PairCurve, auc, brier, ece, mean_ci, pair_curve};
+pub use page::page;
 pub use perturb::{ForceReport, KindReport, PerturbReport, perturb};
 pub use report::train_table;
 pub use scorecard::{

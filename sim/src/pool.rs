@@ -62,6 +62,8 @@ pub struct Pool {
     context: u64,
     kv_reserved: u64,
     current: Option<Step>,
+    /// Time spent in steps.
+    busy: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +101,7 @@ impl Pool {
             context: 0,
             kv_reserved: 0,
             current: None,
+            busy: 0,
         }
     }
 
@@ -155,12 +158,12 @@ impl Pool {
     }
 
     /// When the next milestone comes if nothing is submitted or cancelled until then, or sooner while prompts are in
-    /// work; `None` when idle. Starts the next step if none is under way.
+    /// work or about to be; `None` when idle. Starts the next step if none is under way.
     pub fn next_event(&mut self) -> Option<u64> {
         let ends = self.step_ends().or_else(|| self.begin())?;
         let step = self.current.as_ref()?;
         let last = self.ends.first().map(|(last, _)| *last);
-        let (Some(last), true) = (last, step.prompts.is_empty() && self.waiting.is_empty()) else {
+        let (Some(last), true) = (last, step.prompts.is_empty() && !self.may_admit()) else {
             return Some(ends);
         };
         let further = last.saturating_sub(self.steps + 1);
@@ -182,6 +185,11 @@ impl Pool {
     /// Time since its start.
     pub fn now(&self) -> u64 {
         self.now
+    }
+
+    /// Time in which there was work, the step under way included.
+    pub fn busy(&self) -> u64 {
+        self.busy
     }
 
     /// Sequences in the queue.
@@ -215,26 +223,32 @@ impl Pool {
             }
         };
         // A law of all zeros must not stop time.
-        let ends = self.now + took.max(1);
+        let took = took.max(1);
+        let ends = self.now + took;
+        self.busy += took;
         self.current = Some(Step { ends, prompts, running });
         Some(ends)
     }
 
     /// First come, first served: one that doesn't fit yet holds up those behind it.
     fn admit(&mut self) {
-        while let Some(id) = self.waiting.front().copied()
-            && self.running() < self.capacity.max_seqs
+        while self.may_admit()
+            && let Some(id) = self.waiting.pop_front()
+            && let Some(seq) = self.seqs.get_mut(&id)
         {
-            let Some(seq) = self.seqs.get_mut(&id) else { break };
-            let need = u64::from(seq.input) + u64::from(seq.output);
-            if self.kv_reserved + need > self.capacity.kv_tokens {
-                break;
-            }
             seq.admitted = true;
-            self.kv_reserved += need;
-            self.waiting.pop_front();
+            self.kv_reserved += u64::from(seq.input) + u64::from(seq.output);
             self.prefilling.push_back(id);
         }
+    }
+
+    /// Whether the first of the queue fits beside what is in the batch.
+    fn may_admit(&self) -> bool {
+        let first = self.waiting.front().and_then(|id| self.seqs.get(id));
+        first.is_some_and(|seq| {
+            let need = u64::from(seq.input) + u64::from(seq.output);
+            self.running() < self.capacity.max_seqs && self.kv_reserved + need <= self.capacity.kv_tokens
+        })
     }
 
     /// The prompt tokens of the next step, oldest prompt first, and what they count for.

@@ -7,14 +7,21 @@ use serde::Deserialize;
 /// The profiles that a name stands for: one file and one row each. The order is the order of the reference.
 const PROFILES: &[(&str, &str)] = &[
     ("8b-l4", include_str!("../profiles/8b-l4.toml")),
+    ("8b-fp8-l4", include_str!("../profiles/8b-fp8-l4.toml")),
     ("8b-a100", include_str!("../profiles/8b-a100.toml")),
     ("8b-h100", include_str!("../profiles/8b-h100.toml")),
     ("14b-a100", include_str!("../profiles/14b-a100.toml")),
     ("32b-a100", include_str!("../profiles/32b-a100.toml")),
     ("32b-h100", include_str!("../profiles/32b-h100.toml")),
+    ("32b-fp8-h100", include_str!("../profiles/32b-fp8-h100.toml")),
     ("70b-4xa100", include_str!("../profiles/70b-4xa100.toml")),
     ("70b-4xh100", include_str!("../profiles/70b-4xh100.toml")),
+    ("70b-fp8-2xh100", include_str!("../profiles/70b-fp8-2xh100.toml")),
     ("70b-8xh100", include_str!("../profiles/70b-8xh100.toml")),
+    ("70b-8x910b2", include_str!("../profiles/70b-8x910b2.toml")),
+    ("mixtral-2xh100", include_str!("../profiles/mixtral-2xh100.toml")),
+    ("deepseek-v3-8xh200", include_str!("../profiles/deepseek-v3-8xh200.toml")),
+    ("cpu-7b", include_str!("../profiles/cpu-7b.toml")),
     ("device-8b", include_str!("../profiles/device-8b.toml")),
 ];
 
@@ -35,6 +42,10 @@ pub struct Profile {
     pub source: String,
     /// What it holds and how fast it is.
     pub capacity: Capacity,
+    /// GPUs, or other devices, of one worker.
+    pub gpus: u32,
+    /// What one of them costs an hour, in nano-USD; sellers differ by a factor of two to four.
+    pub gpu_hour_nanousd: Option<i64>,
 }
 
 /// A profile that can't be used.
@@ -99,6 +110,10 @@ struct Raw {
     max_num_seqs: usize,
     #[serde(default)]
     max_num_batched_tokens: Option<u32>,
+    #[serde(default)]
+    gpus: Option<u32>,
+    #[serde(default)]
+    gpu_hour_usd: Option<f64>,
 }
 
 impl Raw {
@@ -125,8 +140,14 @@ impl Raw {
             chunk,
         };
         let capacity = Capacity { timing, kv_tokens: self.kv_capacity_tokens, max_seqs: self.max_num_seqs };
+        let gpus = self.gpus.unwrap_or(1);
+        within("gpus", f64::from(gpus), 1.0, 65_536.0)?;
+        let hour = self.gpu_hour_usd.map(|usd| within("gpu_hour_usd", usd, 0.0, 1e6)).transpose()?;
+        #[allow(clippy::cast_possible_truncation, reason = "checked against bounds far below 2^63")]
+        let gpu_hour_nanousd = hour.map(|usd| (usd * 1e9).round() as i64);
         let Raw { about, basis, source, .. } = self;
-        Ok(Profile { name: "file".to_owned(), about, basis, source, capacity })
+        let name = "file".to_owned();
+        Ok(Profile { name, about, basis, source, capacity, gpus, gpu_hour_nanousd })
     }
 }
 
@@ -183,21 +204,64 @@ mod tests {
         check("8b-l4", 280, 61.2);
         check("8b-a100", 280, 10.8);
         check("70b-8xh100", 280, 13.8);
+        check("cpu-7b", 128, 1_000.0 / 21.6);
         check("device-8b", 128, 1_000.0 / 12.9);
     }
 
-    /// vLLM's own latency run, latency_llama70B_tp4 on H100: 8 sequences, 32 tokens in, 128 out, 2,444 ms.
+    /// vLLM's own latency runs on H100, latency_llama70B_tp4 and latency_mixtral8x7B_tp2: 8 sequences, 32 tokens in,
+    /// 128 out.
     #[test]
     fn a_published_batch_of_eight_takes_as_long_here() {
-        let mut pool = Pool::new(Profile::named("70b-4xh100").unwrap().capacity);
-        for id in 0..8 {
-            pool.submit(id, 32, 128).unwrap();
+        for (name, published_ms) in [("70b-4xh100", 2_444), ("mixtral-2xh100", 2_327)] {
+            let mut pool = Pool::new(Profile::named(name).unwrap().capacity);
+            for id in 0..8 {
+                pool.submit(id, 32, 128).unwrap();
+            }
+            let end = pool.step(u64::MAX / 2).into_iter().map(|event| match event {
+                Event::First { at, .. } | Event::Finished { at, .. } => at,
+            });
+            let took_ms = end.max().unwrap() / 1_000_000;
+            assert!(
+                (published_ms * 97 / 100..published_ms * 103 / 100).contains(&took_ms),
+                "{name}: {took_ms} ms"
+            );
         }
-        let end = pool.step(u64::MAX / 2).into_iter().map(|event| match event {
-            Event::First { at, .. } | Event::Finished { at, .. } => at,
-        });
-        let took_ms = end.max().unwrap() / 1_000_000;
-        assert!((2_400..2_520).contains(&took_ms), "{took_ms} ms");
+    }
+
+    /// InferenceX, DeepSeek-R1 on 8 H200: time per token at 8, 16, 32 and 64 sequences of 1,000 tokens in and out.
+    #[test]
+    fn a_mixture_slows_down_with_its_batch_as_published() {
+        for (at_once, published_ms) in [(8, 12.8), (16, 17.2), (32, 25.6), (64, 34.6)] {
+            let timing = Profile::named("deepseek-v3-8xh200").unwrap().capacity.timing;
+            #[allow(clippy::cast_precision_loss)]
+            let step_ms = timing.decode_ns(at_once, at_once * 1_500) as f64 / 1e6;
+            assert!((step_ms / published_ms - 1.0).abs() < 0.15, "{at_once}: {step_ms} ms");
+        }
+    }
+
+    /// The hourly price as the reference writes it.
+    fn price(raw: &Raw) -> String {
+        raw.gpu_hour_usd.map_or("unknown".to_owned(), |usd| usd.to_string())
+    }
+
+    /// Bounds that hardware of these years keeps; they find a slipped digit.
+    #[test]
+    fn every_profile_is_plausible() {
+        for name in Profile::names() {
+            let profile = Profile::named(name).unwrap();
+            let Timing { base_ns, per_seq_ns, per_kv_ns, prefill_ns, prefill_half, .. } =
+                profile.capacity.timing;
+            assert!((5_000_000..120_000_000).contains(&base_ns), "{name}: a token alone in 5 to 120 ms");
+            let batched = base_ns + 64 * per_seq_ns + 64 * 1_000 * per_kv_ns;
+            assert!(batched < 64 * base_ns, "{name}: a batch of 64 is worth it");
+            let rate = 1e9 / prefill_ns;
+            assert!((50.0..50_000.0).contains(&rate), "{name}: {rate} prompt tokens/s");
+            assert!((10_000.0..=100_000.0).contains(&prefill_half), "{name}");
+            assert!(rate * base_ns as f64 / 1e9 > 1.0, "{name}: prompts are worked on faster than answers");
+            assert!((1..=8).contains(&profile.gpus), "{name}");
+            let fits = |usd: i64| (0..10_000_000_000).contains(&usd);
+            assert!(profile.gpu_hour_nanousd.is_none_or(fits), "{name}: 0 to 10 USD an hour");
+        }
     }
 
     #[test]
@@ -215,6 +279,7 @@ mod tests {
                 format!("| {} |", raw.prefill_ctx_half_tokens),
                 format!("| {} |", raw.kv_capacity_tokens),
                 format!("| {} | {} |", raw.max_num_seqs, raw.basis),
+                format!("| {} | {} |", raw.gpus.unwrap_or(1), price(&raw)),
             ]) {
                 assert!(row.contains(&want), "{name}: the page has no {want:?}");
             }

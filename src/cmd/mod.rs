@@ -5,6 +5,7 @@ mod demo;
 mod eval;
 mod explain;
 mod inputs;
+mod load;
 mod outputs;
 mod progress;
 mod report;
@@ -38,6 +39,7 @@ enum Command {
     Route(route::Args),
     Explain(explain::Args),
     Report(report::Args),
+    Load(Box<load::Args>),
     Sim(sim::Args),
 }
 
@@ -48,6 +50,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Sim(args) => sim::run(args),
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),

@@ -3,5 +3,7 @@
 mod demo;
 mod explain;
 mod input;
+mod load;
 mod process;
 mod serve;
+mod virtual_time;

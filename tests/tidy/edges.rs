@@ -4,10 +4,11 @@ use crate::Source;
 
 /// Crate and the crates of this workspace that it may depend on, outside of its tests.
 const EDGES: &[(&str, &[&str])] = &[
-    ("sluice", &["gateway", "lab", "sim", "router", "proto"]),
+    ("sluice", &["gateway", "lab", "load", "sim", "router", "proto"]),
     ("gateway", &["router", "experts", "proto"]),
     ("experts", &["proto"]),
     ("lab", &["router", "experts", "proto", "sim"]),
+    ("load", &["router", "experts", "proto", "sim", "lab"]),
     ("sim", &["router", "proto"]),
     ("benches", &["router", "experts", "lab", "sim"]),
     ("router", &[]),

@@ -85,6 +85,7 @@ const CLOCKS: &[(&str, &[&str])] = &[
     ("gateway/", &["gateway/src/app.rs", "gateway/src/app/clock.rs"]),
     ("sim/", &["sim/src/clock.rs", "sim/src/server.rs"]),
     ("lab/", &["lab/src/clock.rs"]),
+    ("load/", &["load/src/clock.rs"]),
     ("src/", &["src/watch.rs"]),
     ("router/", &[]),
     ("experts/", &[]),

@@ -10,6 +10,9 @@ pub(crate) fn started(headers: &mut HeaderMap, started: &v1::Started) {
     put(headers, "x-sluice-route", &started.route);
     put(headers, "x-sluice-expert", &started.expert);
     put(headers, "x-sluice-pool", &started.pool);
+    if !started.pool.is_empty() {
+        put(headers, "x-sluice-replica", &started.replica.to_string());
+    }
     if !started.floor_held {
         put(headers, "x-sluice-floor-held", "false");
     }

@@ -1,4 +1,4 @@
-//! A lane's promises: order, capacity, health, and that nobody who leaves costs another a place.
+//! What a lane adds to its line: tasks wait for their turn, and nobody who leaves costs another a place.
 
 use super::*;
 use futures::FutureExt as _;
@@ -109,16 +109,6 @@ fn a_full_line_refuses() {
 }
 
 #[test]
-fn tried_replicas_are_not_tried_again() {
-    let lane = lane(2, 4, 8);
-    let first = now(&lane, &[]);
-    let second = now(&lane, &[first.replica()]);
-    assert_ne!(first.replica(), second.replica());
-    assert_eq!(refused(&lane, &[0, 1]), FaultCode::UpstreamError);
-    assert!(!lane.has_another(&[0, 1], NOW));
-}
-
-#[test]
 fn an_ill_replica_gets_no_work_and_those_who_wait_go_elsewhere() {
     let lane = lane(1, 1, 8);
     let slot = now(&lane, &[]);
@@ -131,39 +121,6 @@ fn an_ill_replica_gets_no_work_and_those_who_wait_go_elsewhere() {
     let later = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
     let Ok(Entered::Granted(trial)) = lane.enter(0, &[], later) else { panic!("a trial is due") };
     assert_eq!(trial.end(answered(), later), Some(true));
-}
-
-#[test]
-fn who_waits_is_not_sent_back_to_a_replica_that_failed_it() {
-    let lane = lane(2, 1, 8);
-    let (first, second) = (now(&lane, &[]), now(&lane, &[]));
-    let at = first.replica();
-    let Ok(Entered::Waiting(place)) = lane.enter(0, &[at], NOW) else { panic!("both are busy") };
-    let mut picky = Box::pin(place.turn());
-    let mut other = waits(&lane);
-    assert!(picky.as_mut().now_or_never().is_none());
-    drop(first);
-    assert!(picky.as_mut().now_or_never().is_none(), "that one failed it");
-    let taken = other.as_mut().now_or_never().expect("granted").expect("a slot");
-    assert_eq!(taken.replica(), at, "who is behind may take it");
-    drop(second);
-    let granted = picky.as_mut().now_or_never().expect("granted").expect("a slot");
-    assert_ne!(granted.replica(), at);
-}
-
-#[test]
-fn who_has_no_replica_left_to_wait_for_is_told_while_others_wait_on() {
-    let lane = lane(2, 1, 8);
-    let (first, second) = (now(&lane, &[]), now(&lane, &[]));
-    let (ill, well) = (first.replica(), second.replica());
-    let Ok(Entered::Waiting(place)) = lane.enter(0, &[well], NOW) else { panic!("both are busy") };
-    let mut picky = Box::pin(place.turn());
-    let mut other = waits(&lane);
-    first.end(ILL, NOW);
-    assert!(picky.as_mut().now_or_never().expect("told at once").is_err(), "replica {ill} is out");
-    assert!(other.as_mut().now_or_never().is_none(), "the other replica still takes work");
-    drop(second);
-    assert!(other.as_mut().now_or_never().is_some());
 }
 
 #[test]
@@ -181,19 +138,6 @@ fn a_replica_that_is_due_for_a_trial_is_offered_to_those_who_wait() {
 }
 
 #[test]
-fn a_trial_lets_others_in_as_soon_as_it_answers() {
-    let lane = lane(1, 2, 8);
-    now(&lane, &[]).end(ILL, NOW);
-    let due = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
-    let Ok(Entered::Granted(trial)) = lane.enter(0, &[], due) else { panic!("a trial is due") };
-    assert!(lane.enter(0, &[], due).is_err(), "one trial at a time");
-    assert!(trial.on_answering(due));
-    assert!(!trial.on_answering(due), "told once");
-    assert!(matches!(lane.enter(0, &[], due), Ok(Entered::Granted(_))));
-    assert_eq!(trial.end(answered(), due), None);
-}
-
-#[test]
 fn nobody_overtakes_those_who_wait() {
     let lane = lane(2, 1, 8);
     let (first, _second) = (now(&lane, &[]), now(&lane, &[]));
@@ -202,31 +146,4 @@ fn nobody_overtakes_those_who_wait() {
     let due = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
     let Ok(Entered::Waiting(_late)) = lane.enter(0, &[], due) else { panic!("it came later") };
     assert!(waiting.as_mut().now_or_never().is_some(), "the trial is the first one's");
-}
-
-#[test]
-fn an_absurd_capacity_is_no_overflow() {
-    let lane = lane(2, u32::MAX, 8);
-    assert_eq!(lane.pool_state(NOW).limit, u32::MAX);
-}
-
-#[test]
-fn load_is_spread_and_counted() {
-    let lane = lane(2, 4, 8);
-    let slots: Vec<Slot> = (0..8).map(|_| now(&lane, &[])).collect();
-    let on_first = slots.iter().filter(|slot| slot.replica() == 0).count();
-    assert_eq!(on_first, 4);
-    let state = lane.pool_state(NOW);
-    assert_eq!((state.in_flight, state.limit, state.replicas_up), (8, 8, 2));
-    drop(slots);
-    assert_eq!(lane.pool_state(NOW).in_flight, 0);
-}
-
-#[test]
-fn times_of_answers_are_averaged() {
-    let lane = lane(1, 4, 8);
-    now(&lane, &[]).end(answered(), NOW);
-    now(&lane, &[]).end(Verdict::Answered { ttft_ms: 21.0, tpot_ms: None, service_ms: 30.0 }, NOW);
-    let state = lane.pool_state(NOW);
-    assert_eq!((state.ttft_ms, state.tpot_ms, state.service_ms), (2.0, 1.0, 11.0));
 }

@@ -66,7 +66,7 @@ async fn a_stream_tells_who_answers_at_its_head_and_what_it_cost_in_its_trailers
     while let Some(message) = within(stream.message()).await.expect("no error") {
         events.push(message.event.expect("an event"));
     }
-    assert!(matches!(&events[0], Event::Started(started) if started.pool == "law-a"));
+    assert!(matches!(&events[0], Event::Started(started) if started.pool == "law-a" && started.replica == 2));
     assert!(
         matches!((&events[1], &events[2]), (Event::Text(a), Event::Text(b)) if a.text == "Hel" && b.text == "lo")
     );

@@ -27,8 +27,8 @@ async fn an_answer_in_one_piece_has_the_openai_shape_and_tells_what_it_cost() {
             "prompt_tokens_details": {"cached_tokens": 4}
         },
         "sluice": {
-            "decision": "dec-1", "route": "auto", "expert": "law-7b", "pool": "law-a", "cost_nanousd": 1500,
-            "baseline_nanousd": 9000, "tokens": 15, "simulated": true, "floor_held": true
+            "decision": "dec-1", "route": "auto", "expert": "law-7b", "pool": "law-a", "replica": 2,
+            "cost_nanousd": 1500, "baseline_nanousd": 9000, "tokens": 15, "simulated": true, "floor_held": true
         }
     });
     assert_eq!(answer.json(), expected);
@@ -39,6 +39,7 @@ async fn an_answer_in_one_piece_has_the_openai_shape_and_tells_what_it_cost() {
         ("x-sluice-route", "auto"),
         ("x-sluice-expert", "law-7b"),
         ("x-sluice-pool", "law-a"),
+        ("x-sluice-replica", "2"),
         ("x-sluice-cost-nanousd", "1500"),
         ("x-sluice-baseline-nanousd", "9000"),
         ("x-sluice-tokens", "15"),
@@ -59,7 +60,7 @@ async fn a_stream_has_the_openai_chunks_and_its_last_one_the_cost() {
     assert_eq!(answer.header("x-accel-buffering"), "no");
     assert_eq!(answer.header("x-sluice-expert"), "law-7b");
     let head = r#"{"id":"chatcmpl-00000000000000000000000000000001","object":"chat.completion.chunk","created":1700000000,"model":"law-7b","choices":[{"index":0,"delta":"#;
-    let about = r#""sluice":{"decision":"dec-1","route":"auto","expert":"law-7b","pool":"law-a","cost_nanousd":1500,"baseline_nanousd":9000,"tokens":15,"simulated":true,"floor_held":true}}"#;
+    let about = r#""sluice":{"decision":"dec-1","route":"auto","expert":"law-7b","pool":"law-a","replica":2,"cost_nanousd":1500,"baseline_nanousd":9000,"tokens":15,"simulated":true,"floor_held":true}}"#;
     let expected = [
         format!(
             r#"data: {head}{{"role":"assistant","content":""}},"logprobs":null,"finish_reason":null}}]}}"#

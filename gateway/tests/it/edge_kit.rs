@@ -277,6 +277,7 @@ pub(crate) fn started() -> OutEvent {
         route: "auto".to_owned(),
         floor_held: true,
         decide_us: 100,
+        replica: 2,
     })
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// The file can't be read, a line is too long or not UTF-8, or `take` refuses one.
-pub(super) fn for_each(
+pub fn for_each(
     path: &Path,
     mut take: impl FnMut(usize, &str) -> Result<(), CorpusError>,
 ) -> Result<(), CorpusError> {
@@ -35,6 +35,25 @@ pub(super) fn for_each(
         }
     }
     Ok(())
+}
+
+/// The first line that isn't blank, as far as it is text; empty when there is none.
+///
+/// # Errors
+/// The file can't be read.
+pub fn first_line(path: &Path) -> Result<String, CorpusError> {
+    let read_error = |error| CorpusError::Read { file: path.to_owned(), error };
+    let mut reader = open(path).map_err(read_error)?.take(LONGEST_LINE);
+    let mut bytes = vec![];
+    while reader.read_until(b'\n', &mut bytes).map_err(read_error)? > 0 {
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_start_matches('\u{FEFF}').trim();
+        if !text.is_empty() {
+            return Ok(text.to_owned());
+        }
+        bytes.clear();
+    }
+    Ok(String::new())
 }
 
 /// Gzip is told by its first two bytes, whatever the name says.

@@ -6,6 +6,7 @@ mod outcomes;
 mod prices;
 
 pub use domains::{DomainText, load_domains};
+pub use lines::{first_line, for_each as each_line};
 pub use outcomes::{Corpus, Outcome, Row, load_outcomes};
 pub use prices::{Prices, find_prices, load_prices};
 

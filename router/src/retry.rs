@@ -1,4 +1,5 @@
-//! How many more tries the gateway may spend: a tenth of its requests, so that retries can't multiply an outage.
+//! How often a request is tried: a few times, out of a budget of a tenth of all requests, so that retries can't multiply
+//! an outage.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -6,29 +7,38 @@ use std::sync::atomic::{AtomicI64, Ordering};
 ///
 /// Source: Google SRE book, "Handling Overload": a retry budget of 10 % of requests.
 #[derive(Debug)]
-pub(crate) struct RetryBudget {
+pub struct RetryBudget {
     tenths: AtomicI64,
+}
+
+impl Default for RetryBudget {
+    fn default() -> RetryBudget {
+        RetryBudget::new()
+    }
 }
 
 impl RetryBudget {
     /// A full bucket.
-    pub(crate) fn new() -> RetryBudget {
+    pub fn new() -> RetryBudget {
         RetryBudget { tenths: AtomicI64::new(BURST_TENTHS) }
     }
 
     /// A request has come.
-    pub(crate) fn earn(&self) {
+    pub fn earn(&self) {
         let add = |tenths: i64| (tenths < BURST_TENTHS).then_some(tenths + 1);
         // `Err` means that the bucket is full.
         let _ = self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
     /// Takes one try, if there is one.
-    pub(crate) fn spend(&self) -> bool {
+    pub fn spend(&self) -> bool {
         let take = |tenths: i64| (tenths >= TRY_TENTHS).then_some(tenths - TRY_TENTHS);
         self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 }
+
+/// The most tries of one request, over all its steps.
+pub const MAX_ATTEMPTS: usize = 4;
 
 const TRY_TENTHS: i64 = 10;
 /// As many tries may come at once, so that one dead replica under load is no outage.

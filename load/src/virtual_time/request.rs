@@ -1,0 +1,134 @@
+//! Requests under way: what each holds and has used, as the gateway's lease does.
+
+use crate::sample::Planned;
+use sluice_router::{NanoUsd, Step};
+
+/// Names a request as long as it is under way, and never another: where it is kept, and its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id {
+    number: u64,
+    at: u32,
+}
+
+impl Id {
+    /// As a replica knows it; later requests have greater ones.
+    pub(super) fn to_sequence(self) -> u64 {
+        self.number << SLOT_BITS | u64::from(self.at)
+    }
+
+    pub(super) fn from_sequence(sequence: u64) -> Id {
+        Id { number: sequence >> SLOT_BITS, at: (sequence & ((1 << SLOT_BITS) - 1)) as u32 }
+    }
+}
+
+/// Requests under way at once that an id can tell apart: 16 million.
+const SLOT_BITS: u32 = 24;
+
+/// One request under way.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) n: u64,
+    pub(super) planned: Planned,
+    /// Tokens of the session's earlier turns, which it carries.
+    pub(super) carried: u32,
+    pub(super) sent: u64,
+    /// What was decided; the tries follow it.
+    pub(super) plan: Vec<Try>,
+    pub(super) seed: u64,
+    /// The step that is being tried.
+    pub(super) step: usize,
+    pub(super) tried: Vec<usize>,
+    /// Whether the same replicas were tried once more after a broken connection.
+    pub(super) repeated: bool,
+    pub(super) place: Place,
+    /// Tries that have ended.
+    pub(super) attempts: usize,
+    /// Tries that had ended when the step began.
+    pub(super) attempts_before: usize,
+    /// What they cost.
+    pub(super) cost: NanoUsd,
+    /// The try that was given up after its first token, with the tokens that it had by then: the client has those.
+    pub(super) begun: Option<(Running, u32)>,
+}
+
+/// A step with its worst case.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Try {
+    pub(super) step: Step,
+    pub(super) worst: NanoUsd,
+}
+
+/// Where a request is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    Nowhere,
+    Waiting { pool: usize, ticket: u64 },
+    Running(Running),
+}
+
+/// A try on a replica.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Running {
+    pub(super) pool: usize,
+    pub(super) replica: usize,
+    pub(super) dispatched: u64,
+    pub(super) first: Option<u64>,
+    pub(super) input: u32,
+    pub(super) output: u32,
+}
+
+/// All that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    kept: Vec<Option<(u64, Request)>>,
+    free: Vec<u32>,
+    number: u64,
+}
+
+impl Requests {
+    pub(super) fn add(&mut self, request: Request) -> Id {
+        self.number += 1;
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.kept.push(None);
+            (self.kept.len() - 1) as u32
+        });
+        self.kept[at as usize] = Some((self.number, request));
+        Id { number: self.number, at }
+    }
+
+    pub(super) fn get(&mut self, id: Id) -> Option<&mut Request> {
+        let kept = self.kept.get_mut(id.at as usize)?.as_mut();
+        kept.filter(|(number, _)| *number == id.number).map(|(_, request)| request)
+    }
+
+    pub(super) fn has(&self, id: Id) -> bool {
+        matches!(self.kept.get(id.at as usize), Some(Some((number, _))) if *number == id.number)
+    }
+
+    pub(super) fn remove(&mut self, id: Id) -> Option<Request> {
+        if !self.has(id) {
+            return None;
+        }
+        self.free.push(id.at);
+        self.kept[id.at as usize].take().map(|(_, request)| request)
+    }
+
+    /// Those on this replica, in the order in which they came.
+    pub(super) fn on(&self, pool: usize, replica: usize) -> Vec<Id> {
+        let is_there = |request: &Request| matches!(request.place, Place::Running(at) if at.pool == pool && at.replica == replica);
+        let kept = self.kept.iter().enumerate().filter_map(|(at, kept)| Some((at, kept.as_ref()?)));
+        let there = kept.filter(|(_, (_, request))| is_there(request));
+        let mut ids: Vec<Id> = there.map(|(at, &(number, _))| Id { number, at: at as u32 }).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.len() == self.kept.len()
+    }
+
+    /// The most that were under way at once.
+    pub(super) fn most(&self) -> usize {
+        self.kept.len()
+    }
+}

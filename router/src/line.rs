@@ -1,0 +1,321 @@
+//! The line before a pool, as a pure state machine: who waits, which replica takes the next request, how the replicas are.
+//!
+//! First come, first served. A request binds to a replica when it really goes, so no stale load is acted on; whoever
+//! has been failed by a replica is not sent there again, and is overtaken only by those who can use it. The gateway's
+//! lanes and the load test in virtual time both keep their lines with it.
+
+use crate::balance::{Balancer, Pick, ReplicaLoad};
+use crate::fleet::PoolState;
+use crate::health::Health;
+use crate::time::Tick;
+use std::collections::VecDeque;
+
+/// What a line is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct LineRules {
+    /// Replicas of the pool.
+    pub replicas: usize,
+    /// Requests that one replica answers at once.
+    pub max_concurrency: u32,
+    /// Requests that may wait.
+    pub max_queue: usize,
+    /// Which replica gets a request.
+    pub balancer: Balancer,
+}
+
+/// A pool's replicas and those who wait for one; `W` is whatever its keeper needs to call one who waits.
+#[derive(Debug)]
+pub struct Line<W> {
+    rules: LineRules,
+    replicas: Vec<Replica>,
+    /// In the order of their tickets.
+    waiting: VecDeque<Waiter<W>>,
+    next_ticket: u64,
+    /// How many of those who wait have replicas that they don't want.
+    picky: usize,
+    turn: u64,
+    ttft_ms: Average,
+    tpot_ms: Average,
+    service_ms: Average,
+    /// Kept for its memory only.
+    loads: Vec<ReplicaLoad>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Replica {
+    in_flight: u32,
+    health: Health,
+}
+
+#[derive(Debug)]
+struct Waiter<W> {
+    ticket: u64,
+    seed: u64,
+    /// Replicas that failed this request already.
+    tried: Vec<usize>,
+    who: W,
+}
+
+/// What a request gets of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entered {
+    /// It may go to this replica, where it is counted from now on.
+    Go(usize),
+    /// It waits, and may leave with this ticket.
+    Wait(u64),
+    /// The line is full.
+    Full,
+    /// No replica takes work.
+    AllDown,
+}
+
+/// What becomes of one who has waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn<W> {
+    /// It may go to this replica, where it is counted from now on.
+    Go(W, usize),
+    /// No replica is left to wait for.
+    AllDown(W),
+}
+
+/// What the use of a place tells about its replica.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verdict {
+    /// It answered, with these times.
+    Answered {
+        /// Dispatch to first event.
+        ttft_ms: f64,
+        /// Per token after the first; `None` when there was at most one.
+        tpot_ms: Option<f64>,
+        /// Dispatch to end.
+        service_ms: f64,
+    },
+    /// It refused or was cut for a reason that tells nothing about it.
+    Neutral,
+    /// It failed by its own fault.
+    Ill {
+        /// No connection could be made.
+        unreachable: bool,
+    },
+}
+
+/// How a line is, for events and readiness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineCounts {
+    /// Requests that wait.
+    pub queued: usize,
+    /// Requests that are being answered.
+    pub in_flight: usize,
+    /// Replicas that take work.
+    pub up: usize,
+    /// Replicas that don't.
+    pub ejected: usize,
+}
+
+impl<W> Line<W> {
+    /// An empty line before healthy replicas.
+    pub fn new(rules: LineRules) -> Line<W> {
+        Line {
+            replicas: vec![Replica::default(); rules.replicas],
+            rules,
+            waiting: VecDeque::new(),
+            next_ticket: 0,
+            picky: 0,
+            turn: 0,
+            ttft_ms: Average::default(),
+            tpot_ms: Average::default(),
+            service_ms: Average::default(),
+            loads: Vec::new(),
+        }
+    }
+
+    /// Takes a place on a replica that is not in `tried`, or one in line. Those who wait come first: whoever enters
+    /// somebody asks [`Line::next_turn`] before, until nobody's turn has come.
+    pub fn enter(&mut self, seed: u64, tried: &[usize], now: Tick, who: impl FnOnce() -> W) -> Entered {
+        if let Some(replica) = self.pick(seed, tried, now) {
+            return Entered::Go(replica);
+        }
+        if !self.has_another(tried, now) {
+            return Entered::AllDown;
+        }
+        if self.waiting.len() >= self.rules.max_queue {
+            return Entered::Full;
+        }
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.picky += usize::from(!tried.is_empty());
+        self.waiting.push_back(Waiter { ticket, seed, tried: tried.to_vec(), who: who() });
+        Entered::Wait(ticket)
+    }
+
+    /// Takes the one with this ticket out of the line; `None` when its turn has come already.
+    pub fn leave(&mut self, ticket: u64) -> Option<W> {
+        let at = self.waiting.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()?;
+        self.take(at)
+    }
+
+    /// The next of those who wait for whom something has changed; `None` when they all wait on.
+    ///
+    /// To be asked again after whatever frees a place. Time alone tells nobody, so it must be asked now and then while
+    /// a replica's ejection runs out.
+    pub fn next_turn(&mut self, now: Tick) -> Option<Turn<W>> {
+        if let Some(at) = self.turned_away(now) {
+            return self.take(at).map(Turn::AllDown);
+        }
+        if !self.has_room(now) {
+            return None;
+        }
+        for at in 0..self.waiting.len() {
+            let waiter = &mut self.waiting[at];
+            let (seed, tried) = (waiter.seed, std::mem::take(&mut waiter.tried));
+            let picked = self.pick(seed, &tried, now);
+            self.waiting[at].tried = tried;
+            if let Some(replica) = picked {
+                return self.take(at).map(|who| Turn::Go(who, replica));
+            }
+        }
+        None
+    }
+
+    /// A place on each replica whose ejection has run out, as its trial: nobody else gets one until it has ended.
+    pub fn due(&mut self, now: Tick) -> Vec<usize> {
+        let is_due = |replica: &Replica| {
+            matches!(replica.health, Health::Ejected { .. }) && replica.health.takes_work(now)
+        };
+        let due: Vec<usize> = (0..self.replicas.len()).filter(|&at| is_due(&self.replicas[at])).collect();
+        for &at in &due {
+            self.replicas[at].in_flight += 1;
+            self.replicas[at].health.on_send();
+        }
+        due
+    }
+
+    /// The first event of an answer has come. Returns whether that has brought the replica back: then turns may have
+    /// come.
+    pub fn on_answering(&mut self, replica: usize) -> bool {
+        self.replicas[replica].health.on_answering()
+    }
+
+    /// Ends the use of a place and frees it: turns may have come. Returns whether the replica takes work now, where
+    /// that has changed.
+    pub fn end(&mut self, replica: usize, verdict: Verdict, now: Tick) -> Option<bool> {
+        self.replicas[replica].in_flight -= 1;
+        let health = &mut self.replicas[replica].health;
+        let was_up = takes_new_work(*health);
+        match verdict {
+            Verdict::Answered { .. } => health.on_success(),
+            Verdict::Neutral => health.on_unknown(now),
+            Verdict::Ill { unreachable } => health.on_failure(now, unreachable),
+        }
+        let is_up = takes_new_work(*health);
+        if let Verdict::Answered { ttft_ms, tpot_ms, service_ms } = verdict {
+            self.ttft_ms.add(ttft_ms);
+            self.service_ms.add(service_ms);
+            if let Some(tpot_ms) = tpot_ms {
+                self.tpot_ms.add(tpot_ms);
+            }
+        }
+        (was_up != is_up).then_some(is_up)
+    }
+
+    /// How the pool is, for a decision.
+    pub fn pool_state(&self, now: Tick) -> PoolState {
+        let up = self.up(now) as u32;
+        PoolState {
+            replicas_up: up,
+            in_flight: self.replicas.iter().map(|replica| replica.in_flight).sum(),
+            limit: up.saturating_mul(self.rules.max_concurrency),
+            queued: self.waiting.len() as u32,
+            ttft_ms: self.ttft_ms.value(),
+            tpot_ms: self.tpot_ms.value(),
+            service_ms: self.service_ms.value(),
+        }
+    }
+
+    /// How the pool is, for events.
+    pub fn counts(&self, now: Tick) -> LineCounts {
+        let up = self.up(now);
+        LineCounts {
+            queued: self.waiting.len(),
+            in_flight: self.replicas.iter().map(|replica| replica.in_flight as usize).sum(),
+            up,
+            ejected: self.replicas.len() - up,
+        }
+    }
+
+    /// Whether a replica other than those in `tried` takes work.
+    pub fn has_another(&self, tried: &[usize], now: Tick) -> bool {
+        let is_up = |(at, replica): (usize, &Replica)| !tried.contains(&at) && replica.health.takes_work(now);
+        self.replicas.iter().enumerate().any(is_up)
+    }
+
+    /// Whether every replica is as it should be: then time alone changes nothing.
+    pub fn is_well(&self) -> bool {
+        self.replicas.iter().all(|replica| takes_new_work(replica.health))
+    }
+
+    fn up(&self, now: Tick) -> usize {
+        self.replicas.iter().filter(|replica| replica.health.takes_work(now)).count()
+    }
+
+    fn has_room(&self, now: Tick) -> bool {
+        let has_room = |replica: &Replica| {
+            replica.in_flight < self.rules.max_concurrency && replica.health.takes_work(now)
+        };
+        !self.waiting.is_empty() && self.replicas.iter().any(has_room)
+    }
+
+    /// The first in line that has no replica left to wait for. Where nobody is picky all fare alike.
+    fn turned_away(&self, now: Tick) -> Option<usize> {
+        let looked_at = if self.picky == 0 { self.waiting.len().min(1) } else { self.waiting.len() };
+        (0..looked_at).find(|&at| !self.has_another(&self.waiting[at].tried, now))
+    }
+
+    fn take(&mut self, at: usize) -> Option<W> {
+        let waiter = self.waiting.remove(at)?;
+        self.picky -= usize::from(!waiter.tried.is_empty());
+        Some(waiter.who)
+    }
+
+    /// Chooses a replica that has room and counts the request there.
+    fn pick(&mut self, seed: u64, tried: &[usize], now: Tick) -> Option<usize> {
+        let limit = self.rules.max_concurrency;
+        let load = |(at, replica): (usize, &Replica)| ReplicaLoad {
+            in_flight: replica.in_flight,
+            limit,
+            is_up: replica.health.takes_work(now) && !tried.contains(&at),
+        };
+        self.loads.clear();
+        self.loads.extend(self.replicas.iter().enumerate().map(load));
+        let chosen = (self.rules.balancer)(&self.loads, Pick { seed, turn: self.turn })?;
+        self.turn += 1;
+        self.replicas[chosen].in_flight += 1;
+        self.replicas[chosen].health.on_send();
+        Some(chosen)
+    }
+}
+
+fn takes_new_work(health: Health) -> bool {
+    matches!(health, Health::Up | Health::Failing { .. })
+}
+
+/// An exponentially weighted mean; the first value counts whole.
+#[derive(Debug, Clone, Copy, Default)]
+struct Average(Option<f64>);
+
+impl Average {
+    fn add(&mut self, value: f64) {
+        self.0 = Some(self.0.map_or(value, |mean| mean + WEIGHT * (value - mean)));
+    }
+
+    fn value(self) -> f64 {
+        self.0.unwrap_or(0.0)
+    }
+}
+
+/// How much one answer moves the mean of its pool's times: about the last twenty count.
+const WEIGHT: f64 = 0.05;
+
+#[cfg(test)]
+#[path = "line_tests.rs"]
+mod tests;

@@ -1,0 +1,97 @@
+//! `sluice load --sim`: the same test in virtual time, against the router's own code and simulated pools.
+
+mod book;
+mod capacity;
+mod outage;
+mod pools;
+mod scenario;
+mod test;
+
+pub(super) use self::scenario::resolve;
+
+use self::test::Test;
+use super::options::Options;
+use super::prepare::wrong;
+use super::show;
+use crate::cmd::{EXIT_GATE, Failure, say};
+use sluice_load::Clock;
+use sluice_load::report::{Report, RunInfo};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What a test in virtual time can be told.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Virtual time")]
+pub(crate) struct VirtualTime {
+    /// Run the test in virtual time against the pools of this gateway configuration, simulated; nothing is sent
+    #[arg(long, value_name = "CONFIG", conflicts_with = "target")]
+    pub(super) sim: Option<PathBuf>,
+    /// The GPU profile of a pool whose engines are real; may be given again
+    #[arg(long, value_name = "POOL=NAME|FILE")]
+    profile: Vec<String>,
+    /// Replicas die at FROM and are back at UNTIL, in seconds; may be given again
+    #[arg(long, value_name = "POOL[/N]@FROM[-UNTIL]")]
+    outage: Vec<String>,
+    /// How many replicas each pool has, whatever the configuration says; may be given again
+    #[arg(long, value_name = "POOL=N")]
+    replicas: Vec<String>,
+    /// Find the fewest replicas of each pool that hold --slo, and what they cost
+    #[arg(long, requires = "slo")]
+    capacity: bool,
+    /// The most replicas of one pool that --capacity tries
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "capacity")]
+    most_replicas: usize,
+    /// Run a scenario file; further options override its own
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Option<PathBuf>,
+}
+
+/// Runs the test.
+pub(super) fn run(
+    options: &Options,
+    args: &VirtualTime,
+    config: &std::path::Path,
+) -> Result<ExitCode, Failure> {
+    check(options, args)?;
+    let clock = Clock::start();
+    let mut test = Test::new(options, args, config)?;
+    if args.capacity {
+        let found = capacity::search(&mut test, args.most_replicas)?;
+        say(&format!("{} runs in {:.1} s", found.runs, seconds(clock.now())));
+        capacity::show(&test, &found, options.json)?;
+        return Ok(if found.holds { ExitCode::SUCCESS } else { ExitCode::from(EXIT_GATE) });
+    }
+    let ran = test.run()?;
+    let took = seconds(clock.now());
+    let (virtual_s, sent) = (seconds(ran.totals.ended), ran.totals.sent);
+    say(&format!(
+        "{sent} requests of {virtual_s:.0} virtual seconds in {took:.1} s: {:.0} x real time",
+        virtual_s / took
+    ));
+    say(&pools::lines(&test, &ran));
+    let info = RunInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        target: config.display().to_string(),
+        seed: options.seed,
+        inputs: show::inputs(std::env::args().skip(2)),
+        ended: "complete".to_owned(),
+        is_virtual: true,
+        ..RunInfo::default()
+    };
+    let report = Report::of(&ran.tally, &options.measures.fail_if, info);
+    show::write(&report, &ran.tally, &options.measures, options.json)
+}
+
+fn check(options: &Options, args: &VirtualTime) -> Result<(), Failure> {
+    if args.most_replicas == 0 {
+        return Err(wrong("--most-replicas 0: at least one is tried; give 1 or more".to_owned()));
+    }
+    if options.measures.find_max || options.measures.sweep.is_some() {
+        return Err(wrong("--find-max and --sweep need --target; with --sim, --capacity asks the other way round: how many replicas for this load".to_owned()));
+    }
+    Ok(())
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
