@@ -35,7 +35,7 @@ enum Command {
     Route(route::Args),
     Explain(explain::Args),
     Report(report::Args),
-    Load(load::Args),
+    Load(Box<load::Args>),
     Sim(sim::Args),
 }
 

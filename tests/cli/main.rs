@@ -2,5 +2,6 @@
 
 mod demo;
 mod input;
+mod load;
 mod process;
 mod serve;

@@ -69,8 +69,18 @@ pub(crate) struct Row {
 }
 
 /// The tables that a newcomer adds a row to.
-const REGISTRIES: &[&str] =
-    &["BALANCERS", "PROTOCOLS", "CODECS", "SOURCES", "QUEUES", "POLICIES", "CLASSIFIERS", "STORES", "FRONTS"];
+const REGISTRIES: &[&str] = &[
+    "ARRIVALS",
+    "BALANCERS",
+    "PROTOCOLS",
+    "CODECS",
+    "SOURCES",
+    "QUEUES",
+    "POLICIES",
+    "CLASSIFIERS",
+    "STORES",
+    "FRONTS",
+];
 
 /// The rows of every registry in the sources: `name: "..."` within `const REGISTRY ... = ...;`.
 pub(crate) fn rows(sources: &[Source]) -> Vec<Row> {

@@ -27,6 +27,11 @@ impl Graded {
         self.best.as_deref()
     }
 
+    /// Whether any row has an outcome of this expert.
+    pub fn grades(&self, expert: &str) -> bool {
+        self.prompts.iter().any(|prompt| prompt.grades.iter().any(|(name, _)| name == expert))
+    }
+
     /// How many prompts there are.
     pub fn len(&self) -> usize {
         self.prompts.len()
@@ -66,4 +71,44 @@ fn best(rows: &[Row]) -> Option<String> {
     };
     let means = experts.keys().map(|expert| (*expert, mean(expert)));
     means.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(expert, _)| expert.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_lab::corpus::Outcome;
+
+    fn row(id: usize, scores: &[(&str, f64)]) -> Row {
+        let outcome = |(expert, score): &(&str, f64)| Outcome {
+            expert: (*expert).to_owned(),
+            score: *score,
+            ..Outcome::default()
+        };
+        let outcomes = scores.iter().map(outcome).collect();
+        Row { id: id.to_string(), prompt: format!("question {id}"), outcomes, ..Row::default() }
+    }
+
+    #[test]
+    fn each_prompt_comes_once_before_one_comes_again() {
+        let rows = (0..50).map(|id| row(id, &[("a", 0.5)])).collect();
+        let corpus = Corpus { rows, ..Corpus::default() };
+        let ids = |seed| -> Vec<String> {
+            let graded = Graded::new(&corpus, seed, Some(9));
+            (0..100).map(|number| graded.get(number).id).collect()
+        };
+        let first = ids(1);
+        assert_eq!(first[..50], first[50..]);
+        let distinct: std::collections::HashSet<&String> = first.iter().collect();
+        assert_eq!(distinct.len(), 50);
+        assert_eq!(first, ids(1));
+        assert_ne!(first, ids(2));
+    }
+
+    #[test]
+    fn the_best_is_judged_on_rows_that_all_answered() {
+        let rows = vec![row(1, &[("a", 1.0), ("b", 0.4)]), row(2, &[("b", 1.0)]), row(3, &[("b", 1.0)])];
+        let graded = Graded::new(&Corpus { rows, ..Corpus::default() }, 1, None);
+        assert_eq!(graded.best(), Some("a"));
+        assert!(graded.grades("b") && !graded.grades("c"));
+    }
 }

@@ -77,3 +77,31 @@ fn parse(line: &str, number: usize, max_tokens: Option<u32>) -> Result<Prompt, S
         grades: Arc::default(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_prompts_or_messages() {
+        let one = parse(r#"{"prompt":"hi","max_tokens":5,"more":1}"#, 3, Some(9)).unwrap();
+        assert_eq!((one.id.as_str(), one.max_tokens), ("3", Some(5)));
+        assert_eq!(one.messages, [("user".to_owned(), "hi".to_owned())]);
+        let line = r#"{"id":"a","messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]}"#;
+        let two = parse(line, 4, Some(9)).unwrap();
+        assert_eq!((two.id.as_str(), two.messages.len(), two.max_tokens), ("a", 2, Some(9)));
+    }
+
+    #[test]
+    fn mistakes_say_what_is_wrong() {
+        for (line, part) in [
+            ("{oops", "column 2"),
+            ("{}", "neither prompt nor messages"),
+            (r#"{"prompt":"a","messages":[{"role":"user","content":"b"}]}"#, "both"),
+            (r#"{"messages":[{"role":"user"}]}"#, "missing field `content`"),
+        ] {
+            let error = parse(line, 1, None).unwrap_err();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
+}

@@ -116,7 +116,8 @@ pub(crate) fn percentiles(report: &Report) -> String {
 
 /// Latency against throughput, and cost against goodput.
 pub(crate) fn points(points: &[Point]) -> String {
-    let mut sorted: Vec<&Point> = points.iter().collect();
+    // What was ended early has no latency or throughput of its own.
+    let mut sorted: Vec<&Point> = points.iter().filter(|point| !point.is_cut).collect();
     sorted.sort_by(|a, b| a.asked_rps.total_cmp(&b.asked_rps));
     let has_ttft = sorted.iter().any(|point| point.ttft_ms.p50.is_some());
     let times = |point: &&Point| if has_ttft { point.ttft_ms.clone() } else { point.e2e_ms.clone() };

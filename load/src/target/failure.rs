@@ -4,6 +4,7 @@ use crate::sample::FaultKind;
 use std::error::Error;
 use std::io;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,19 +25,13 @@ impl Failure {
 
     /// What an HTTP status other than 200 means, with the code of its error body where there is one.
     pub(super) fn of_status(status: u16, code: Option<String>, message: &str) -> Failure {
-        let kind = match status {
+        let code = code.unwrap_or_else(|| status.to_string());
+        let kind = kind_of_code(&code).unwrap_or(match status {
             429 | 503 | 529 => FaultKind::Refused,
             408 | 504 => FaultKind::Timeout,
             400..=499 => FaultKind::Request,
             _ => FaultKind::Target,
-        };
-        let code = code.unwrap_or_else(|| status.to_string());
-        // A 503 may also be an engine that failed; what says so by its code is not a refusal.
-        let kind = if code.starts_with("upstream_") && kind == FaultKind::Refused {
-            FaultKind::Target
-        } else {
-            kind
-        };
+        });
         Failure::new(kind, code, format!("the target answered {status}: {message}"))
     }
 
@@ -45,7 +40,10 @@ impl Failure {
         if status.source().is_some() {
             return Failure::of_connection(status, has_begun);
         }
-        let kind = match status.code() {
+        // Sluice says by its own code what the few codes of gRPC can't tell apart.
+        let reason = status.get_details_error_info().map(|info| info.reason).filter(|code| !code.is_empty());
+        let code = reason.unwrap_or_else(|| name(status.code()));
+        let kind = kind_of_code(&code).unwrap_or(match status.code() {
             Code::ResourceExhausted | Code::Unavailable => FaultKind::Refused,
             Code::DeadlineExceeded => FaultKind::Timeout,
             Code::InvalidArgument
@@ -57,13 +55,18 @@ impl Failure {
             | Code::Unimplemented
             | Code::Unauthenticated => FaultKind::Request,
             _ => FaultKind::Target,
-        };
+        });
         let kind = if has_begun && kind != FaultKind::Timeout { FaultKind::Broken } else { kind };
-        Failure::new(
-            kind,
-            name(status.code()),
-            format!("the target answered {:?}: {}", status.code(), status.message()),
-        )
+        let detail = format!("the target answered {:?}: {}", status.code(), status.message());
+        Failure::new(kind, code, detail)
+    }
+
+    /// What an error in the middle of a stream means.
+    pub(super) fn of_event(code: Option<String>, message: &str, has_begun: bool) -> Failure {
+        let code = code.unwrap_or_else(|| "error".to_owned());
+        let kind =
+            if has_begun { FaultKind::Broken } else { kind_of_code(&code).unwrap_or(FaultKind::Target) };
+        Failure::new(kind, code, format!("the stream ended with an error: {message}"))
     }
 
     /// What a broken or impossible connection means.
@@ -80,6 +83,16 @@ impl Failure {
             Some(code) => Failure::new(FaultKind::Connect, code, detail),
             None => Failure::new(FaultKind::Target, "connection_lost", detail),
         }
+    }
+}
+
+/// Codes of `docs/reference/errors.md` whose status alone would tell less.
+fn kind_of_code(code: &str) -> Option<FaultKind> {
+    match code {
+        "upstream_error" | "upstream_timeout" | "internal_error" => Some(FaultKind::Target),
+        "no_capacity" | "no_capable_expert" | "draining" => Some(FaultKind::Refused),
+        "request_too_large" => Some(FaultKind::Request),
+        _ => None,
     }
 }
 
@@ -140,4 +153,44 @@ fn name(code: Code) -> String {
         name.extend(c.to_uppercase());
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic_types::ErrorDetails;
+
+    #[test]
+    fn a_status_of_grpc_says_whose_fault_it_is() {
+        use FaultKind::{Broken, Refused, Request, Target, Timeout};
+        for (code, reason, has_begun, kind, name) in [
+            (Code::Unavailable, "", false, Refused, "UNAVAILABLE"),
+            (Code::Unavailable, "upstream_error", false, Target, "upstream_error"),
+            (Code::Unavailable, "no_capacity", false, Refused, "no_capacity"),
+            (Code::DeadlineExceeded, "", true, Timeout, "DEADLINE_EXCEEDED"),
+            (Code::DeadlineExceeded, "upstream_timeout", false, Target, "upstream_timeout"),
+            (Code::ResourceExhausted, "request_too_large", false, Request, "request_too_large"),
+            (Code::InvalidArgument, "", false, Request, "INVALID_ARGUMENT"),
+            (Code::Internal, "internal_error", true, Broken, "internal_error"),
+            (Code::Unknown, "", false, Target, "UNKNOWN"),
+        ] {
+            let details = match reason {
+                "" => ErrorDetails::new(),
+                reason => ErrorDetails::with_error_info(reason, "sluice", []),
+            };
+            let failure = Failure::of_grpc(&Status::with_error_details(code, "x", details), has_begun);
+            assert_eq!((failure.kind, failure.code.as_str()), (kind, name), "{code:?} {reason}");
+        }
+    }
+
+    #[test]
+    fn what_this_process_ran_out_of_is_its_own_fault() {
+        for (number, code) in [(24, "too_many_files"), (99, "no_local_ports"), (105, "no_memory")] {
+            let failure = Failure::of_connection(&io::Error::from_raw_os_error(number), false);
+            assert_eq!((failure.kind, failure.code.as_str()), (FaultKind::Tester, code));
+        }
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(Failure::of_connection(&refused, false).kind, FaultKind::Connect);
+        assert_eq!(Failure::of_connection(&io::Error::other("reset"), true).kind, FaultKind::Broken);
+    }
 }

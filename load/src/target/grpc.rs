@@ -96,6 +96,7 @@ impl Grpc {
             while let Some(event) = events.message().await.map_err(|status| failed(status, trail))? {
                 match event.event {
                     Some(Event::Started(started)) => take_started(trail, started),
+                    Some(Event::Text(delta)) if delta.text.is_empty() && delta.delta_json.is_empty() => {}
                     Some(Event::Text(delta)) => trail.piece(&delta.text),
                     Some(Event::Finished(finished)) => {
                         take_finished(trail, &finished);

@@ -131,8 +131,7 @@ fn take_chunk(trail: &mut Trail, data: &str) -> Result<bool, Failure> {
     let chunk: Value = serde_json::from_str(data)
         .map_err(|_| Failure::new(FaultKind::Target, "bad_stream", "an event is not JSON"))?;
     if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
-        let kind = if trail.first.is_some() { FaultKind::Broken } else { FaultKind::Target };
-        return Err(Failure::new(kind, code(error).unwrap_or_else(|| "error".to_owned()), message(error)));
+        return Err(Failure::of_event(code(error), &message(error), trail.first.is_some()));
     }
     take_about(trail, &chunk);
     let Some(choice) = chunk.pointer("/choices/0") else { return Ok(false) };

@@ -63,6 +63,12 @@ async fn a_failure_says_whose_fault_it_is() {
             FaultKind::Target,
             "upstream_error",
         ),
+        (
+            http!("504 Late", "application/json", r#"{"error":{"code":"upstream_timeout"}}"#),
+            FaultKind::Target,
+            "upstream_timeout",
+        ),
+        (http!("504 Late", "text/plain", "late"), FaultKind::Timeout, "504"),
         (http!("200 OK", "text/html", "<html>"), FaultKind::Target, "bad_body"),
         (
             http!("200 OK", "text/event-stream", "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"),

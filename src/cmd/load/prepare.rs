@@ -21,8 +21,8 @@ pub(super) fn test(args: &Options) -> Result<Run, Failure> {
     let arrivals = plan(&asked(args, trace.clone(), shares)).map_err(wrong)?;
     let (prompts, reference) = prompts(args, trace)?;
     let target = connect(&address, manner(args)?).map_err(Failure::input)?;
-    if args.sending.max_open == 0 {
-        return Err(wrong("--max-open 0: nothing could be sent; give 1 or more".to_owned()));
+    if !(1..=MOST_OPEN).contains(&args.sending.max_open) {
+        return Err(wrong(format!("--max-open {}: give 1 to {MOST_OPEN}", args.sending.max_open)));
     }
     Ok(Run {
         arrivals,
@@ -37,6 +37,11 @@ pub(super) fn test(args: &Options) -> Result<Run, Failure> {
         gauge: Arc::new(Gauge::default()),
     })
 }
+
+/// More than one machine can hold; beyond it there is a typing mistake.
+const MOST_OPEN: usize = 1_000_000;
+/// A host has 64,000 local ports towards one address.
+const MOST_CONNECTIONS: usize = 64_000;
 
 /// Whether anybody listens there: a test that can't begin says so at once.
 pub(super) async fn reach(target: &str) -> Result<(), Failure> {
@@ -91,6 +96,9 @@ fn prompts(args: &Options, trace: Option<Arc<Trace>>) -> Result<(Arc<dyn Prompts
     if graded.is_empty() {
         return Err(wrong(format!("{}: no row can be used; see docs/reference/data.md", file.display())));
     }
+    if let Some(named) = given.reference.as_ref().filter(|named| !graded.grades(named)) {
+        return Err(wrong(format!("--reference {named}: {} has no outcome of it", file.display())));
+    }
     let reference = given.reference.clone().or_else(|| graded.best().map(str::to_owned));
     Ok((Arc::new(graded), reference))
 }
@@ -104,6 +112,9 @@ fn is_graded(file: &Path) -> Result<bool, Failure> {
 
 fn manner(args: &Options) -> Result<Manner, Failure> {
     let given = &args.sending;
+    if let Some(wrong_count) = given.connections.filter(|count| !(1..=MOST_CONNECTIONS).contains(count)) {
+        return Err(wrong(format!("--connections {wrong_count}: give 1 to {MOST_CONNECTIONS}")));
+    }
     let key = given.key_env.as_ref().map(|name| {
         let unset = || wrong(format!("--key-env {name}: that variable is not set; export it"));
         std::env::var(name).map_err(|_| unset())
