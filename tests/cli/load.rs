@@ -194,7 +194,7 @@ fn a_search_and_a_sweep_tell_every_rate() {
     let served = gateway(&folder);
     let target = format!("grpc://{}", served.data);
     let args = ["load", "--target", &target, "--output-tokens", "4", "--json", "--duration", "0.5"];
-    let impossible = ["--slo", "e2e_p50=1us", "--rate", "100", "--requests", "50", "--find-max"];
+    let impossible = ["--slo", "e2e_p50=1us", "--rate", "800", "--requests", "50", "--find-max"];
     let none = run(&folder, &[&args[..], &impossible].concat());
     assert_eq!(none.code, Some(3), "{}", none.err);
     let search = &json(&none.out)["search"];

@@ -147,9 +147,12 @@ impl Series {
         until_ns: u64,
         measure: impl Fn(&[Stretch]) -> T,
     ) -> Vec<T> {
-        let whole = ((until_ns / self.width_ns) as usize).min(self.stretches.len());
-        let size = (whole / count).max(1);
-        self.stretches[..whole].chunks_exact(size).map(measure).collect()
+        cut(&self.stretches[..self.whole(until_ns)], count, measure)
+    }
+
+    /// How many stretches are over at `until_ns`.
+    fn whole(&self, until_ns: u64) -> usize {
+        ((until_ns / self.width_ns) as usize).min(self.stretches.len())
     }
 
     /// Completed requests per second while requests arrived, and its interval, by batch means: the run from its first
