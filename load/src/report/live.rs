@@ -29,7 +29,7 @@ pub struct Live<'a> {
 /// Draws it.
 pub fn draw(frame: &mut Frame<'_>, live: &Live<'_>) {
     let area = frame.area();
-    let sparks = if area.height >= 14 { (area.height - 10) / 2 } else { 0 };
+    let sparks = if area.height >= 16 { (area.height - 12) / 2 } else { 0 };
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
