@@ -142,3 +142,69 @@ fn what_it_cannot_do_is_said_with_its_mend() {
         assert!(ended.err.contains(part), "{args:?} does not say {part:?}: {}", ended.err);
     }
 }
+
+#[test]
+fn a_gate_ends_with_three_and_names_the_figure_and_an_unknown_one_is_no_pass() {
+    let folder = folder("load-gates");
+    let served = gateway(&folder);
+    let target = format!("grpc://{}", served.data);
+    let args =
+        ["load", "--target", &target, "--rate", "50", "--requests", "20", "--output-tokens", "4", "--json"];
+    for (gate, code, part) in [
+        ("cost_per_1k>1000", 0, ""),
+        ("ttft_p50>0.001ms", 3, "ttft_p50>0.001ms: ttft_p50 is "),
+        ("quality<0.5", 1, "this run doesn't know quality"),
+        ("speed<1", 2, "known: ttft_p50"),
+    ] {
+        let ended = run(&folder, &[&args[..], &["--fail-if", gate]].concat());
+        assert_eq!(ended.code, Some(code), "{gate}: {}", ended.err);
+        assert!(ended.err.contains(part), "{gate}: {}", ended.err);
+        if code != 2 {
+            let gates = &json(&ended.out)["gates"][0];
+            assert_eq!((&gates["expr"], &gates["held"]), (&gate.into(), &(code == 0).into()), "{gates}");
+        }
+    }
+}
+
+#[test]
+fn saved_runs_are_merged_and_compared_and_the_page_needs_nothing_else() {
+    let folder = folder("load-merge");
+    let served = gateway(&folder);
+    let target = format!("grpc://{}", served.data);
+    for (seed, file) in [("1", "a.json"), ("2", "b.json")] {
+        let args = ["load", "--target", &target, "--rate", "60", "--requests", "30", "--output-tokens", "4"];
+        let ended = run(&folder, &[&args[..], &["--seed", seed, "--save", file]].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+    }
+    let merged = run(&folder, &["load", "merge", "a.json", "b.json", "--json", "--report", "all.html"]);
+    assert_eq!(json(&merged.out)["sent"], 60, "{}", merged.err);
+    let page = std::fs::read_to_string(folder.join("all.html")).expect("it was written");
+    assert!(page.contains("60 of 60 answered") && !page.contains("http://") && !page.contains("<script"));
+    let compared = run(&folder, &["load", "compare", "a.json", "b.json"]);
+    assert_eq!(compared.code, Some(0), "{}", compared.err);
+    assert!(compared.out.contains("ttft_p50"), "{}", compared.out);
+    let foreign = run(&folder, &["load", "compare", "a.json", "all.html"]);
+    assert_eq!(foreign.code, Some(2), "{}", foreign.err);
+    assert!(foreign.err.contains("all.html: neither a file of"), "{}", foreign.err);
+}
+
+#[test]
+fn a_search_and_a_sweep_tell_every_rate() {
+    let folder = folder("load-search");
+    let served = gateway(&folder);
+    let target = format!("grpc://{}", served.data);
+    let args = ["load", "--target", &target, "--output-tokens", "4", "--json", "--duration", "0.5"];
+    let impossible = ["--slo", "e2e_p50=1us", "--rate", "800", "--requests", "50", "--find-max"];
+    let none = run(&folder, &[&args[..], &impossible].concat());
+    assert_eq!(none.code, Some(3), "{}", none.err);
+    let search = &json(&none.out)["search"];
+    assert!(
+        search["rate_rps"].is_null() && search["probes"].as_array().is_some_and(|all| all.len() > 5),
+        "{search}"
+    );
+    let swept = run(&folder, &[&args[..], &["--sweep", "100,200"]].concat());
+    assert_eq!(swept.code, Some(0), "{}", swept.err);
+    assert_eq!(json(&swept.out)["sweep"].as_array().map(Vec::len), Some(2), "{}", swept.out);
+    let alone = run(&folder, &[&args[..], &["--sweep", "4"]].concat());
+    assert_eq!(alone.code, Some(2), "{}", alone.err);
+}

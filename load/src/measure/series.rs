@@ -147,18 +147,23 @@ impl Series {
         until_ns: u64,
         measure: impl Fn(&[Stretch]) -> T,
     ) -> Vec<T> {
-        let whole = ((until_ns / self.width_ns) as usize).min(self.stretches.len());
-        let size = (whole / count).max(1);
-        self.stretches[..whole].chunks_exact(size).map(measure).collect()
+        cut(&self.stretches[..self.whole(until_ns)], count, measure)
     }
 
-    /// Completed requests per second while requests arrived, and its interval, by batch means: the run in 20 batches
-    /// without the first, which warms up.
+    /// How many stretches are over at `until_ns`.
+    fn whole(&self, until_ns: u64) -> usize {
+        ((until_ns / self.width_ns) as usize).min(self.stretches.len())
+    }
+
+    /// Completed requests per second while requests arrived, and its interval, by batch means: the run from its first
+    /// completion in 20 batches without the first, which warms up.
     pub(crate) fn throughput(&self, until_ns: u64) -> Option<(f64, Interval)> {
         let rate = |batch: &[Stretch]| {
             batch.iter().map(|stretch| stretch.ok).sum::<u64>() as f64 / (batch.len() as f64 * self.width_s())
         };
-        let mut rates = self.batches(BATCHES, until_ns, rate);
+        let whole = &self.stretches[..self.whole(until_ns)];
+        let first = whole.iter().position(|stretch| stretch.ok > 0)?;
+        let mut rates = cut(&whole[first..], BATCHES, rate);
         if rates.len() < BATCHES / 2 {
             return None;
         }
@@ -168,6 +173,11 @@ impl Series {
         let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (n - 1.0);
         Some((mean, Interval::around(mean, libm::sqrt(variance / n), t_quantile(0.975, n - 1.0))))
     }
+}
+
+fn cut<T>(stretches: &[Stretch], count: usize, measure: impl Fn(&[Stretch]) -> T) -> Vec<T> {
+    let size = (stretches.len() / count).max(1);
+    stretches.chunks_exact(size).map(measure).collect()
 }
 
 /// Batches of batch means.

@@ -33,11 +33,11 @@ const STYLE: &str = "\
 .curve{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}\
 .curve.first{stroke:var(--first)}.curve.second{stroke:var(--second)}.curve.third{stroke:var(--third);stroke-dasharray:6 5}.curve.bad{stroke:var(--bad)}\
 .dot.first{fill:var(--first)}.dot.second{fill:var(--second)}.dot.third{fill:var(--third)}.dot.bad{fill:var(--bad)}\
-.row{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:8px 12px}.row>div{min-width:0}\
+.row{display:grid;gap:8px 12px}.row.three{grid-template-columns:repeat(3,1fr)}.row.two{grid-template-columns:repeat(2,1fr)}.row>div{min-width:0}\
 .good{color:var(--good)}.bad{color:var(--bad)}.note{border-left:3px solid var(--second);padding:2px 12px;margin:12px 0}\
 main{max-width:1240px}td small{display:block;color:var(--soft);line-height:1.2}th small{font-weight:400}td{vertical-align:top}\
 .parts td,.parts th{padding:5px 8px}\
-@media (max-width:640px){.parts tr:first-child{display:none}.parts tr{display:grid;grid-template-columns:repeat(4,1fr);border-bottom:1px solid var(--line);padding:6px 0}\
+@media (max-width:640px){.row.two,.row.three{grid-template-columns:1fr}.parts tr:first-child{display:none}.parts tr{display:grid;grid-template-columns:repeat(4,1fr);border-bottom:1px solid var(--line);padding:6px 0}\
 .parts td{display:block;border:0;padding:3px 4px;text-align:left}.parts td:first-child{grid-column:1/-1;font-weight:600}.parts td[data-head]::before{content:attr(data-head);display:block;color:var(--soft);font-size:11px}}\n";
 
 fn head(report: &Report) -> String {
@@ -263,7 +263,10 @@ fn rates(report: &Report) -> String {
     let mut out = String::new();
     if let Some(found) = &report.search {
         let _ = writeln!(out, "<h2>Highest rate</h2>\n<p>{}</p>", escape(&found_line(found)));
-        out += &points(&found.probes);
+        // A sweep draws the same better.
+        if report.sweep.is_empty() {
+            out += &points(&found.probes);
+        }
         out += &point_rows(&found.probes);
     }
     if !report.sweep.is_empty() {

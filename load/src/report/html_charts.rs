@@ -1,9 +1,9 @@
 //! The charts of the page, each for wide and for narrow screens.
 
-use crate::report::Report;
 use crate::report::curve::Curve;
 use crate::report::svg::{Axis, Chart, HALF, Line, NARROW, Scale, Size, THIRD, WIDE, scale_of};
 use crate::report::text::{digits, ms};
+use crate::report::{Report, Second};
 use crate::search::Point;
 use std::fmt::Write as _;
 
@@ -38,6 +38,8 @@ fn dollars(value: f64) -> String {
     format!("${}", plain(value))
 }
 
+type Figure = fn(&Second) -> Option<f64>;
+
 /// Rate and latency over the run.
 pub(crate) fn over_time(report: &Report) -> String {
     let series = &report.series;
@@ -46,16 +48,12 @@ pub(crate) fn over_time(report: &Report) -> String {
     }
     // Unary answers show no first token; their end stands for it.
     let has_ttft = series.iter().any(|second| second.ttft_p50_ms.is_some());
-    let (what, p50, p99): (
-        &str,
-        fn(&crate::report::Second) -> Option<f64>,
-        fn(&crate::report::Second) -> Option<f64>,
-    ) = if has_ttft {
+    let (what, p50, p99): (&str, Figure, Figure) = if has_ttft {
         ("time to the first token", |second| second.ttft_p50_ms, |second| second.ttft_p99_ms)
     } else {
         ("time to the end", |second| second.e2e_p50_ms, |second| second.e2e_p99_ms)
     };
-    let line = |name, class, of: &dyn Fn(&crate::report::Second) -> Option<f64>| Line {
+    let line = |name, class, of: &dyn Fn(&Second) -> Option<f64>| Line {
         name,
         class,
         points: series.iter().map(|second| (second.at_s, of(second))).collect(),
@@ -99,7 +97,7 @@ pub(crate) fn percentiles(report: &Report) -> String {
     }
     let tpot = vec![line("per output token", "first", &curves.tpot_ms)];
     let e2e = vec![line("end to end", "first", &curves.e2e_ms)];
-    let mut out = String::from("<h2>By percentile</h2>\n<div class=\"row\">\n");
+    let mut out = String::from("<h2>By percentile</h2>\n<div class=\"row three\">\n");
     for (title, lines) in
         [("Time to the first token", ttft), ("Time per output token", tpot), ("Time to the end", e2e)]
     {
@@ -116,7 +114,8 @@ pub(crate) fn percentiles(report: &Report) -> String {
 
 /// Latency against throughput, and cost against goodput.
 pub(crate) fn points(points: &[Point]) -> String {
-    let mut sorted: Vec<&Point> = points.iter().collect();
+    // What was ended early has no latency or throughput of its own.
+    let mut sorted: Vec<&Point> = points.iter().filter(|point| !point.is_cut).collect();
     sorted.sort_by(|a, b| a.asked_rps.total_cmp(&b.asked_rps));
     let has_ttft = sorted.iter().any(|point| point.ttft_ms.p50.is_some());
     let times = |point: &&Point| if has_ttft { point.ttft_ms.clone() } else { point.e2e_ms.clone() };
@@ -148,7 +147,7 @@ pub(crate) fn points(points: &[Point]) -> String {
             point.goodput_rps.zip(point.cost_per_1k_good)
         })],
     };
-    let mut out = String::from("<div class=\"row\">\n");
+    let mut out = String::from("<div class=\"row two\">\n");
     let _ = write!(
         out,
         "{}{}",

@@ -29,7 +29,7 @@ pub struct Live<'a> {
 /// Draws it.
 pub fn draw(frame: &mut Frame<'_>, live: &Live<'_>) {
     let area = frame.area();
-    let sparks = if area.height >= 14 { 4 } else { 0 };
+    let sparks = if area.height >= 16 { (area.height - 12) / 2 } else { 0 };
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
@@ -39,7 +39,7 @@ pub fn draw(frame: &mut Frame<'_>, live: &Live<'_>) {
         Constraint::Length(1),
         Constraint::Length(sparks),
         Constraint::Length(sparks),
-        Constraint::Min(0),
+        Constraint::Fill(1),
         Constraint::Length(1),
     ])
     .split(area);
@@ -51,7 +51,9 @@ pub fn draw(frame: &mut Frame<'_>, live: &Live<'_>) {
     if sparks > 0 {
         sparklines(frame, live, rows[6], rows[7]);
     }
-    let note = Span::styled("q or Ctrl-C ends the run and reports what it has", dim());
+    let note =
+        if area.width < 50 { "q ends the run" } else { "q or Ctrl-C ends the run and reports what it has" };
+    let note = Span::styled(note, dim());
     frame.render_widget(Paragraph::new(Line::from(note)), rows[9]);
 }
 
@@ -69,6 +71,9 @@ fn progress(frame: &mut Frame<'_>, live: &Live<'_>, area: Rect) {
             let gauge = LineGauge::default()
                 .ratio(done.clamp(0.0, 1.0))
                 .label(format!("{:3.0} %  {elapsed}", 100.0 * done.clamp(0.0, 1.0)))
+                // Told apart without colour, too.
+                .filled_symbol("━")
+                .unfilled_symbol("─")
                 .filled_style(coloured(live, Color::Cyan))
                 .unfilled_style(dim());
             frame.render_widget(gauge, area);
@@ -116,10 +121,10 @@ fn rate_now(tally: &Tally, elapsed_s: f64) -> Option<f64> {
 }
 
 fn times(live: &Live<'_>) -> Vec<Line<'static>> {
-    let head = format!("{:<16}{:>9}{:>9}{:>9}", "", "p50", "p90", "p99");
+    let head = format!("{:<12}{:>9}{:>9}{:>9}", "", "p50", "p90", "p99");
     let row = |name: &str, hist: &Hist| {
         let at = |q: f64| hist.quantile_ms(q).map_or("-".to_owned(), ms);
-        Line::from(format!("{name:<16}{:>9}{:>9}{:>9}", at(0.5), at(0.9), at(0.99)))
+        Line::from(format!("{name:<12}{:>9}{:>9}{:>9}", at(0.5), at(0.9), at(0.99)))
     };
     vec![
         Line::from(Span::styled(head, dim())),
@@ -212,7 +217,7 @@ mod tests {
     fn the_figures_are_there_in_any_window() {
         for (width, height) in [(100, 30), (80, 24), (40, 12)] {
             let shown = text(&screen(width, height, true));
-            for word in ["510 sent", "500 ok", "first token", "end to end", "50 %", "saved"] {
+            for word in ["510 sent", "500 ok", "first token", "end to end", "p99", "50 %", "saved"] {
                 assert!(shown.contains(word), "{width}x{height}: no {word:?} in {shown}");
             }
         }

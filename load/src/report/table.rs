@@ -152,7 +152,7 @@ fn part_rows(out: &mut String, title: &str, parts: &BTreeMap<String, PartSummary
     let width = parts.keys().map(|name| name.chars().count()).max().unwrap_or(0).clamp(title.len(), 40);
     let _ = writeln!(
         out,
-        "{title:<width$} {:>8} {:>7} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8}",
+        "{title:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
         "sent", "errors", "TTFT p50", "TTFT p99", "e2e p99", "cost $", "saved %", "quality"
     );
     for (name, part) in parts {
@@ -162,7 +162,7 @@ fn part_rows(out: &mut String, title: &str, parts: &BTreeMap<String, PartSummary
         };
         let _ = writeln!(
             out,
-            "{name:<width$} {:>8} {:>7} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8}",
+            "{name:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
             count(part.sent),
             count(part.errors),
             part.ttft_ms.p50.map_or("-".to_owned(), ms),

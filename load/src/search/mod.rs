@@ -104,6 +104,7 @@ const FEWEST: u64 = 50;
 /// percentiles to say so.
 fn judged(slo: &Slo, rate_rps: f64, ran: &Ran) -> Point {
     let mut point = Point::of(rate_rps, &ran.tally);
+    point.is_cut = ran.stop.is_some();
     let broken = slo.judge(&ran.tally).into_iter().find(|bound| bound.held == Some(false));
     let stop = ran.stop.clone().or_else(|| watch::grew(&ran.tally).then_some(Stop::Saturated));
     point.why = stop.map(|stop| stop.to_string()).or_else(|| broken.map(|bound| bound.expr));

@@ -12,6 +12,9 @@ pub struct Point {
     pub held: Option<bool>,
     /// What it missed by, or why it was ended early.
     pub why: Option<String>,
+    /// Whether it was ended early, so that its figures are of its beginning only.
+    #[serde(default)]
+    pub is_cut: bool,
     /// Requests whose end is known.
     pub sent: u64,
     /// Completed requests per second.
@@ -43,6 +46,7 @@ impl Point {
             asked_rps: rate_rps,
             held: tally.slo().and_then(|slo| slo.held(tally)),
             why: None,
+            is_cut: false,
             sent: summary.sent,
             // In a probe the tail after the last arrival is long against the run; what counts is the pace before it.
             rate_rps: summary.throughput_rps.or(summary.rate_rps),

@@ -18,7 +18,10 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
     check(options)?;
     runtime()?.block_on(async {
         // Mistakes in the options come before the target's.
-        prepare::test(options)?;
+        let sets_rates = options.measures.find_max || options.measures.sweep.is_some();
+        let first =
+            Probe { rate_rps: options.arrivals.rate.unwrap_or(FIRST_RPS), requests: FEWEST, number: 0 };
+        prepare::test(&if sets_rates { at(options, first) } else { options.clone() })?;
         prepare::reach(&options.target).await?;
         let mut test = Test::new(options)?;
         let code = test.carry_out().await;
@@ -195,11 +198,7 @@ impl<'a> Test<'a> {
 
     /// One test at one rate.
     async fn probe(&mut self, probe: Probe, is_watched: bool) -> Result<Ran, Failure> {
-        let mut options = self.options.clone();
-        options.arrivals.rate = Some(probe.rate_rps);
-        options.arrivals.requests = Some(probe.requests);
-        options.arrivals.duration = None;
-        options.seed = self.options.seed.wrapping_add(u64::from(probe.number));
+        let options = at(self.options, probe);
         let slo = options.measures.slo.clone().filter(|_| is_watched);
         let watch = slo.map(|slo| Watch::new(slo, probe.requests));
         let run = prepare::test(&options)?;
@@ -236,6 +235,16 @@ impl<'a> Test<'a> {
         report.overhead = self.overhead;
         show::write(&report, &self.tally, &options.measures, options.json)
     }
+}
+
+/// The same test at the probe's rate, with its number of requests and a seed of its own.
+fn at(options: &Options, probe: Probe) -> Options {
+    let mut options = options.clone();
+    options.arrivals.rate = Some(probe.rate_rps);
+    options.arrivals.requests = Some(probe.requests);
+    options.arrivals.duration = None;
+    options.seed = options.seed.wrapping_add(u64::from(probe.number));
+    options
 }
 
 fn gone(options: &Options, detail: &str) -> String {
