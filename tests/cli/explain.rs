@@ -70,7 +70,7 @@ fn a_decision_says_what_moved_it_and_which_floor_would_have_flipped_it() {
     for part in [
         "chosen: small (the cheapest that the certificate allows)",
         "looks like made-up (1.00; 600 rows of 2 experts), there sums",
-        "certificate: quality >= 0.95 x big",
+        "certificate: at least 0.95 of big's quality with confidence 0.95",
         "may, no grades",
         "what moved small from its usual",
         "what moved big from its usual",
