@@ -38,5 +38,5 @@ fn one(config: &Config, pools: &[PoolSpec], text: &str) -> Result<Outage, Failur
 
 fn nanos(text: &str) -> Option<u64> {
     let seconds: f64 = text.parse().ok()?;
-    (seconds.is_finite() && (0.0..1e9).contains(&seconds)).then(|| (seconds * 1e9) as u64)
+    (seconds.is_finite() && (0.0..1e9).contains(&seconds)).then_some((seconds * 1e9) as u64)
 }
