@@ -2,11 +2,11 @@
 
 mod add;
 
-use super::{Failure, inputs, print, say};
+use super::{Failure, inputs, outputs, print, say};
 use anyhow::Context as _;
 use sluice_lab::corpus::{Prices, load_domains};
 use sluice_lab::{TrainReport, train, train_table};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Fit a router model from graded outcomes and domain texts.
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let prices = inputs::prices(args.prices.as_deref(), &args.data)?;
     // Before the minutes of work, not after them.
     let day = today(super::environment().get(EPOCH).map(String::as_str)).map_err(Failure::input)?;
-    claim(&args.out).map_err(Failure::input)?;
+    outputs::claim(&args.out)?;
     if let Some(expert) = &args.add {
         return add::run(args, expert, &prices, day);
     }
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         report.skip(reason, *rows);
     }
     let params = params.dated(day)?;
-    write(&args.out, &params.to_bytes()).map_err(Failure::input)?;
+    outputs::write(&args.out, &params.to_bytes())?;
     let shown = if args.json { serde_json::to_string(&report)? } else { train_table(&report) };
     print(shown.trim_end())?;
     Ok(ExitCode::SUCCESS)
@@ -88,30 +88,6 @@ fn warn(report: &TrainReport, prices: &Prices) {
             missing.join(", ")
         ));
     }
-}
-
-/// Whether a model can be written there; leaves nothing behind.
-fn claim(path: &Path) -> Result<(), anyhow::Error> {
-    anyhow::ensure!(!path.is_dir(), "{}: this is a folder; name a file in --out", path.display());
-    let beside = beside(path);
-    std::fs::File::create(&beside)
-        .and_then(|_| std::fs::remove_file(&beside))
-        .with_context(|| format!("{}: the model can't be written", path.display()))
-}
-
-/// Whole or not at all: a reader never sees half a model.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), anyhow::Error> {
-    let beside = beside(path);
-    std::fs::write(&beside, bytes)
-        .and_then(|()| std::fs::rename(&beside, path))
-        .with_context(|| format!("{}: the model can't be written", path.display()))
-}
-
-/// Where a model is written before it takes its name.
-fn beside(path: &Path) -> PathBuf {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    PathBuf::from(beside)
 }
 
 /// The variable by which a reproducible build names its time: <https://reproducible-builds.org/specs/source-date-epoch/>.

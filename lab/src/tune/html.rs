@@ -3,6 +3,7 @@
 use super::chart::{Size, chart};
 use super::report::{Point, Single, TuneReport};
 use crate::escape::escape;
+use crate::page::page;
 use std::fmt::Write as _;
 
 /// The report as HTML.
@@ -17,12 +18,7 @@ pub fn html(report: &TuneReport) -> String {
         route(report),
         facts(report),
     ];
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>Sluice: what a floor saves</title>\n<style>\n{STYLE}</style>\n\
-         </head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
-        sections.concat()
-    )
+    page("Sluice: what a floor saves", STYLE, &sections.concat())
 }
 
 fn head(report: &TuneReport) -> String {

@@ -1,7 +1,7 @@
 //! `sluice train --add`: one new expert joins a model.
 
-use super::{Args, write};
-use crate::cmd::{Failure, inputs, print, say};
+use super::Args;
+use crate::cmd::{Failure, inputs, outputs, print, say};
 use sluice_lab::corpus::Prices;
 use sluice_lab::{add, add_table};
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ pub(super) fn run(args: &Args, expert: &str, prices: &Prices, day: u32) -> Resul
             "warning: no price for {expert}; it is in the model, but can't be routed to until it has one"
         ));
     }
-    write(&args.out, &params.to_bytes()).map_err(Failure::input)?;
+    outputs::write(&args.out, &params.to_bytes())?;
     let shown = if args.json { serde_json::to_string(&report)? } else { add_table(&report) };
     print(&shown)?;
     Ok(ExitCode::SUCCESS)
