@@ -1,5 +1,7 @@
 //! Ten thousand streams open at once from one process, over a few connections and without errors of its own.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
+
 use futures::stream::{BoxStream, StreamExt as _, once};
 use sluice_load::arrivals::{Asked, plan};
 use sluice_load::prompts::Generated;

@@ -40,6 +40,9 @@ fn dollars(value: f64) -> String {
 
 type Figure = fn(&Second) -> Option<f64>;
 
+/// What is shown, and its p50 and p99.
+type Shown = (&'static str, Figure, Figure);
+
 /// Rate and latency over the run.
 pub(crate) fn over_time(report: &Report) -> String {
     let series = &report.series;
@@ -48,7 +51,7 @@ pub(crate) fn over_time(report: &Report) -> String {
     }
     // Unary answers show no first token; their end stands for it.
     let has_ttft = series.iter().any(|second| second.ttft_p50_ms.is_some());
-    let (what, p50, p99): (&str, Figure, Figure) = if has_ttft {
+    let (what, p50, p99): Shown = if has_ttft {
         ("time to the first token", |second| second.ttft_p50_ms, |second| second.ttft_p99_ms)
     } else {
         ("time to the end", |second| second.e2e_p50_ms, |second| second.e2e_p99_ms)

@@ -41,7 +41,7 @@ pub(crate) struct Arrivals {
     /// Bursts: gaps with this coefficient of variation (1 is Poisson, real traffic has 2 to 5)
     #[arg(long, value_name = "CV")]
     pub(crate) burst: Option<f64>,
-    /// Replay a trace: CSV arrival_s,input_tokens,output_tokens[,session]
+    /// Replay a trace: CSV arrival_s,input_tokens,output_tokens and optionally session
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// The trace's time runs X times as fast
