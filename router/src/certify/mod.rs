@@ -40,7 +40,7 @@ pub struct CertifyAsk<'a> {
 /// Which test decides that a point keeps its promise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CertifyBy {
-    /// The t test from 1,000 rows with 30 wins and 30 losses against the reference on, else bets.
+    /// The t test from 1,000 groups with 30 wins and 30 losses against the reference on, else bets.
     #[default]
     Auto,
     /// Bets always: valid for any number of rows, and saves less.
