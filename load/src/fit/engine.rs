@@ -20,8 +20,23 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Makes a probe.
+    /// Makes a probe; again when a request of it failed, as one lost connection must not end minutes of work.
     pub(super) async fn probe(&self, probe: Probe) -> Result<Vec<Sample>, FitError> {
+        const TRIES: u64 = 4;
+        let mut failed = FitError::Failed(String::new());
+        for again in 0..TRIES {
+            let seed = probe.seed ^ (again << 32);
+            let samples = self.burst(Probe { seed, ..probe }).await?;
+            match samples.iter().try_for_each(usable) {
+                Ok(()) => return Ok(samples),
+                Err(FitError::Failed(code)) => failed = FitError::Failed(code),
+                Err(other) => return Err(other),
+            }
+        }
+        Err(failed)
+    }
+
+    async fn burst(&self, probe: Probe) -> Result<Vec<Sample>, FitError> {
         let prompts = Generated::fixed(probe.seed, probe.input, Some(probe.output));
         let asked = Asked {
             seed: probe.seed,
@@ -32,11 +47,18 @@ impl Engine {
         self.ask(&asked, Arc::new(prompts)).await
     }
 
-    /// Sends the requests of `mix`, at random times at this rate.
+    /// Sends the requests of `mix`, at random times at this rate. Up to one in twenty may fail; these are left out.
     pub(super) async fn load(&self, seed: u64, rate: f64, mix: Trace) -> Result<Vec<Sample>, FitError> {
         let requests = Some(mix.rows.len() as u64);
         let asked = Asked { seed, rate: Some(rate), requests, ..Asked::default() };
-        self.ask(&asked, Arc::new(Generated::like(seed, Arc::new(mix)))).await
+        let mut samples = self.ask(&asked, Arc::new(Generated::like(seed, Arc::new(mix)))).await?;
+        let failure = samples.iter().find_map(|sample| usable(sample).err());
+        let sent = samples.len();
+        samples.retain(|sample| usable(sample).is_ok());
+        match failure {
+            Some(failure) if samples.len() * 20 < sent * 19 => Err(failure),
+            _ => Ok(samples),
+        }
     }
 
     async fn ask(&self, asked: &Asked, prompts: Arc<dyn Prompts>) -> Result<Vec<Sample>, FitError> {
@@ -58,7 +80,6 @@ impl Engine {
         if let Why::TargetGone(detail) = ended.why {
             return Err(FitError::Gone(detail));
         }
-        samples.iter().try_for_each(usable)?;
         Ok(samples)
     }
 }

@@ -19,7 +19,7 @@ pub use probe::{Reach, Seen};
 pub use report::{Load, Report};
 
 use self::replay::Job;
-use sluice_sim::{Profile, ProfileError};
+use sluice_sim::ProfileError;
 
 /// What is known of the engine beside what is measured, and how much is measured.
 #[derive(Debug, Clone)]
@@ -102,6 +102,7 @@ pub async fn fit(engine: &Engine, options: &Options, say: &mut dyn FnMut(&str)) 
             say(&format!("checking: run {} of {}, {:.2} requests/s", run + 1, options.runs, load.rate_rps));
             let seed = reach.seed ^ ((run + 1) << 32 | (number + 1) << 48);
             let samples = engine.load(seed, load.rate_rps, mix(seed)).await?;
+            load.failed += options.requests - samples.len();
             load.rounds.extend(Round::of(&samples, capacity, overhead));
         }
     }

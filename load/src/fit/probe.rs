@@ -34,7 +34,7 @@ pub struct Reach {
 impl Reach {
     /// The lengths of prompts that are tried.
     pub fn inputs(&self) -> Vec<u32> {
-        let mut inputs: Vec<u32> = [16, 4, 2, 1].map(|part| (self.input / part).max(1)).to_vec();
+        let mut inputs: Vec<u32> = [8, 4, 2, 1].map(|part| (self.input / part).max(1)).to_vec();
         inputs.dedup();
         inputs
     }
@@ -66,7 +66,7 @@ pub(super) async fn probe<E>(
     let mut repeated = async |users: usize, input: u32| {
         let mut all = Vec::new();
         for _ in 0..reach.repeats.max(1) {
-            seed += 1;
+            seed = seed.wrapping_add(1);
             all.push(ask(Probe { users, input, output: reach.output, seed }).await?);
         }
         Ok(all)
@@ -79,7 +79,7 @@ pub(super) async fn probe<E>(
     let mut users = 2;
     while users <= reach.users && !seen.is_full {
         let mut most = 0;
-        for input in [reach.input / 16, reach.input] {
+        for input in [reach.input / 8, reach.input] {
             let runs = repeated(users, input.max(1)).await?;
             most = runs.iter().map(|run| overlap(run)).fold(most, usize::max);
             seen.decodes.extend(middle(runs.iter().filter_map(|run| together(run)), |seen| seen.step_ns));

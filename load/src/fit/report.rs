@@ -32,6 +32,8 @@ pub struct Load {
     pub name: &'static str,
     /// Requests a second.
     pub rate_rps: f64,
+    /// Requests that failed, over all runs: left out on both sides.
+    pub failed: usize,
     /// Median and spread of the runs.
     pub rows: Vec<Row>,
     /// Each run.
@@ -41,7 +43,7 @@ pub struct Load {
 impl Load {
     /// Nothing has been run yet.
     pub fn new(name: &'static str, rate_rps: f64) -> Load {
-        Load { name, rate_rps, rows: Vec::new(), rounds: Vec::new() }
+        Load { name, rate_rps, failed: 0, rows: Vec::new(), rounds: Vec::new() }
     }
 }
 
@@ -129,6 +131,9 @@ impl Report {
                 "simulated",
                 "error"
             );
+            if load.failed > 0 {
+                let _ = writeln!(text, "{} requests failed and were left out", load.failed);
+            }
             for row in &load.rows {
                 let (measured, simulated) = (shown(row.measured_ms), shown(row.simulated_ms));
                 let _ = writeln!(text, "{:10}{measured:>28}{simulated:>28}{:>+8.1}%", row.name, row.error_pct);

@@ -2,6 +2,7 @@
 
 use super::probe::Probe;
 use super::*;
+use sluice_sim::Profile;
 use crate::sample::Sample;
 use futures::FutureExt as _;
 use sluice_sim::Capacity;

@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// One JSON object on stdout instead of text
     #[arg(long)]
     json: bool,
-    /// The longest prompt that is tried, at four characters a token; also tried: a half, a quarter, a sixteenth
+    /// The longest prompt that is tried, at four characters a token; also tried: a half, a quarter, an eighth
     #[arg(long, value_name = "N", default_value_t = 512)]
     input_tokens: u32,
     /// The longest answer; half as long ones are in the check
@@ -48,7 +48,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 32)]
     most_users: usize,
     /// How often each probe is made; the median counts
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 5)]
     repeats: usize,
     /// Runs of each load of the check; the median counts
     #[arg(long, value_name = "N", default_value_t = 5)]
