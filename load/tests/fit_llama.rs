@@ -22,8 +22,7 @@ impl Drop for Llama {
 
 /// The server and its address; `None`, said loudly, without a binary and a model.
 fn llama() -> Option<(Llama, String)> {
-    let (Ok(binary), Ok(model)) =
-        (std::env::var("SLUICE_LLAMA_SERVER"), std::env::var("SLUICE_LLAMA_MODEL"))
+    let (Ok(binary), Ok(model)) = (std::env::var("SLUICE_LLAMA_SERVER"), std::env::var("SLUICE_LLAMA_MODEL"))
     else {
         // Not `eprintln!`, which the test runner would keep to itself.
         let line =

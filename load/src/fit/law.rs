@@ -1,6 +1,6 @@
 //! From observations of an engine to the parameters of the simulator's law (`sluice_sim::Timing`).
 
-use super::least::solve;
+use super::least::{solve, solve_and_tell};
 
 /// A stretch in which the same sequences made tokens and nothing else went on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,42 +61,56 @@ const NO_GROWTH: f64 = 1e12;
 /// # Errors
 /// [`Unclear`] when they can't be told.
 pub(super) fn law(decodes: &[Decode], prefills: &[Prefill]) -> Result<Law, Unclear> {
-    let rows: Vec<_> =
-        decodes.iter().map(|seen| ([1.0, seen.running, seen.context], seen.step_ns)).collect();
+    let rows: Vec<_> = decodes.iter().map(|seen| ([1.0, seen.running, seen.context], seen.step_ns)).collect();
     let [base_ns, per_seq_ns, per_kv_ns] = solve(&rows).ok_or(Unclear::Decode)?;
-    let [overhead_ns, prefill_ns, growth] = prompts(prefills, base_ns)?;
-    let prefill_half = if growth > 0.0 { (prefill_ns / growth).clamp(1.0, NO_GROWTH) } else { NO_GROWTH };
+    let (overhead_ns, prefill_ns, prefill_half) = prompts(prefills, base_ns)?;
     Ok(Law { base_ns, per_seq_ns, per_kv_ns, prefill_ns, prefill_half, overhead_ns })
 }
 
-/// Overhead, cost of a token, and growth of that cost with each token of depth.
+/// Overhead, cost of a token, and the depth at which it doubles: the one unknown that isn't linear, so its best value is
+/// looked for among many, from the shortest prompt on.
+fn prompts(prefills: &[Prefill], base_ns: f64) -> Result<(f64, f64, f64), Unclear> {
+    /// From one to the next; closer than any measurement.
+    const RATIO: f64 = 1.02;
+    /// Longer ones show no growth in prompts that anybody asks.
+    const LONGEST: f64 = 1e7;
+    let shortest = prefills.iter().map(|seen| seen.tokens).fold(f64::INFINITY, f64::min).max(1.0);
+    let halves = std::iter::successors(Some(shortest), |half| Some(half * RATIO));
+    let halves = halves.take_while(|half| *half < LONGEST).chain([NO_GROWTH]);
+    let tries = halves.filter_map(|half| at_half(prefills, base_ns, half).map(|found| (half, found)));
+    let best = tries.min_by(|a, b| a.1.0.total_cmp(&b.1.0));
+    let (half, (_, [overhead, prefill])) = best.ok_or(Unclear::Prefill)?;
+    Ok((overhead, prefill, half))
+}
+
+/// The squared errors, overhead and cost of a token with this half; `None` when prompts cost nothing.
 ///
 /// A short prompt takes one step of `base_ns` however few tokens it has. Which prompts are that short depends on the
 /// cost that is looked for, so this goes round until it stays.
-fn prompts(prefills: &[Prefill], base_ns: f64) -> Result<[f64; 3], Unclear> {
+fn at_half(prefills: &[Prefill], base_ns: f64, half: f64) -> Option<(f64, [f64; 2])> {
     const ROUNDS: usize = 16;
+    let weight = |seen: &Prefill| seen.tokens * (1.0 + seen.tokens / 2.0 / half);
     let mut is_hidden = vec![false; prefills.len()];
     for _ in 0..ROUNDS {
         let rows: Vec<_> = prefills
             .iter()
             .zip(&is_hidden)
             .map(|(seen, is_hidden)| match is_hidden {
-                true => ([1.0, 0.0, 0.0], seen.ttft_ns - base_ns),
-                false => ([1.0, seen.tokens, seen.tokens * seen.tokens / 2.0], seen.ttft_ns),
+                true => ([1.0, 0.0], seen.ttft_ns - base_ns),
+                false => ([1.0, weight(seen)], seen.ttft_ns),
             })
             .collect();
-        let found = solve(&rows).ok_or(Unclear::Prefill)?;
-        let work = |tokens: f64| found[1] * tokens + found[2] * tokens * tokens / 2.0;
-        let now: Vec<bool> = prefills.iter().map(|seen| work(seen.tokens) < base_ns).collect();
+        let (errors, found) = solve_and_tell(&rows)?;
+        let now: Vec<bool> = prefills.iter().map(|seen| found[1] * weight(seen) < base_ns).collect();
         if now.iter().all(|hidden| *hidden) || found[1] <= 0.0 {
-            return Err(Unclear::Prefill);
+            return None;
         }
         if now == is_hidden {
-            return Ok(found);
+            return Some((errors, found));
         }
         is_hidden = now;
     }
-    Err(Unclear::Prefill)
+    None
 }
 
 #[cfg(test)]
@@ -120,7 +134,7 @@ mod tests {
         near(law.per_seq_ns, 1e5);
         near(law.per_kv_ns, 80.0);
         near(law.prefill_ns, 1e5);
-        near(law.prefill_half, 2_000.0);
+        near(law.prefill_half / 2_000.0, 1.0);
         near(law.overhead_ns, 3e6);
     }
 

@@ -5,6 +5,11 @@
 ///
 /// Every set of unknowns above 0 is tried: with three unknowns these are seven, and there is nothing to converge.
 pub(super) fn solve<const N: usize>(rows: &[([f64; N], f64)]) -> Option<[f64; N]> {
+    solve_and_tell(rows).map(|(_, all)| all)
+}
+
+/// The same, with the sum of squared relative errors.
+pub(super) fn solve_and_tell<const N: usize>(rows: &[([f64; N], f64)]) -> Option<(f64, [f64; N])> {
     let rows: Vec<([f64; N], f64)> = rows
         .iter()
         .filter(|(_, value)| *value > 0.0)
@@ -17,7 +22,7 @@ pub(super) fn solve<const N: usize>(rows: &[([f64; N], f64)]) -> Option<[f64; N]
         free.iter().zip(&found).for_each(|(n, value)| all[*n] = *value);
         all.iter().all(|value| *value >= 0.0).then(|| (errors(&rows, &all), all))
     });
-    tries.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, all)| all)
+    tries.min_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 fn errors<const N: usize>(rows: &[([f64; N], f64)], unknowns: &[f64; N]) -> f64 {

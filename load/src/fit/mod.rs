@@ -116,7 +116,11 @@ fn tokens_per_token(inputs: &[u32], seen: &Seen) -> impl Fn(u32) -> u32 {
         .iter()
         .zip(&seen.prefills)
         .map(|(asked, seen)| {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count that was a u32")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a count that was a u32"
+            )]
             let counted = seen.tokens as u32;
             (*asked, counted)
         })

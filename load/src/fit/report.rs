@@ -66,7 +66,11 @@ impl Report {
 
     /// What each request takes beside the engine's steps.
     pub fn overhead_ns(&self) -> u64 {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, and small")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "never negative, and small"
+        )]
         let overhead = self.law.overhead_ns.round() as u64;
         overhead
     }
@@ -136,7 +140,8 @@ impl Report {
             }
             for row in &load.rows {
                 let (measured, simulated) = (shown(row.measured_ms), shown(row.simulated_ms));
-                let _ = writeln!(text, "{:10}{measured:>28}{simulated:>28}{:>+8.1}%", row.name, row.error_pct);
+                let _ =
+                    writeln!(text, "{:10}{measured:>28}{simulated:>28}{:>+8.1}%", row.name, row.error_pct);
             }
         }
         let _ = write!(text, "\nlargest error {:.1} %", self.worst_pct());

@@ -2,10 +2,10 @@
 
 use super::probe::Probe;
 use super::*;
-use sluice_sim::Profile;
 use crate::sample::Sample;
 use futures::FutureExt as _;
 use sluice_sim::Capacity;
+use sluice_sim::Profile;
 
 const OVERHEAD_NS: u64 = 3_000_000;
 

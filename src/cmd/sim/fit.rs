@@ -10,12 +10,10 @@ use std::time::Duration;
 
 /// Fits a profile to a running engine: small load tests, least squares, and a check of the result at three loads
 #[derive(clap::Args)]
-#[command(
-    after_help = "Example:\n  sluice sim fit --target http://127.0.0.1:8000/v1 --model m \\\n    \
+#[command(after_help = "Example:\n  sluice sim fit --target http://127.0.0.1:8000/v1 --model m \\\n    \
     --extra '{\"ignore_eos\":true}' --out mine.toml\n  sluice sim --profile mine.toml\n\n\
     Nothing else should use the engine meanwhile. Every answer streams, and must be as long as asked for: with engines \
-    that know it, --extra '{\"ignore_eos\":true}' sees to that."
-)]
+    that know it, --extra '{\"ignore_eos\":true}' sees to that.")]
 pub(super) struct Args {
     /// The engine: http://HOST:PORT[/v1]
     #[arg(long, value_name = "URL")]
@@ -32,9 +30,10 @@ pub(super) struct Args {
     /// Where the profile is written; it is printed in any case
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Everything random comes from here
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// Everything random comes from here, the prompts too; the time unless given, since an engine's prefix cache answers
+    /// for prompts that it has seen in an earlier fit
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// One JSON object on stdout instead of text
     #[arg(long)]
     json: bool,
@@ -124,8 +123,7 @@ impl Args {
 
     fn manner(&self) -> Result<Manner, Failure> {
         let key = self.key_env.as_ref().map(|name| {
-            let unset =
-                || Failure::input(anyhow!("--key-env {name}: that variable is not set; export it"));
+            let unset = || Failure::input(anyhow!("--key-env {name}: that variable is not set; export it"));
             std::env::var(name).map_err(|_| unset())
         });
         let extra = self.extra.as_deref().map(serde_json::from_str).transpose();
@@ -147,7 +145,7 @@ impl Args {
                 output: self.output_tokens,
                 users: most,
                 repeats: self.repeats,
-                seed: self.seed,
+                seed: self.seed.unwrap_or_else(seconds),
             },
             max_seqs: self.max_seqs,
             kv_tokens: self.kv_tokens,
@@ -162,8 +160,12 @@ impl Args {
 
 /// The date in UTC as `2026-11-25`.
 fn today() -> String {
-    let days = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() / 86_400);
-    date(days)
+    date(seconds() / 86_400)
+}
+
+/// Seconds since 1970-01-01 UTC.
+fn seconds() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
 }
 
 /// A day since 1970-01-01 as a date. Source: Howard Hinnant, chrono-compatible low-level date algorithms, `civil_from_days`.
