@@ -35,7 +35,7 @@ fn it_says_where_it_listens_answers_and_ends_with_zero_on_a_signal() {
 #[test]
 fn what_it_cannot_use_ends_with_two_and_the_mend() {
     for (args, part) in [
-        (&["--profile", "9b-tpu"][..], "neither a GPU profile (8b-l4, 8b-a100"),
+        (&["--profile", "9b-tpu"][..], "neither a GPU profile (8b-l4, 8b-fp8-l4"),
         (&["--profile", "Cargo.toml"], "Cargo.toml: TOML parse error at line"),
         (&["--profile", "8b-l4", "--time-scale", "-1"], "must be above 0"),
         (&["--profile", "8b-l4", "--listen", "here"], "--listen"),

@@ -52,7 +52,9 @@ fn the_parameters_of_a_worker_are_found_again() {
         near("per sequence", got.per_seq_ns as f64, want.per_seq_ns as f64);
         near("prompt token", got.prefill_ns, want.prefill_ns);
         near("half", got.prefill_half, want.prefill_half);
-        near("overhead", report.law.overhead_ns, OVERHEAD_NS as f64);
+        // Beside the seconds that a slow worker's prompts take.
+        let off = report.law.overhead_ns - OVERHEAD_NS as f64;
+        assert!(off.abs() < 500_000.0, "{name}: the overhead is {off} ns off");
         // Rounded to whole nanoseconds in the profile.
         near("context", report.law.per_kv_ns, want.per_kv_ns as f64);
         assert_eq!((report.most_running, report.is_full), (4, true), "{name}");
