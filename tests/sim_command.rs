@@ -46,3 +46,45 @@ fn what_it_cannot_use_ends_with_two_and_the_mend() {
         assert!(text.contains(part), "{args:?}: {text}");
     }
 }
+
+#[test]
+fn a_profile_is_fitted_to_a_worker_over_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("mine.toml");
+    let mut worker = sluice(&["--profile", "8b-h100", "--model", "tiny"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(worker.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let addr = line.split_whitespace().find_map(|word| word.strip_prefix("addr=")).unwrap();
+    let target = format!("http://{addr}/v1");
+    let mut fit = sluice(&["fit", "--target", &target, "--model", "tiny", "--input-tokens", "1024"]);
+    fit.args(["--output-tokens", "16", "--most-users", "2", "--repeats", "1", "--runs", "1"]);
+    let fitted = fit.args(["--requests", "10", "--json", "--out"]).arg(&out).output().unwrap();
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+
+    let text = String::from_utf8_lossy(&fitted.stderr);
+    assert_eq!(fitted.status.code(), Some(0), "{text}");
+    let json: serde_json::Value = serde_json::from_slice(&fitted.stdout).unwrap();
+    // 7 ms for the weights; the rest is what a busy machine adds.
+    let base = json["profile"]["decode_base_ms"].as_f64().unwrap();
+    assert!((5.0..14.0).contains(&base), "{json}");
+    assert_eq!(json["loads"].as_array().unwrap().len(), 3, "{json}");
+    let profile = std::fs::read_to_string(&out).unwrap();
+    assert!(profile.contains("basis = \"fitted\"") && profile.contains(&target), "{profile}");
+}
+
+#[test]
+fn a_fit_that_cannot_begin_says_why() {
+    for (args, code, part) in [
+        (&["--target", "grpc://127.0.0.1:1", "--model", "m"][..], 2, "give one engine's http://HOST:PORT"),
+        (&["--target", "http://127.0.0.1:1", "--model", "m", "--runs", "0"], 2, "--runs 0"),
+        (&["--target", "http://127.0.0.1:1", "--model", "m", "--extra", "{"], 2, "--extra"),
+        (&["--target", "http://127.0.0.1:1"], 2, "--model"),
+        (&["--target", "http://127.0.0.1:1", "--model", "m"], 1, "the engine"),
+    ] {
+        let output = sluice(&["fit"]).args(args).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+        assert!(text.contains(part), "{args:?}: {text}");
+    }
+}

@@ -8,6 +8,7 @@ pub mod arrivals;
 mod clock;
 pub mod compare;
 mod drive;
+pub mod fit;
 pub mod measure;
 mod overhead;
 mod pacer;

@@ -35,8 +35,8 @@ pub struct Profile {
     pub name: String,
     /// Model and hardware, for people.
     pub about: String,
-    /// `measured` (fitted to a published measurement of that pair) or `derived` (from sizes and bandwidth; may be off
-    /// by a factor of two).
+    /// `measured` (fitted to a published measurement of that pair), `derived` (from sizes and bandwidth; may be off
+    /// by a factor of two), or `fitted` (by `sluice sim fit`, to an engine of one's own).
     pub basis: String,
     /// Where the figures are from.
     pub source: String,

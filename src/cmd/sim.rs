@@ -1,8 +1,10 @@
 //! `sluice sim`: one simulated GPU worker on a socket.
 
+mod fit;
+
 use crate::cmd::{Failure, print, runtime, say};
 use crate::sims;
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use sluice_sim::{Profile, SimConfig, start};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -14,15 +16,19 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs a simulated GPU worker: continuous batching in virtual time, behind the OpenAI and native protocols
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  sluice sim --listen 127.0.0.1:8001 --profile 8b-l4 --time-scale 10\n  \
-    curl 127.0.0.1:8001/v1/chat/completions -d '{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}'")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "Examples:\n  sluice sim --listen 127.0.0.1:8001 --profile 8b-l4 --time-scale 10\n  \
+    curl 127.0.0.1:8001/v1/chat/completions -d '{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}'\n  \
+    sluice sim fit --target http://127.0.0.1:8000/v1 --model m --out mine.toml")]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Where to listen; port 0 takes any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// A profile's name, or the path of a file that holds one
-    #[arg(long, value_name = "NAME|FILE", long_help = profiles())]
-    profile: String,
+    #[arg(long, value_name = "NAME|FILE", required = true, long_help = profiles())]
+    profile: Option<String>,
     /// Virtual seconds per second
     #[arg(long, value_name = "S", default_value_t = 1.0, allow_negative_numbers = true, value_parser = parse_scale)]
     time_scale: f64,
@@ -31,8 +37,18 @@ pub(crate) struct Args {
     model: Option<String>,
 }
 
+/// What else can be done.
+#[derive(clap::Subcommand)]
+enum What {
+    Fit(fit::Args),
+}
+
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
-    let profile = sims::profile(&args.profile)?;
+    if let Some(What::Fit(args)) = &args.what {
+        return fit::run(args);
+    }
+    let name = args.profile.as_deref().ok_or_else(|| Failure::input(anyhow!("--profile is missing")))?;
+    let profile = sims::profile(name)?;
     runtime()?.block_on(serve(args, profile))?;
     Ok(ExitCode::SUCCESS)
 }
