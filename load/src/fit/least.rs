@@ -43,10 +43,9 @@ fn plain<const N: usize>(rows: &[([f64; N], f64)], free: &[usize]) -> Option<Vec
     let cell = |row: &[f64; N], k: usize| row[free[k]] / scale[k];
     let mut system: Vec<Vec<f64>> = (0..free.len())
         .map(|i| {
-            let sum = |of: &dyn Fn(&([f64; N], f64)) -> f64| rows.iter().map(of).sum::<f64>();
-            let mut line: Vec<f64> =
-                (0..free.len()).map(|j| sum(&|(row, _)| cell(row, i) * cell(row, j))).collect();
-            line.push(sum(&|(row, value)| cell(row, i) * value));
+            let product = |j: usize| rows.iter().map(|(row, _)| cell(row, i) * cell(row, j)).sum();
+            let mut line: Vec<f64> = (0..free.len()).map(product).collect();
+            line.push(rows.iter().map(|(row, value)| cell(row, i) * value).sum());
             line
         })
         .collect();
