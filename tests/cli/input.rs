@@ -60,12 +60,21 @@ fn usage() {
 
 #[test]
 fn every_command_shows_an_example_in_its_help() {
-    let commands = ["demo", "serve", "train", "eval", "tune", "route", "explain", "report", "sim", "config"];
-    let of_config = ["check", "schema", "init"].map(|name| vec!["config", name]);
-    for mut args in commands.map(|name| vec![name]).into_iter().chain(of_config) {
+    let commands =
+        ["demo", "serve", "train", "eval", "tune", "route", "explain", "report", "sim", "config", "load"];
+    let within = [
+        vec!["config", "check"],
+        vec!["config", "schema"],
+        vec!["config", "init"],
+        vec!["sim", "fit"],
+        vec!["load", "compare"],
+        vec!["load", "merge"],
+    ];
+    for mut args in commands.map(|name| vec![name]).into_iter().chain(within) {
         args.push("--help");
         let help = run(&folder("help"), &args);
-        assert!(help.code == Some(0) && help.out.contains("Example:\n  "), "{args:?}: {}", help.out);
+        let has_example = ["Example:\n  ", "Examples:\n  "].iter().any(|begin| help.out.contains(begin));
+        assert!(help.code == Some(0) && has_example, "{args:?}: {}", help.out);
     }
 }
 
