@@ -1,8 +1,8 @@
 //! Fits a profile of the simulator to a real engine, and says how well it fits.
 //!
-//! Bursts on an idle engine ([`probe`]) show its time per token by batch and context, its time to first token by length
-//! of prompt, and how many sequences it runs at once; least squares ([`law`]) turn these into the parameters. Then the
-//! same random arrivals go to the engine and to the profile, at three loads ([`check`]).
+//! Bursts on an idle engine (`probe`) show its time per token by batch and context, its time to first token by length
+//! of prompt, and how many sequences it runs at once; least squares (`law`) turn these into the parameters. Then the
+//! same random arrivals go to the engine and to the profile, at three loads (`check`).
 
 mod check;
 mod engine;
