@@ -11,6 +11,7 @@ mod perturb;
 mod report;
 mod scorecard;
 mod slices;
+mod thousands;
 mod train;
 mod tune;
 
@@ -27,6 +28,7 @@ pub use report::train_table;
 pub use scorecard::{
     ALL, Difficulty, Entry, Scorecards, Slice, markdown as scorecard_markdown, svg as scorecard_svg,
 };
+pub use thousands::thousands;
 pub use train::{
     AddError, AddReport, Admission, Certified, DomainReport, ExpertReport, PanelReport, TrainError,
     TrainReport, add, add_table, train,

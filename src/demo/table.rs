@@ -3,7 +3,8 @@
 mod grid;
 
 use super::result::{DemoResult, ExpertResult, Percentiles};
-use grid::{grouped, left, right, short, wrapped};
+use grid::{left, right, short, wrapped};
+use sluice_lab::thousands;
 
 /// The whole table, line by line, without a line break at the end of any.
 pub(crate) fn lines(result: &DemoResult) -> Vec<String> {
@@ -20,10 +21,10 @@ pub(crate) fn lines(result: &DemoResult) -> Vec<String> {
 }
 
 fn title(result: &DemoResult) -> Vec<String> {
-    let sent = grouped(result.requests);
+    let sent = thousands(result.requests);
     let errors = match result.errors {
         0 => "0 errors".to_owned(),
-        n => format!("{} ERRORS", grouped(n)),
+        n => format!("{} ERRORS", thousands(n)),
     };
     let first = if result.simulated {
         format!("sluice demo, SIMULATED: {sent} requests of our own to experts that don't exist, {errors}")
@@ -47,7 +48,7 @@ fn matrix(result: &DemoResult) -> Vec<String> {
     let line = |name: &str, total: u64, count: &dyn Fn(&str) -> u64| {
         let sums = columns.iter().map(|experts| experts.iter().map(|expert| count(expert)).sum());
         let cells: String = sums.map(|n| right(&dotted(n), cell)).collect();
-        left(name, NAME) + &right(&grouped(total), cell) + &cells
+        left(name, NAME) + &right(&thousands(total), cell) + &cells
     };
     let mut out = vec!["Requests by domain and expert".to_owned()];
     out.extend(headings(&columns, cell));
@@ -106,7 +107,7 @@ fn by_expert(result: &DemoResult) -> Vec<String> {
         let ExpertResult { requests, cost_usd, quality } = &result.experts[name];
         let share = format!("{:.1} %", 100.0 * *requests as f64 / result.requests.max(1) as f64);
         let quality = quality.map_or("-".to_owned(), |quality| format!("{quality:.3}"));
-        out.push(row(name, &grouped(*requests), &share, &quality, &cost_usd.to_string()));
+        out.push(row(name, &thousands(*requests), &share, &quality, &cost_usd.to_string()));
     }
     let idle = result.experts.values().filter(|expert| expert.requests == 0).count();
     if idle > 0 {
@@ -151,13 +152,13 @@ fn verdict(result: &DemoResult) -> Vec<String> {
         Some(certificate) if certificate.method == "point" => {
             format!(
                 "Not certified: the threshold is a point estimate on {} rows, without margin.",
-                grouped(certificate.rows)
+                thousands(certificate.rows)
             )
         }
         Some(certificate) => format!(
             "Certified before sending: {} on {} calibration rows, confidence {} %.",
             if certificate.method == "bets" { "betting bound" } else { "one-sided normal test" },
-            grouped(certificate.rows),
+            thousands(certificate.rows),
             percent(certificate.confidence),
         ),
         None => "No cheaper choice could be certified, so every request went to the reference.".to_owned(),
@@ -194,12 +195,12 @@ fn row(name: &str, requests: &str, share: &str, quality: &str, cost: &str) -> St
 
 /// A count, or a dot for none, so that a sparse matrix can be read.
 fn dotted(n: u64) -> String {
-    if n == 0 { "·".to_owned() } else { grouped(n) }
+    if n == 0 { "·".to_owned() } else { thousands(n) }
 }
 
 /// A latency with as many places as it has meaning.
 fn figure(value: f64) -> String {
-    if value < 10.0 { format!("{value:.2}") } else { grouped(value.round() as u64) }
+    if value < 10.0 { format!("{value:.2}") } else { thousands(value.round() as u64) }
 }
 
 fn percent(share: f64) -> String {

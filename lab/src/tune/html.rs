@@ -4,6 +4,7 @@ use super::chart::{Size, chart};
 use super::report::{Point, Single, TuneReport};
 use crate::escape::escape;
 use crate::page::page;
+use crate::thousands::thousands;
 use std::fmt::Write as _;
 
 /// The report as HTML.
@@ -25,7 +26,7 @@ fn head(report: &TuneReport) -> String {
     format!(
         "<h1>What a quality floor saves</h1>\n<p class=\"soft\">{} graded rows, {} experts, measured against always asking \
          {}.</p>\n",
-        thousands(report.rows.used),
+        thousands(report.rows.used as u64),
         report.experts.len(),
         escape(&report.reference)
     )
@@ -187,7 +188,7 @@ fn facts(report: &TuneReport) -> String {
     let facts = [
         ("Rows", format!(
             "{} that grade all {} experts, in {} groups of near-duplicates; {} without a grade of one of them{skipped}",
-            thousands(rows.used), report.experts.len(), thousands(rows.groups), thousands(rows.not_graded_by_all_experts)
+            thousands(rows.used as u64), report.experts.len(), thousands(rows.groups as u64), thousands(rows.not_graded_by_all_experts as u64)
         )),
         ("Predictions", "out of fold: each row by a model that was trained without it and its near-duplicates".to_owned()),
         ("Certificate", format!(
@@ -213,18 +214,6 @@ fn facts(report: &TuneReport) -> String {
 fn percent(share: f64) -> String {
     let percent = format!("{:.1}", 100.0 * share);
     percent.strip_suffix(".0").unwrap_or(&percent).to_owned()
-}
-
-fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 const STYLE: &str = include_str!("style.css");

@@ -1,6 +1,7 @@
 //! A report as text: the whole in a few lines, then a row for each group.
 
 use sluice_gateway::{By, Group, Report};
+use sluice_lab::thousands;
 use sluice_router::NanoUsd;
 
 /// The report for people. Amounts are exact.
@@ -18,15 +19,15 @@ fn whole(total: &Group) -> Vec<String> {
     vec![
         format!(
             "requests   {}, of which below their floor: {}",
-            count(total.requests),
-            count(total.below_floor)
+            thousands(total.requests),
+            thousands(total.below_floor)
         ),
-        format!("attempts   {}, ledger entries {}", count(total.attempts), count(total.entries)),
+        format!("attempts   {}, ledger entries {}", thousands(total.attempts), thousands(total.entries)),
         format!(
             "tokens     {} in (of which cached {}), {} out",
-            count(tokens.prompt),
-            count(tokens.cached),
-            count(tokens.output)
+            thousands(tokens.prompt),
+            thousands(tokens.cached),
+            thousands(tokens.output)
         ),
         format!("cost       {} USD, of which {} on attempts that no client saw", total.cost, total.overhead),
         format!("baseline   {} USD, had the reference answered everything", total.baseline),
@@ -41,9 +42,9 @@ fn rows(report: &Report, by: &[By]) -> Vec<Vec<String>> {
     for group in &report.groups {
         let mut row: Vec<String> = group.by.iter().map(|name| shown(name)).collect();
         row.extend([
-            count(group.requests),
-            count(group.tokens.prompt),
-            count(group.tokens.output),
+            thousands(group.requests),
+            thousands(group.tokens.prompt),
+            thousands(group.tokens.output),
             group.cost.to_string(),
             group.baseline.to_string(),
             share(group, "", ""),
@@ -70,19 +71,6 @@ fn aligned(rows: &[Vec<String>], names: usize) -> Vec<String> {
 /// A name that isn't there, and one that a terminal shouldn't be sent as it is.
 fn shown(name: &str) -> String {
     if name.is_empty() { "-".to_owned() } else { name.replace(char::is_control, "?") }
-}
-
-/// `1,234,567`.
-fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// The share of the baseline that was saved, in percent with one place, cut off; nothing without a baseline.
@@ -135,6 +123,6 @@ mod tests {
 
     #[test]
     fn thousands_are_set_apart() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
     }
 }
