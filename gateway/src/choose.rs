@@ -6,7 +6,9 @@ use crate::live::{Live, Rules};
 use crate::needs;
 use crate::observe::Span;
 use crate::request::Request;
-use sluice_router::{Ask, Decision, Needs, NoRoute, PoolState, Reason, Receipt, Route, Signals, Tick};
+use sluice_router::{
+    Ask, Decision, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals, Tick,
+};
 use std::sync::Arc;
 
 /// A decision with what it was made from.
@@ -17,6 +19,8 @@ pub(crate) struct Chosen {
     pub(crate) route: Arc<Route>,
     /// What the request needs.
     pub(crate) needs: Needs,
+    /// What its prompt begins with, for replicas that may have it in their caches.
+    pub(crate) prefix: Prefix,
     /// What is stored.
     pub(crate) receipt: Box<Receipt>,
     /// Time for features and classification.
@@ -51,16 +55,19 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
     let route = live.rules.route(&request.body.model)?.clone();
     let span = Span::route(&route.name);
     let begun = app.clock.now();
+    let prefix = Prefix::default();
     let planned = span.in_scope(|| {
         let signals = live.rules.classify(&route, &needs::route_text(&request.body));
         let classified = app.clock.now();
-        let receipt = plan(&live.rules, &route, request, signals, live.pool_states(classified), classified);
+        let pools = live.pool_states(classified, &prefix);
+        let receipt = plan(&live.rules, &route, request, signals, pools, classified);
         receipt.map(|receipt| (receipt, classified))
     });
     let (receipt, classified) = planned?;
     let decided = app.clock.now();
     let chosen = Chosen {
         needs: receipt.needs.clone(),
+        prefix,
         receipt: Box::new(receipt),
         classify_us: classified.since_us(begun),
         decide_us: decided.since_us(begun),

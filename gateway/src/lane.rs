@@ -5,7 +5,7 @@
 use crate::config::PoolConfig;
 use crate::error::{Fault, FaultCode};
 use sluice_experts::{Endpoint, EndpointError, Engine};
-use sluice_router::{Line, LineCounts, LineRules, PoolState, Tick, Turn, Verdict};
+use sluice_router::{Entrant, Line, LineCounts, LineRules, PoolState, Prefix, Seat, Tick, Turn, Verdict};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -86,11 +86,11 @@ impl Lane {
         Lane { engines, line: Mutex::new(line), config }
     }
 
-    /// Takes a slot on a replica that is not in `tried`, or a place in line.
+    /// Takes a slot on a replica that has not failed the request yet, or a place in line.
     ///
     /// # Errors
     /// `NoCapacity` when the line is full, `UpstreamError` when no replica takes work.
-    pub(crate) fn enter(self: &Arc<Self>, seed: u64, tried: &[usize], now: Tick) -> Result<Entered, Fault> {
+    pub(crate) fn enter(self: &Arc<Self>, entrant: Entrant, now: Tick) -> Result<Entered, Fault> {
         self.wake(now); // a replica that is due again is first offered to those who wait
         let mut place = None;
         let who = || {
@@ -98,9 +98,9 @@ impl Lane {
             place = Some(granted);
             slot
         };
-        let entered = self.lock().enter(seed, tried, now, who);
+        let entered = self.lock().enter(entrant, now, who);
         match entered {
-            sluice_router::Entered::Go(replica) => Ok(Entered::Granted(Slot::new(self, replica, now))),
+            sluice_router::Entered::Go(seat) => Ok(Entered::Granted(Slot::new(self, seat, now))),
             sluice_router::Entered::Wait(ticket) => {
                 let granted = place.expect("whoever waits was asked for its channel");
                 Ok(Entered::Waiting(Place { lane: self.clone(), ticket, granted }))
@@ -111,8 +111,8 @@ impl Lane {
     }
 
     /// How the pool is, for a decision.
-    pub(crate) fn pool_state(&self, now: Tick) -> PoolState {
-        self.lock().pool_state(now)
+    pub(crate) fn pool_state(&self, now: Tick, prefix: &Prefix) -> PoolState {
+        self.lock().pool_state(now, prefix)
     }
 
     /// How the pool is, for events.
@@ -123,7 +123,7 @@ impl Lane {
     /// A place on each replica whose ejection has run out, as its trial: nobody else gets one until it has ended.
     pub(crate) fn due(self: &Arc<Self>, now: Tick) -> Vec<Slot> {
         let due = self.lock().due(now);
-        due.into_iter().map(|at| Slot::new(self, at, now)).collect()
+        due.into_iter().map(|seat| Slot::new(self, seat, now)).collect()
     }
 
     /// Whether a replica other than those in `tried` takes work.
@@ -139,7 +139,7 @@ impl Lane {
         while let Some(turn) = self.next_turn(now) {
             match turn {
                 // The send fails when its client left meanwhile: the slot comes back, and its drop hands it on.
-                Turn::Go(slot, replica) => drop(slot.send(Slot::new(self, replica, now))),
+                Turn::Go(slot, seat) => drop(slot.send(Slot::new(self, seat, now))),
                 // Whoever waits learns from its channel's end that no replica is left.
                 Turn::AllDown(slot) => drop(slot),
             }
@@ -170,34 +170,34 @@ impl Lane {
 /// A place on one replica. Dropping it frees the place.
 pub(crate) struct Slot {
     lane: Arc<Lane>,
-    replica: usize,
+    seat: Seat,
     granted: Tick,
     is_over: bool,
 }
 
 impl Slot {
-    fn new(lane: &Arc<Lane>, replica: usize, now: Tick) -> Slot {
-        Slot { lane: lane.clone(), replica, granted: now, is_over: false }
+    fn new(lane: &Arc<Lane>, seat: Seat, now: Tick) -> Slot {
+        Slot { lane: lane.clone(), seat, granted: now, is_over: false }
     }
 
     /// Which replica it is on, as an index into the pool's.
     pub(crate) fn replica(&self) -> usize {
-        self.replica
+        self.seat.replica
     }
 
     /// The replica's address.
     pub(crate) fn address(&self) -> &str {
-        &self.lane.config.endpoints[self.replica]
+        &self.lane.config.endpoints[self.seat.replica]
     }
 
     /// The replica's engine.
     pub(crate) fn engine(&self) -> &Arc<dyn Engine> {
-        &self.lane.engines[self.replica]
+        &self.lane.engines[self.seat.replica]
     }
 
     /// The first event of the answer has come. Returns whether that has brought the replica back.
     pub(crate) fn on_answering(&self, now: Tick) -> bool {
-        let is_back = self.lane.lock().on_answering(self.replica);
+        let is_back = self.lane.lock().on_answering(self.seat, now);
         if is_back {
             self.lane.wake(now);
         }
@@ -211,7 +211,7 @@ impl Slot {
 
     fn free(&mut self, verdict: Verdict, now: Tick) -> Option<bool> {
         self.is_over = true;
-        let change = self.lane.lock().end(self.replica, verdict, now);
+        let change = self.lane.lock().end(self.seat, verdict, now);
         self.lane.wake(now);
         change
     }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use sluice_experts::EndpointError;
 use sluice_proto::v1;
 use sluice_router::{
-    Binding, Fleet, Params, Pool, PoolState, Route, Signals, Snapshot, Tick, Versions, classify,
+    Binding, Fleet, Params, Pool, PoolState, Prefix, Route, Signals, Snapshot, Tick, Versions, classify,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,8 +38,8 @@ impl Live {
     }
 
     /// How every pool is now.
-    pub(crate) fn pool_states(&self, now: Tick) -> Vec<PoolState> {
-        self.lanes.iter().map(|lane| lane.pool_state(now)).collect()
+    pub(crate) fn pool_states(&self, now: Tick, prefix: &Prefix) -> Vec<PoolState> {
+        self.lanes.iter().map(|lane| lane.pool_state(now, prefix)).collect()
     }
 }
 

@@ -116,6 +116,7 @@ fn request(route: &str, messages: &[(String, String)], max_tokens: Option<u32>) 
         front: Front::Grpc,
         body,
         hints: Hints::default(),
+        tenant: 0,
         received: Clock::new().now(),
         deadline: None,
         streams: false,

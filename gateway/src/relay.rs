@@ -11,7 +11,7 @@ use crate::serve::Failed;
 use futures::StreamExt as _;
 use sluice_experts::{Call, ErrorKind, Event as EngineEvent, Events, ExpertError, Finish};
 use sluice_proto::v1;
-use sluice_router::{Step, estimate_tokens};
+use sluice_router::{Entrant, Step, Work, estimate_tokens};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,9 +46,8 @@ async fn join(
     tried: &[usize],
     lease: &mut Lease,
 ) -> Result<(), Failed> {
-    let seed = lease.chosen.as_ref().map_or(0, |chosen| chosen.decision().seed);
     let came = app.clock.now();
-    let slot = match lane.enter(seed, tried, came).map_err(Failed::elsewhere)? {
+    let slot = match lane.enter(entrant(lease, step, tried), came).map_err(Failed::elsewhere)? {
         Entered::Granted(slot) => slot,
         Entered::Waiting(place) => {
             meter::tell_pool(app, lane);
@@ -61,6 +60,26 @@ async fn join(
     app.observe.emit(Event::Joined { pool: &lane.config.name, wait_ms });
     meter::tell_pool(app, lane);
     Ok(())
+}
+
+/// The request as its pool's line sees it.
+fn entrant(lease: &Lease, step: Step, tried: &[usize]) -> Entrant {
+    let chosen = lease.chosen.as_ref().expect("a try follows a decision");
+    let quote = chosen.decision().quotes.iter().find(|quote| quote.expert == step.expert);
+    Entrant {
+        seed: chosen.decision().seed,
+        tried: tried.to_vec(),
+        tenant: lease.request.tenant,
+        weight: 1,
+        priority: 0,
+        deadline: lease.request.deadline,
+        bytes: u64::from(chosen.needs.prompt_bytes),
+        work: Work {
+            prompt_tokens: chosen.needs.prompt_tokens,
+            output_tokens: quote.map_or(0.0, |quote| quote.output_tokens),
+        },
+        prefix: chosen.prefix.clone(),
+    }
 }
 
 /// Calls the engine and hands its answer on. Returns why the answer ended.

@@ -19,6 +19,8 @@ pub struct Request {
     pub body: v1::GenerateRequest,
     /// What its headers or metadata ask for.
     pub hints: Hints,
+    /// Whose it is in the pools' lines: a hash of the key that it came with. Nobody learns the key from it.
+    pub tenant: u64,
     /// When it had been read.
     pub received: Tick,
     /// When its answer must be complete.

@@ -381,7 +381,7 @@ fn a_second_of_waiting_has_its_price_but_never_costs_the_floor() {
     let mut busy = with_route(certified(1e-7), |route| route.latency_per_s = NanoUsd(1_000_000));
     busy.pools[LAW] = PoolState { in_flight: 8, service_ms: 80_000.0, ..up() };
     assert_eq!(first(&busy), (BIG, ChosenBy::Certificate, true));
-    busy.pools[BIG] = busy.pools[LAW];
+    busy.pools[BIG] = busy.pools[LAW].clone();
     assert_eq!(first(&busy).0, LAW, "small is idle, but not good enough");
 }
 

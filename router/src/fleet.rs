@@ -85,7 +85,7 @@ pub struct Pool {
 }
 
 /// What a pool looked like when a decision was made. The order is that of [`Fleet::pools`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolState {
     /// Replicas that take work now.
     pub replicas_up: u32,
@@ -101,6 +101,28 @@ pub struct PoolState {
     pub tpot_ms: f64,
     /// Recent time from dispatch to the last byte; 0 means not yet known.
     pub service_ms: f64,
+    /// Each replica of the pool, in its order; empty in receipts from before replicas were looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<ReplicaState>,
+}
+
+/// What one replica looked like, by the gateway's own count of what it has in work there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReplicaState {
+    /// Whether it takes work now.
+    pub is_up: bool,
+    /// Requests that it is answering.
+    pub in_flight: u32,
+    /// Requests that it may answer at once.
+    pub limit: u32,
+    /// Requests whose first token has come.
+    pub decoding: u32,
+    /// Tokens of prompts and answers of those, by estimate.
+    pub context_tokens: f64,
+    /// Tokens of prompts whose first token has not come, less those in its cache, by estimate.
+    pub prefill_tokens: f64,
+    /// Tokens of this request's prompt that its cache holds, by estimate.
+    pub hit_tokens: u32,
 }
 
 impl PoolState {

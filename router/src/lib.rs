@@ -43,11 +43,11 @@ pub use certify::{ByDomain, Cell, CertifyAsk, CertifyBy, Pairs, Refusal, certify
 pub use classify::{Gate, blend, classify, domain_shares, languages, softmax};
 pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
-pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
+pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy, ReplicaState};
 pub use flips::{Flip, Flips};
 pub use health::{EJECT_AFTER, FIRST_EJECTION_MS, Health, LONGEST_EJECTION_MS};
 pub use lexicon::Lexicon;
-pub use line::{Entered, Line, LineCounts, LineRules, Turn, Verdict};
+pub use line::{Entered, Entrant, Line, LineCounts, LineRules, Prefix, Seat, Turn, Verdict, Work};
 pub use objective::{DomainPromise, Route, WhenNone};
 pub use panel::{PanelParts, PanelView, posterior, standardise};
 pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};

@@ -27,6 +27,9 @@ pub struct Quote {
     pub worst: NanoUsd,
     /// Most output tokens that the request may use here.
     pub max_output_tokens: u32,
+    /// Expected tokens of the answer.
+    #[serde(default)]
+    pub output_tokens: f64,
     /// Expected wait in line.
     pub wait_ms: f64,
     /// Expected time until the answer is complete, the wait included.
@@ -85,7 +88,7 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
     let graded = ask.signals.experts.get(index).copied().flatten();
     let signal = graded.unwrap_or_else(|| declared(ask, expert));
     let pool = best_pool(ask, index);
-    let state = pool.map(|pool| ask.pools[pool]).unwrap_or_default();
+    let state = pool.map(|pool| ask.pools[pool].clone()).unwrap_or_default();
     let longest = expert.max_output_tokens.min(room_for_output(ask, expert));
     let asked = ask.needs.max_output_tokens.unwrap_or(longest).min(longest);
     let max_output_tokens = affordable(ask, expert, asked);
@@ -102,6 +105,7 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
         cost: expected_cost(&expert.price, ask.needs.prompt_tokens, output),
         worst: expert.price.cost(worst),
         max_output_tokens: granted,
+        output_tokens: output,
         wait_ms,
         total_ms: wait_ms + state.ttft_ms + output * state.tpot_ms,
         reason: refusal(ask, expert, max_output_tokens).or_else(|| unavailable(ask, pool, wait_ms, now)),

@@ -17,6 +17,8 @@ pub(crate) struct Arrival {
     pub(crate) id: Uuid,
     /// What answers and logs call it.
     pub(crate) label: String,
+    /// Whose it is in the pools' lines.
+    pub(crate) tenant: u64,
     /// When the head was in: deadlines count from here.
     pub(crate) at: Tick,
     /// The connection it came through.
@@ -26,7 +28,7 @@ pub(crate) struct Arrival {
 impl Arrival {
     pub(crate) fn new(door: &dyn Door, headers: &HeaderMap, conn: Arc<Conn>) -> Arrival {
         let id = door.new_id();
-        Arrival { id, label: hints::label(headers, id), at: door.now(), conn }
+        Arrival { id, label: hints::label(headers, id), tenant: hints::tenant(headers), at: door.now(), conn }
     }
 
     /// The request as the spine takes it.
@@ -44,6 +46,7 @@ impl Arrival {
             front,
             body,
             hints: asked.hints,
+            tenant: self.tenant,
             received: door.now(),
             deadline: asked.deadline,
             streams,

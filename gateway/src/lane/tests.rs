@@ -2,6 +2,7 @@
 
 use super::*;
 use futures::FutureExt as _;
+use sluice_router::Prefix;
 use std::time::Duration;
 
 const NOW: Tick = Tick(1_000);
@@ -26,9 +27,13 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
     Arc::new(Lane::new(config).expect("addresses are valid"))
 }
 
+fn entrant(seed: u64, tried: &[usize]) -> Entrant {
+    Entrant { seed, tried: tried.to_vec(), ..Entrant::default() }
+}
+
 /// A slot that must be free now.
 fn now(lane: &Arc<Lane>, tried: &[usize]) -> Slot {
-    match lane.enter(0, tried, NOW) {
+    match lane.enter(entrant(0, tried), NOW) {
         Ok(Entered::Granted(slot)) => slot,
         Ok(Entered::Waiting(_)) => panic!("it has to wait"),
         Err(fault) => panic!("refused: {fault}"),
@@ -36,7 +41,7 @@ fn now(lane: &Arc<Lane>, tried: &[usize]) -> Slot {
 }
 
 fn refused(lane: &Arc<Lane>, tried: &[usize]) -> FaultCode {
-    match lane.enter(0, tried, NOW) {
+    match lane.enter(entrant(0, tried), NOW) {
         Ok(_) => panic!("it may wait or go"),
         Err(fault) => fault.code,
     }
@@ -44,7 +49,7 @@ fn refused(lane: &Arc<Lane>, tried: &[usize]) -> FaultCode {
 
 /// A request that has to wait in line.
 fn waits(lane: &Arc<Lane>) -> std::pin::Pin<Box<impl Future<Output = Result<Slot, Fault>> + use<>>> {
-    match lane.enter(1, &[], NOW) {
+    match lane.enter(entrant(1, &[]), NOW) {
         Ok(Entered::Waiting(place)) => Box::pin(place.turn()),
         Ok(Entered::Granted(_)) => panic!("it may go at once"),
         Err(fault) => panic!("refused: {fault}"),
@@ -117,9 +122,9 @@ fn an_ill_replica_gets_no_work_and_those_who_wait_go_elsewhere() {
     assert_eq!(slot.end(ILL, NOW), Some(false));
     let end = waiting.as_mut().now_or_never().expect("told at once");
     assert_eq!(end.err().map(|fault| fault.code), Some(FaultCode::UpstreamError));
-    assert_eq!((lane.pool_state(NOW).replicas_up, lane.counts(NOW).ejected), (0, 1));
+    assert_eq!((lane.pool_state(NOW, &Prefix::default()).replicas_up, lane.counts(NOW).ejected), (0, 1));
     let later = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
-    let Ok(Entered::Granted(trial)) = lane.enter(0, &[], later) else { panic!("a trial is due") };
+    let Ok(Entered::Granted(trial)) = lane.enter(entrant(0, &[]), later) else { panic!("a trial is due") };
     assert_eq!(trial.end(answered(), later), Some(true));
 }
 
@@ -144,6 +149,6 @@ fn nobody_overtakes_those_who_wait() {
     first.end(ILL, NOW);
     let mut waiting = waits(&lane);
     let due = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
-    let Ok(Entered::Waiting(_late)) = lane.enter(0, &[], due) else { panic!("it came later") };
+    let Ok(Entered::Waiting(_late)) = lane.enter(entrant(0, &[]), due) else { panic!("it came later") };
     assert!(waiting.as_mut().now_or_never().is_some(), "the trial is the first one's");
 }

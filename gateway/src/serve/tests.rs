@@ -115,6 +115,7 @@ fn request(app: &App) -> Request {
         front: Front::Grpc,
         body: v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() },
         hints: Hints::default(),
+        tenant: 0,
         received: app.clock.now(),
         deadline: None,
         streams: true,

@@ -20,7 +20,7 @@ impl Run<'_> {
     pub(super) fn complete(&mut self, id: Id, at: u64) {
         let Some(running) = self.running(id) else { return };
         let Some(mut request) = self.requests.remove(id) else { return };
-        self.free(running.pool, running.replica, verdict(&running, at));
+        self.free(running.pool, running.seat, verdict(&running, at));
         let step = request.plan[request.step].step;
         let tokens = Tokens { prompt: running.input, cached: 0, output: running.output };
         let ask = &self.prompts.get(request.planned.prompt).ask;

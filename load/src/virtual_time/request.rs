@@ -1,7 +1,7 @@
 //! Requests under way: what each holds and has used, as the gateway's lease does.
 
 use crate::sample::Planned;
-use sluice_router::{NanoUsd, Step};
+use sluice_router::{NanoUsd, Seat, Step};
 
 /// Names a request as long as it is under way, and never another: where it is kept, and its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +56,8 @@ pub(super) struct Request {
 pub(super) struct Try {
     pub(super) step: Step,
     pub(super) worst: NanoUsd,
+    /// Expected tokens of the answer.
+    pub(super) output_tokens: f64,
 }
 
 /// Where a request is.
@@ -70,6 +72,7 @@ pub(super) enum Place {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Running {
     pub(super) pool: usize,
+    pub(super) seat: Seat,
     pub(super) replica: usize,
     pub(super) dispatched: u64,
     pub(super) first: Option<u64>,

@@ -8,7 +8,7 @@ use super::world::{PoolSpec, Prompted, World};
 use crate::arrivals::Arrivals;
 use crate::random::Random;
 use crate::sample::{Planned, Sample};
-use sluice_router::{Line, RetryBudget, Tick, Turn, Verdict};
+use sluice_router::{Line, RetryBudget, Seat, Tick, Turn, Verdict};
 use sluice_sim::Event;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -266,10 +266,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Ends the use of a place.
-    pub(super) fn free(&mut self, pool: usize, replica: usize, verdict: Verdict) {
+    /// Ends the use of a seat.
+    pub(super) fn free(&mut self, pool: usize, seat: Seat, verdict: Verdict) {
         let now = self.tick();
-        if self.lines[pool].end(replica, verdict, now) == Some(false) && !self.is_watching {
+        if self.lines[pool].end(seat, verdict, now) == Some(false) && !self.is_watching {
             self.is_watching = true;
             let next = (self.now / WATCH_EVERY + 1) * WATCH_EVERY;
             self.agenda.set(next, Due::Watch);
@@ -281,14 +281,14 @@ impl<'a> Run<'a> {
     fn watch(&mut self) {
         let now = self.tick();
         for pool in 0..self.lines.len() {
-            for replica in self.lines[pool].due(now) {
-                let verdict = if self.replicas[pool][replica].is_dead() {
+            for seat in self.lines[pool].due(now) {
+                let verdict = if self.replicas[pool][seat.replica].is_dead() {
                     Verdict::Ill { unreachable: true }
                 } else {
-                    self.lines[pool].on_answering(replica);
+                    self.lines[pool].on_answering(seat, now);
                     Verdict::Neutral
                 };
-                self.free(pool, replica, verdict);
+                self.free(pool, seat, verdict);
             }
             self.wake(pool);
         }

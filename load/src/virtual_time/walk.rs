@@ -4,7 +4,10 @@ use super::replica::Refused;
 use super::request::{Id, Place, Running, Try};
 use super::run::Run;
 use crate::sample::FaultKind;
-use sluice_router::{Entered, MAX_ATTEMPTS, NanoUsd, NoRoute, Reason, Tick, Tokens, Turn, Verdict, decide};
+use sluice_router::{
+    Entered, Entrant, MAX_ATTEMPTS, NanoUsd, NoRoute, Prefix, Reason, Seat, Step, Tick, Tokens, Turn,
+    Verdict, Work, decide,
+};
 use sluice_sim::Event;
 
 /// Why a try, or the whole request, failed; the codes are the gateway's.
@@ -65,7 +68,7 @@ impl Run<'_> {
         let Some(request) = self.requests.get(id) else { return };
         let ask = &mut self.prompts.get(request.planned.prompt).ask;
         ask.pools.clear();
-        ask.pools.extend(self.lines.iter().map(|line| line.pool_state(now)));
+        ask.pools.extend(self.lines.iter().map(|line| line.pool_state(now, &Prefix::default())));
         let deadline = Tick((request.sent + self.world.deadline) / 1_000);
         ask.needs.deadline = self.world.tells_deadline.then_some(deadline);
         let own = (ask.needs.prompt_tokens, ask.needs.prompt_bytes);
@@ -78,11 +81,13 @@ impl Run<'_> {
             Ok(decision) => decision,
             Err(error) => return self.fail(id, Failure::no_route(&error)),
         };
-        let worst =
-            |expert| decision.quotes.iter().find(|quote| quote.expert == expert).map(|quote| quote.worst);
-        let plan = decision.steps.iter();
-        request.plan =
-            plan.map(|&step| Try { step, worst: worst(step.expert).unwrap_or(NanoUsd::ZERO) }).collect();
+        let offer = |expert| decision.quotes.iter().find(|quote| quote.expert == expert);
+        let of = |&step: &Step| Try {
+            step,
+            worst: offer(step.expert).map_or(NanoUsd::ZERO, |quote| quote.worst),
+            output_tokens: offer(step.expert).map_or(0.0, |quote| quote.output_tokens),
+        };
+        request.plan = decision.steps.iter().map(of).collect();
         self.walk(id, None);
     }
 
@@ -155,9 +160,11 @@ impl Run<'_> {
             request.plan[request.step].step.pool
         };
         self.wake(pool);
+        let entrant = self.entrant(id)?;
+        let entered = self.lines[pool].enter(entrant, now, || id);
         let request = self.requests.get(id)?;
-        match self.lines[pool].enter(request.seed, &request.tried, now, || id) {
-            Entered::Go(replica) => self.dispatch(id, pool, replica),
+        match entered {
+            Entered::Go(seat) => self.dispatch(id, pool, seat),
             Entered::Wait(ticket) => {
                 request.place = Place::Waiting { pool, ticket };
                 None
@@ -167,12 +174,33 @@ impl Run<'_> {
         }
     }
 
+    /// The request as its pool's line sees it.
+    fn entrant(&mut self, id: Id) -> Option<Entrant> {
+        let request = self.requests.get(id)?;
+        let needs = &self.prompts.get(request.planned.prompt).ask.needs;
+        let deadline = Tick((request.sent + self.world.deadline) / 1_000);
+        Some(Entrant {
+            seed: request.seed,
+            tried: request.tried.clone(),
+            tenant: u64::from(request.planned.tenant),
+            weight: 1,
+            priority: 0,
+            deadline: self.world.tells_deadline.then_some(deadline),
+            bytes: u64::from(needs.prompt_bytes),
+            work: Work {
+                prompt_tokens: needs.prompt_tokens.saturating_add(request.carried),
+                output_tokens: request.plan[request.step].output_tokens,
+            },
+            prefix: Prefix::default(),
+        })
+    }
+
     /// The turn of one who waited.
     pub(super) fn turn(&mut self, pool: usize, turn: Turn<Id>) {
         let (id, failed) = match turn {
-            Turn::Go(id, replica) if self.requests.has(id) => (id, self.dispatch(id, pool, replica)),
+            Turn::Go(id, seat) if self.requests.has(id) => (id, self.dispatch(id, pool, seat)),
             // Its client left meanwhile: the place goes to the next.
-            Turn::Go(_, replica) => return self.free(pool, replica, Verdict::Neutral),
+            Turn::Go(_, seat) => return self.free(pool, seat, Verdict::Neutral),
             Turn::AllDown(id) => (id, Some(Failure::elsewhere("upstream_error", FaultKind::Target))),
         };
         if failed.is_some() {
@@ -181,7 +209,8 @@ impl Run<'_> {
     }
 
     /// Sends the request to the replica where it is counted. Returns why that failed.
-    fn dispatch(&mut self, id: Id, pool: usize, replica: usize) -> Option<Failure> {
+    fn dispatch(&mut self, id: Id, pool: usize, seat: Seat) -> Option<Failure> {
+        let replica = seat.replica;
         self.advance(pool, replica);
         let spec = &self.world.pools[pool];
         let request = self.requests.get(id)?;
@@ -193,7 +222,7 @@ impl Run<'_> {
             Ok(output) => {
                 let dispatched = self.now;
                 request.place =
-                    Place::Running(Running { pool, replica, dispatched, first: None, input, output });
+                    Place::Running(Running { pool, seat, replica, dispatched, first: None, input, output });
                 self.totals.dispatched[pool][replica] += 1;
                 self.set_first_token_alarm(pool, id);
                 None
@@ -202,7 +231,7 @@ impl Run<'_> {
                 request.place = Place::Nowhere;
                 request.attempts += 1;
                 let (verdict, failure) = refusal(refused, replica);
-                self.free(pool, replica, verdict);
+                self.free(pool, seat, verdict);
                 Some(failure)
             }
         }
@@ -216,8 +245,9 @@ impl Run<'_> {
                 let Some(request) = self.requests.get(id) else { return };
                 let Place::Running(running) = &mut request.place else { return };
                 running.first = Some(at);
-                let (pool, replica) = (running.pool, running.replica);
-                if self.lines[pool].on_answering(replica) {
+                let (pool, seat) = (running.pool, running.seat);
+                let now = self.tick();
+                if self.lines[pool].on_answering(seat, now) {
                     self.wake(pool);
                 }
             }
@@ -295,7 +325,7 @@ impl Run<'_> {
         request.attempts += 1;
         request.place = Place::Nowhere;
         request.begun = running.first.map(|_| (running, produced));
-        self.free(running.pool, running.replica, verdict);
+        self.free(running.pool, running.seat, verdict);
     }
 }
 

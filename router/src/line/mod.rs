@@ -5,10 +5,14 @@
 //! lanes and the load test in virtual time both keep their lines with it.
 
 use crate::balance::{Balancer, Pick, ReplicaLoad};
-use crate::fleet::PoolState;
+use crate::fleet::{PoolState, ReplicaState};
 use crate::health::Health;
 use crate::time::Tick;
 use std::collections::VecDeque;
+
+mod entrant;
+
+pub use entrant::{Entrant, Prefix, Seat, Work};
 
 /// What a line is made of.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +35,7 @@ pub struct Line<W> {
     /// In the order of their tickets.
     waiting: VecDeque<Waiter<W>>,
     next_ticket: u64,
+    next_seat: u64,
     /// How many of those who wait have replicas that they don't want.
     picky: usize,
     turn: u64,
@@ -50,17 +55,15 @@ struct Replica {
 #[derive(Debug)]
 struct Waiter<W> {
     ticket: u64,
-    seed: u64,
-    /// Replicas that failed this request already.
-    tried: Vec<usize>,
+    entrant: Entrant,
     who: W,
 }
 
 /// What a request gets of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entered {
-    /// It may go to this replica, where it is counted from now on.
-    Go(usize),
+    /// It may go to this seat, where it is counted from now on.
+    Go(Seat),
     /// It waits, and may leave with this ticket.
     Wait(u64),
     /// The line is full.
@@ -72,8 +75,8 @@ pub enum Entered {
 /// What becomes of one who has waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn<W> {
-    /// It may go to this replica, where it is counted from now on.
-    Go(W, usize),
+    /// It may go to this seat, where it is counted from now on.
+    Go(W, Seat),
     /// No replica is left to wait for.
     AllDown(W),
 }
@@ -120,6 +123,7 @@ impl<W> Line<W> {
             rules,
             waiting: VecDeque::new(),
             next_ticket: 0,
+            next_seat: 0,
             picky: 0,
             turn: 0,
             ttft_ms: Average::default(),
@@ -129,13 +133,13 @@ impl<W> Line<W> {
         }
     }
 
-    /// Takes a place on a replica that is not in `tried`, or one in line. Those who wait come first: whoever enters
-    /// somebody asks [`Line::next_turn`] before, until nobody's turn has come.
-    pub fn enter(&mut self, seed: u64, tried: &[usize], now: Tick, who: impl FnOnce() -> W) -> Entered {
-        if let Some(replica) = self.pick(seed, tried, now) {
-            return Entered::Go(replica);
+    /// Takes a seat on a replica that has not failed the request yet, or a place in line. Those who wait come first:
+    /// whoever enters somebody asks [`Line::next_turn`] before, until nobody's turn has come.
+    pub fn enter(&mut self, entrant: Entrant, now: Tick, who: impl FnOnce() -> W) -> Entered {
+        if let Some(seat) = self.pick(&entrant, now) {
+            return Entered::Go(seat);
         }
-        if !self.has_another(tried, now) {
+        if !self.has_another(&entrant.tried, now) {
             return Entered::AllDown;
         }
         if self.waiting.len() >= self.rules.max_queue {
@@ -143,8 +147,8 @@ impl<W> Line<W> {
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.picky += usize::from(!tried.is_empty());
-        self.waiting.push_back(Waiter { ticket, seed, tried: tried.to_vec(), who: who() });
+        self.picky += usize::from(!entrant.tried.is_empty());
+        self.waiting.push_back(Waiter { ticket, entrant, who: who() });
         Entered::Wait(ticket)
     }
 
@@ -166,41 +170,36 @@ impl<W> Line<W> {
             return None;
         }
         for at in 0..self.waiting.len() {
-            let waiter = &mut self.waiting[at];
-            let (seed, tried) = (waiter.seed, std::mem::take(&mut waiter.tried));
-            let picked = self.pick(seed, &tried, now);
-            self.waiting[at].tried = tried;
-            if let Some(replica) = picked {
-                return self.take(at).map(|who| Turn::Go(who, replica));
+            let entrant = std::mem::take(&mut self.waiting[at].entrant);
+            let picked = self.pick(&entrant, now);
+            self.waiting[at].entrant = entrant;
+            if let Some(seat) = picked {
+                return self.take(at).map(|who| Turn::Go(who, seat));
             }
         }
         None
     }
 
-    /// A place on each replica whose ejection has run out, as its trial: nobody else gets one until it has ended.
-    pub fn due(&mut self, now: Tick) -> Vec<usize> {
+    /// A seat on each replica whose ejection has run out, as its trial: nobody else gets one until it has ended.
+    pub fn due(&mut self, now: Tick) -> Vec<Seat> {
         let is_due = |replica: &Replica| {
             matches!(replica.health, Health::Ejected { .. }) && replica.health.takes_work(now)
         };
         let due: Vec<usize> = (0..self.replicas.len()).filter(|&at| is_due(&self.replicas[at])).collect();
-        for &at in &due {
-            self.replicas[at].in_flight += 1;
-            self.replicas[at].health.on_send();
-        }
-        due
+        due.into_iter().map(|at| self.seat(at)).collect()
     }
 
     /// The first event of an answer has come. Returns whether that has brought the replica back: then turns may have
     /// come.
-    pub fn on_answering(&mut self, replica: usize) -> bool {
-        self.replicas[replica].health.on_answering()
+    pub fn on_answering(&mut self, seat: Seat, _now: Tick) -> bool {
+        self.replicas[seat.replica].health.on_answering()
     }
 
-    /// Ends the use of a place and frees it: turns may have come. Returns whether the replica takes work now, where
+    /// Ends the use of a seat and frees it: turns may have come. Returns whether the replica takes work now, where
     /// that has changed.
-    pub fn end(&mut self, replica: usize, verdict: Verdict, now: Tick) -> Option<bool> {
-        self.replicas[replica].in_flight -= 1;
-        let health = &mut self.replicas[replica].health;
+    pub fn end(&mut self, seat: Seat, verdict: Verdict, now: Tick) -> Option<bool> {
+        self.replicas[seat.replica].in_flight -= 1;
+        let health = &mut self.replicas[seat.replica].health;
         let was_up = takes_new_work(*health);
         match verdict {
             Verdict::Answered { .. } => health.on_success(),
@@ -218,10 +217,17 @@ impl<W> Line<W> {
         (was_up != is_up).then_some(is_up)
     }
 
-    /// How the pool is, for a decision.
-    pub fn pool_state(&self, now: Tick) -> PoolState {
+    /// How the pool is, for a decision on a request that begins with `prefix`.
+    pub fn pool_state(&self, now: Tick, _prefix: &Prefix) -> PoolState {
         let up = self.up(now) as u32;
+        let replica = |replica: &Replica| ReplicaState {
+            is_up: replica.health.takes_work(now),
+            in_flight: replica.in_flight,
+            limit: self.rules.max_concurrency,
+            ..ReplicaState::default()
+        };
         PoolState {
+            replicas: self.replicas.iter().map(replica).collect(),
             replicas_up: up,
             in_flight: self.replicas.iter().map(|replica| replica.in_flight).sum(),
             limit: up.saturating_mul(self.rules.max_concurrency),
@@ -268,30 +274,35 @@ impl<W> Line<W> {
     /// The first in line that has no replica left to wait for. Where nobody is picky all fare alike.
     fn turned_away(&self, now: Tick) -> Option<usize> {
         let looked_at = if self.picky == 0 { self.waiting.len().min(1) } else { self.waiting.len() };
-        (0..looked_at).find(|&at| !self.has_another(&self.waiting[at].tried, now))
+        (0..looked_at).find(|&at| !self.has_another(&self.waiting[at].entrant.tried, now))
     }
 
     fn take(&mut self, at: usize) -> Option<W> {
         let waiter = self.waiting.remove(at)?;
-        self.picky -= usize::from(!waiter.tried.is_empty());
+        self.picky -= usize::from(!waiter.entrant.tried.is_empty());
         Some(waiter.who)
     }
 
     /// Chooses a replica that has room and counts the request there.
-    fn pick(&mut self, seed: u64, tried: &[usize], now: Tick) -> Option<usize> {
+    fn pick(&mut self, entrant: &Entrant, now: Tick) -> Option<Seat> {
         let limit = self.rules.max_concurrency;
         let load = |(at, replica): (usize, &Replica)| ReplicaLoad {
             in_flight: replica.in_flight,
             limit,
-            is_up: replica.health.takes_work(now) && !tried.contains(&at),
+            is_up: replica.health.takes_work(now) && !entrant.tried.contains(&at),
         };
         self.loads.clear();
         self.loads.extend(self.replicas.iter().enumerate().map(load));
-        let chosen = (self.rules.balancer)(&self.loads, Pick { seed, turn: self.turn })?;
+        let chosen = (self.rules.balancer)(&self.loads, Pick { seed: entrant.seed, turn: self.turn })?;
         self.turn += 1;
-        self.replicas[chosen].in_flight += 1;
-        self.replicas[chosen].health.on_send();
-        Some(chosen)
+        Some(self.seat(chosen))
+    }
+
+    fn seat(&mut self, replica: usize) -> Seat {
+        self.replicas[replica].in_flight += 1;
+        self.replicas[replica].health.on_send();
+        self.next_seat += 1;
+        Seat { replica, number: self.next_seat }
     }
 }
 
@@ -317,5 +328,4 @@ impl Average {
 const WEIGHT: f64 = 0.05;
 
 #[cfg(test)]
-#[path = "line_tests.rs"]
 mod tests;

@@ -1,0 +1,55 @@
+//! What a line is told of a request, and what the request gets of it.
+
+use crate::time::Tick;
+use std::sync::Arc;
+
+/// A request as a line sees it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Entrant {
+    /// For the draws of balancers.
+    pub seed: u64,
+    /// Replicas that failed this request already.
+    pub tried: Vec<usize>,
+    /// Whose it is, as a hash; requests of one tenant wait for each other, not for the others'.
+    pub tenant: u64,
+    /// The tenant's share under contention, at least 1; 0 counts as 1.
+    pub weight: u32,
+    /// Higher goes first.
+    pub priority: u8,
+    /// When the answer must be complete.
+    pub deadline: Option<Tick>,
+    /// What waiting for its turn keeps in memory.
+    pub bytes: u64,
+    /// What it asks of a replica.
+    pub work: Work,
+    /// What of its prompt other prompts may begin with too.
+    pub prefix: Prefix,
+}
+
+/// What a request asks of a replica.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Work {
+    /// Tokens of the prompt, by estimate.
+    pub prompt_tokens: u32,
+    /// Expected tokens of the answer.
+    pub output_tokens: f64,
+}
+
+/// The beginning of a prompt, as a chain of hashes: the n-th stands for everything up to the n-th block's end, and for
+/// whose it is, so that tenants never share one. A last block that isn't full has none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Prefix {
+    /// One hash for each full block.
+    pub blocks: Arc<[u64]>,
+    /// Tokens of each block, by estimate.
+    pub block_tokens: u32,
+}
+
+/// A request's place on a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seat {
+    /// The replica, as an index into the pool's.
+    pub replica: usize,
+    /// Tells it from every other seat of its pool.
+    pub number: u64,
+}
