@@ -36,6 +36,7 @@ fn route() -> Route {
         quality_floor: 0.95,
         confidence: 0.95,
         latency_per_s: NanoUsd(100_000),
+        slo: None,
         max_cost: None,
         when_none: WhenNone::Degrade,
         explore: 0.01,

@@ -147,6 +147,7 @@ fn pinned_route(fleet: &Fleet, expert: usize) -> Route {
         quality_floor: 0.0,
         confidence: 0.0,
         latency_per_s: sluice_router::NanoUsd::ZERO,
+        slo: None,
         max_cost: None,
         when_none: sluice_router::WhenNone::Refuse,
         explore: 0.0,

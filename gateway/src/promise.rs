@@ -55,6 +55,7 @@ pub(crate) fn certified_route(
         quality_floor: route.quality_floor,
         confidence: route.confidence,
         latency_per_s: route.latency_per_s,
+        slo: route.slo,
         max_cost: route.max_cost,
         when_none: route.when_none,
         explore: config.explore,

@@ -44,6 +44,7 @@ fn route() -> Arc<Route> {
         quality_floor: 0.9,
         confidence: 0.95,
         latency_per_s: NanoUsd::ZERO,
+        slo: None,
         max_cost: None,
         when_none: WhenNone::Degrade,
         explore: 0.0,

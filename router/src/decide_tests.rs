@@ -49,6 +49,7 @@ fn ask() -> Ask {
         quality_floor: 0.95,
         confidence: 0.95,
         latency_per_s: NanoUsd::ZERO,
+        slo: None,
         max_cost: None,
         when_none: WhenNone::Degrade,
         explore: 0.0,

@@ -1,6 +1,7 @@
 //! The experts and their pools as a route sees them: an immutable snapshot of the configuration.
 
 use crate::price::Price;
+use crate::speed::Speed;
 use serde::{Deserialize, Serialize};
 
 /// Every expert and every pool, in the order of the configuration. Indices into it are stable for its life.
@@ -104,6 +105,9 @@ pub struct PoolState {
     /// Each replica of the pool, in its order; empty in receipts from before replicas were looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<ReplicaState>,
+    /// How fast they are; `None` as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
 }
 
 /// What one replica looked like, by the gateway's own count of what it has in work there.

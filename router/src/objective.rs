@@ -20,6 +20,9 @@ pub struct Route {
     pub confidence: f64,
     /// What a second until the answer is complete is worth.
     pub latency_per_s: NanoUsd,
+    /// What times are promised, and what a miss costs; `None` promises none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slo: Option<Slo>,
     /// Bound on the worst case of each request.
     pub max_cost: Option<NanoUsd>,
     /// What happens when no certified expert is up.
@@ -33,6 +36,17 @@ pub struct Route {
     /// Domains with stricter floors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domain_promises: Vec<DomainPromise>,
+}
+
+/// Times that a route wants to keep.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Slo {
+    /// Longest time to the first token, the wait in line included.
+    pub ttft_ms: Option<f64>,
+    /// Longest mean time for each token after that.
+    pub tpot_ms: Option<f64>,
+    /// What a miss costs in the objective.
+    pub miss: NanoUsd,
 }
 
 /// What happens when no certified expert is up.

@@ -25,7 +25,7 @@ pub(crate) fn rank(ask: &Ask, quotes: &[Quote]) -> Option<Ranking> {
         return first_eligible(quotes).map(|at| Ranking::alone(at, ChosenBy::Pinned));
     }
     let mut ranking = match applicable(ask) {
-        Some(certificate) => certified(route, quotes, certificate.lambda),
+        Some(certificate) => certified(quotes, certificate.lambda),
         // Whoever asks for more than is certified has no use for an expert that nothing speaks for.
         None if asks_for_more(ask) => Ranking::none(),
         None => by_rule(ask, quotes),
@@ -67,27 +67,22 @@ pub fn certified_choice(offers: impl Iterator<Item = (f64, f64)>, lambda: f64) -
 }
 
 /// Every expert predicted at least as good as the certified choice keeps the promise; among those, money decides,
-/// with a second of waiting at its price.
+/// with time and the risk of a missed SLO at their prices.
 ///
 /// The choice is among all graded experts, as it was when the certificate was computed: one that this request may not
 /// have (down, wrong region, too small a context) still sets the bar, or its absence would certify a worse one.
-fn certified(route: &Route, quotes: &[Quote], lambda: f64) -> Ranking {
+fn certified(quotes: &[Quote], lambda: f64) -> Ranking {
     let graded: Vec<usize> = positions(quotes, |quote| quote.graded);
     let offers = graded.iter().map(|&at| (quotes[at].p_capable, quotes[at].cost.0 as f64));
     let bar = certified_choice(offers, lambda).map(|at| quotes[graded[at]].p_capable);
     let keeps = |quote: &Quote| quote.graded && bar.is_some_and(|bar| quote.p_capable >= bar);
     let mut allowed = positions(quotes, |quote| quote.is_eligible() && keeps(quote));
-    allowed.sort_by(|&a, &b| money(route, &quotes[a]).total_cmp(&money(route, &quotes[b])));
+    allowed.sort_by(|&a, &b| quotes[a].money.total_cmp(&quotes[b].money));
     Ranking {
         certified: allowed.len(),
         order: allowed.into_iter().map(|at| (at, true)).collect(),
         chosen_by: ChosenBy::Certificate,
     }
-}
-
-/// Expected cost plus the worth of the time until the answer is complete, in nano-USD.
-fn money(route: &Route, quote: &Quote) -> f64 {
-    quote.cost.0 as f64 + route.latency_per_s.0 as f64 * quote.total_ms / 1e3
 }
 
 /// Without a certificate, a vertical expert gets a request only by the client's word or a keyword.
@@ -99,7 +94,7 @@ fn by_rule(ask: &Ask, quotes: &[Quote]) -> Ranking {
         expert.kind == Kind::Vertical && (by_domain || by_keyword) && quote::speaks(ask, expert)
     };
     let mut fitting = positions(quotes, |quote| quote.is_eligible() && named(quote));
-    fitting.sort_by(|&a, &b| money(&ask.route, &quotes[a]).total_cmp(&money(&ask.route, &quotes[b])));
+    fitting.sort_by(|&a, &b| quotes[a].money.total_cmp(&quotes[b].money));
     Ranking {
         certified: 0,
         order: fitting.into_iter().map(|at| (at, true)).collect(),

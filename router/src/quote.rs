@@ -2,6 +2,7 @@
 
 use crate::ask::Ask;
 use crate::fleet::{Expert, Kind, OutOfDomain};
+use crate::offer::{self, Offer, Wanted};
 use crate::price::{NanoUsd, Price, Tokens};
 use crate::signals::ExpertSignal;
 use crate::time::Tick;
@@ -30,10 +31,28 @@ pub struct Quote {
     /// Expected tokens of the answer.
     #[serde(default)]
     pub output_tokens: f64,
+    /// The replica of that pool which the offer is made for; its line chooses again when the request really goes.
+    #[serde(default)]
+    pub replica: Option<usize>,
     /// Expected wait in line.
     pub wait_ms: f64,
+    /// Expected time from dispatch to the first token.
+    #[serde(default)]
+    pub ttft_ms: f64,
+    /// Expected time for each token after that.
+    #[serde(default)]
+    pub tpot_ms: f64,
     /// Expected time until the answer is complete, the wait included.
     pub total_ms: f64,
+    /// Tokens of the prompt that the replica has in its cache, by estimate.
+    #[serde(default)]
+    pub hit_tokens: u32,
+    /// The probability that the route's SLO is missed; 0 without one.
+    #[serde(default)]
+    pub p_miss: f64,
+    /// What is made least among those that keep the floor: cost, time and the risk of a miss, in nano-USD.
+    #[serde(default)]
+    pub money: f64,
     /// Why it may not have the request; `None` means eligible.
     pub reason: Option<Reason>,
 }
@@ -87,28 +106,34 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
     let expert = &ask.fleet.experts[index];
     let graded = ask.signals.experts.get(index).copied().flatten();
     let signal = graded.unwrap_or_else(|| declared(ask, expert));
-    let pool = best_pool(ask, index);
-    let state = pool.map(|pool| ask.pools[pool].clone()).unwrap_or_default();
     let longest = expert.max_output_tokens.min(room_for_output(ask, expert));
     let asked = ask.needs.max_output_tokens.unwrap_or(longest).min(longest);
     let max_output_tokens = affordable(ask, expert, asked);
     let output = expected_output(signal.output_tokens, asked);
-    let wait_ms = state.wait_ms();
+    let cost = expected_cost(&expert.price, ask.needs.prompt_tokens, output);
+    let best = offer::best(ask, index, Wanted { cost, price: &expert.price, output });
+    let offer = best.unwrap_or_default();
     let granted = max_output_tokens.unwrap_or(asked);
     let worst = Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output: granted };
     Quote {
         expert: index,
-        pool,
+        pool: best.map(|offer| offer.pool),
         p_capable: signal.p_capable,
         p_lower: signal.p_lower,
         graded: graded.is_some(),
-        cost: expected_cost(&expert.price, ask.needs.prompt_tokens, output),
+        cost,
         worst: expert.price.cost(worst),
         max_output_tokens: granted,
         output_tokens: output,
-        wait_ms,
-        total_ms: wait_ms + state.ttft_ms + output * state.tpot_ms,
-        reason: refusal(ask, expert, max_output_tokens).or_else(|| unavailable(ask, pool, wait_ms, now)),
+        replica: offer.replica,
+        wait_ms: offer.wait_ms,
+        ttft_ms: offer.ttft_ms,
+        tpot_ms: offer.tpot_ms,
+        total_ms: offer.total_ms,
+        hit_tokens: offer.hit_tokens,
+        p_miss: offer.p_miss,
+        money: offer.money,
+        reason: refusal(ask, expert, max_output_tokens).or_else(|| unavailable(ask, best, now)),
     }
 }
 
@@ -140,12 +165,6 @@ fn share_within(ask: &Ask, expert: &Expert) -> f64 {
     }
     let named = ask.needs.keyword_experts.iter().any(|&at| ask.fleet.experts[at].name == expert.name);
     if named { 1.0 } else { ask.signals.p_within(&expert.domains).min(1.0) }
-}
-
-/// The pool with the shortest wait among those that are up; the first of equals.
-fn best_pool(ask: &Ask, expert: usize) -> Option<usize> {
-    let up = ask.fleet.pools_of(expert).filter(|&pool| ask.pools[pool].replicas_up > 0);
-    up.min_by(|&a, &b| ask.pools[a].wait_ms().total_cmp(&ask.pools[b].wait_ms()))
 }
 
 /// What the prompt leaves of the context window: engines refuse a request whose bound goes beyond it.
@@ -194,10 +213,8 @@ fn refusal(ask: &Ask, expert: &Expert, max_output: Option<u32>) -> Option<Reason
 }
 
 /// Why the expert can't take the request just now; `None` when it can.
-fn unavailable(ask: &Ask, pool: Option<usize>, wait_ms: f64, now: Tick) -> Option<Reason> {
-    if pool.is_none() {
-        return Some(Reason::Down);
-    }
+fn unavailable(ask: &Ask, offer: Option<Offer>, now: Tick) -> Option<Reason> {
+    let Some(Offer { wait_ms, .. }) = offer else { return Some(Reason::Down) };
     let too_late = |deadline: Tick| wait_ms >= deadline.since_ms(now);
     ask.needs.deadline.is_some_and(too_late).then_some(Reason::Deadline)
 }

@@ -10,7 +10,7 @@ pub use raw::RawConfig;
 pub use starter::STARTER;
 
 use sluice_experts::Secret;
-use sluice_router::{CertifyBy, Expert, NanoUsd, WhenNone};
+use sluice_router::{CertifyBy, Expert, NanoUsd, Slo, WhenNone};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -126,6 +126,8 @@ pub struct RouteConfig {
     pub certify_by: CertifyBy,
     /// What a second is worth.
     pub latency_per_s: NanoUsd,
+    /// Times to keep, and what a miss costs.
+    pub slo: Option<Slo>,
     /// Bound on the worst case.
     pub max_cost: Option<NanoUsd>,
     /// What happens when no certified expert is up.

@@ -302,6 +302,9 @@ pub struct RawRoute {
     /// What a second until the answer is complete is worth, in decimal USD.
     #[serde(default)]
     pub latency_usd_per_s: Option<String>,
+    /// Times that the route wants to keep, and what a predicted miss costs in the objective.
+    #[serde(default)]
+    pub slo: Option<RawSlo>,
     /// Bound on the worst case of each request, in decimal USD.
     #[serde(default)]
     pub max_cost_usd: Option<String>,
@@ -316,6 +319,20 @@ fn default_experts() -> Vec<String> {
 
 fn default_share() -> f64 {
     0.95
+}
+
+/// Times that a route wants to keep: at least one of them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSlo {
+    /// Longest time to the first token, the wait in line included, in milliseconds.
+    #[serde(default)]
+    pub ttft_ms: Option<f64>,
+    /// Longest mean time for each token after that, in milliseconds.
+    #[serde(default)]
+    pub tpot_ms: Option<f64>,
+    /// What a predicted miss costs in the objective, in decimal USD.
+    pub miss_usd: String,
 }
 
 /// How a promise is certified.
@@ -352,6 +369,7 @@ impl Default for RawRoute {
             domain_floor: BTreeMap::new(),
             certificate: RawCertificate::Auto,
             latency_usd_per_s: None,
+            slo: None,
             max_cost_usd: None,
             when_none: RawWhenNone::Degrade,
         }

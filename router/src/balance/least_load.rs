@@ -1,12 +1,12 @@
-//! The replica with the smallest share of its room in use; equals take turns.
+//! The replica where the request would be complete first; equals take turns.
 
-use super::{Pick, ReplicaLoad, by_use, with_room};
+use super::{Pick, ReplicaLoad, by_finish, with_room};
 
 pub(super) fn pick(replicas: &[ReplicaLoad], ask: Pick) -> Option<usize> {
     let room = with_room(replicas);
-    let least = room.iter().copied().min_by(|&a, &b| by_use(&replicas[a], &replicas[b]))?;
+    let least = room.iter().copied().min_by(|&a, &b| by_finish(&replicas[a], &replicas[b]))?;
     let equals: Vec<usize> =
-        room.into_iter().filter(|&at| by_use(&replicas[at], &replicas[least]).is_eq()).collect();
+        room.into_iter().filter(|&at| by_finish(&replicas[at], &replicas[least]).is_eq()).collect();
     Some(equals[(ask.turn % equals.len() as u64) as usize])
 }
 
@@ -16,8 +16,8 @@ mod tests {
 
     #[test]
     fn load_is_judged_by_the_share_of_room_in_use() {
-        let small = ReplicaLoad { in_flight: 1, limit: 2, is_up: true };
-        let large = ReplicaLoad { in_flight: 3, limit: 16, is_up: true };
+        let small = ReplicaLoad { in_flight: 1, limit: 2, is_up: true, finish_ms: 0.0 };
+        let large = ReplicaLoad { in_flight: 3, limit: 16, is_up: true, finish_ms: 0.0 };
         assert_eq!(pick(&[small, large], Pick::default()), Some(1));
     }
 }

@@ -5,7 +5,7 @@ mod p2c;
 mod round_robin;
 
 /// What a balancer knows of one replica.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ReplicaLoad {
     /// Requests that it is answering.
     pub in_flight: u32,
@@ -13,6 +13,8 @@ pub struct ReplicaLoad {
     pub limit: u32,
     /// Whether it takes work: healthy and not draining.
     pub is_up: bool,
+    /// Predicted time until the request would be complete there, in milliseconds; 0 when nothing is known.
+    pub finish_ms: f64,
 }
 
 impl ReplicaLoad {
@@ -46,8 +48,12 @@ pub struct Row {
 
 /// Every balancer that a configuration may name. The order is the order in the reference.
 pub const BALANCERS: &[Row] = &[
-    Row { name: "p2c", pick: p2c::pick, about: "the less loaded of two drawn at random; the default" },
-    Row { name: "least_load", pick: least_load::pick, about: "the one with the most free room" },
+    Row {
+        name: "p2c",
+        pick: p2c::pick,
+        about: "of two drawn at random, the one that would be done first; the default",
+    },
+    Row { name: "least_load", pick: least_load::pick, about: "the one that would be done first" },
     Row { name: "round_robin", pick: round_robin::pick, about: "one after the other" },
 ];
 
@@ -61,10 +67,12 @@ fn with_room(replicas: &[ReplicaLoad]) -> Vec<usize> {
     (0..replicas.len()).filter(|&at| replicas[at].has_room()).collect()
 }
 
-/// Orders two replicas by the share of their room that is used; exact, in integers.
-fn by_use(a: &ReplicaLoad, b: &ReplicaLoad) -> std::cmp::Ordering {
+/// Orders two replicas by when the request would be complete there; of equals by the share of their room that is used,
+/// exact, in integers.
+fn by_finish(a: &ReplicaLoad, b: &ReplicaLoad) -> std::cmp::Ordering {
     let left = u64::from(a.in_flight) * u64::from(b.limit);
-    left.cmp(&(u64::from(b.in_flight) * u64::from(a.limit)))
+    let by_use = left.cmp(&(u64::from(b.in_flight) * u64::from(a.limit)));
+    a.finish_ms.total_cmp(&b.finish_ms).then(by_use)
 }
 
 #[cfg(test)]
@@ -72,7 +80,7 @@ mod tests {
     use super::*;
 
     fn replica(in_flight: u32, is_up: bool) -> ReplicaLoad {
-        ReplicaLoad { in_flight, limit: 4, is_up }
+        ReplicaLoad { in_flight, limit: 4, is_up, finish_ms: 0.0 }
     }
 
     /// What every row must keep, whatever it prefers.

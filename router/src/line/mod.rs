@@ -7,10 +7,13 @@
 use crate::balance::{Balancer, Pick, ReplicaLoad};
 use crate::fleet::{PoolState, ReplicaState};
 use crate::health::Health;
+use crate::line::work::InWork;
+use crate::speed::SpeedLearner;
 use crate::time::Tick;
 use std::collections::VecDeque;
 
 mod entrant;
+mod work;
 
 pub use entrant::{Entrant, Prefix, Seat, Work};
 
@@ -42,14 +45,16 @@ pub struct Line<W> {
     ttft_ms: Average,
     tpot_ms: Average,
     service_ms: Average,
+    speed: SpeedLearner,
     /// Kept for its memory only.
     loads: Vec<ReplicaLoad>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Replica {
     in_flight: u32,
     health: Health,
+    work: InWork,
 }
 
 #[derive(Debug)]
@@ -129,6 +134,7 @@ impl<W> Line<W> {
             ttft_ms: Average::default(),
             tpot_ms: Average::default(),
             service_ms: Average::default(),
+            speed: SpeedLearner::new(),
             loads: Vec::new(),
         }
     }
@@ -186,20 +192,28 @@ impl<W> Line<W> {
             matches!(replica.health, Health::Ejected { .. }) && replica.health.takes_work(now)
         };
         let due: Vec<usize> = (0..self.replicas.len()).filter(|&at| is_due(&self.replicas[at])).collect();
-        due.into_iter().map(|at| self.seat(at)).collect()
+        due.into_iter().map(|at| self.seat(at)).collect() // a probe is no work
     }
 
     /// The first event of an answer has come. Returns whether that has brought the replica back: then turns may have
     /// come.
-    pub fn on_answering(&mut self, seat: Seat, _now: Tick) -> bool {
-        self.replicas[seat.replica].health.on_answering()
+    pub fn on_answering(&mut self, seat: Seat, now: Tick) -> bool {
+        let replica = &mut self.replicas[seat.replica];
+        replica.work.first(seat.number, &mut self.speed, now, self.tpot_ms.value());
+        replica.health.on_answering()
     }
 
     /// Ends the use of a seat and frees it: turns may have come. Returns whether the replica takes work now, where
     /// that has changed.
     pub fn end(&mut self, seat: Seat, verdict: Verdict, now: Tick) -> Option<bool> {
-        self.replicas[seat.replica].in_flight -= 1;
-        let health = &mut self.replicas[seat.replica].health;
+        let replica = &mut self.replicas[seat.replica];
+        replica.in_flight -= 1;
+        let answered = match verdict {
+            Verdict::Answered { tpot_ms, .. } => tpot_ms,
+            Verdict::Neutral | Verdict::Ill { .. } => None,
+        };
+        replica.work.end(seat.number, answered, &mut self.speed, now, self.tpot_ms.value());
+        let health = &mut replica.health;
         let was_up = takes_new_work(*health);
         match verdict {
             Verdict::Answered { .. } => health.on_success(),
@@ -218,16 +232,11 @@ impl<W> Line<W> {
     }
 
     /// How the pool is, for a decision on a request that begins with `prefix`.
-    pub fn pool_state(&self, now: Tick, _prefix: &Prefix) -> PoolState {
+    pub fn pool_state(&self, now: Tick, prefix: &Prefix) -> PoolState {
         let up = self.up(now) as u32;
-        let replica = |replica: &Replica| ReplicaState {
-            is_up: replica.health.takes_work(now),
-            in_flight: replica.in_flight,
-            limit: self.rules.max_concurrency,
-            ..ReplicaState::default()
-        };
         PoolState {
-            replicas: self.replicas.iter().map(replica).collect(),
+            replicas: (0..self.replicas.len()).map(|at| self.replica_state(at, now, prefix)).collect(),
+            speed: Some(self.speed.speed()),
             replicas_up: up,
             in_flight: self.replicas.iter().map(|replica| replica.in_flight).sum(),
             limit: up.saturating_mul(self.rules.max_concurrency),
@@ -283,19 +292,42 @@ impl<W> Line<W> {
         Some(waiter.who)
     }
 
+    /// How one replica is for a request that begins with `prefix`.
+    fn replica_state(&self, at: usize, now: Tick, _prefix: &Prefix) -> ReplicaState {
+        let replica = &self.replicas[at];
+        ReplicaState {
+            is_up: replica.health.takes_work(now),
+            in_flight: replica.in_flight,
+            limit: self.rules.max_concurrency,
+            ..replica.work.state(now, self.tpot_ms.value())
+        }
+    }
+
     /// Chooses a replica that has room and counts the request there.
     fn pick(&mut self, entrant: &Entrant, now: Tick) -> Option<Seat> {
-        let limit = self.rules.max_concurrency;
-        let load = |(at, replica): (usize, &Replica)| ReplicaLoad {
-            in_flight: replica.in_flight,
-            limit,
-            is_up: replica.health.takes_work(now) && !entrant.tried.contains(&at),
-        };
-        self.loads.clear();
-        self.loads.extend(self.replicas.iter().enumerate().map(load));
-        let chosen = (self.rules.balancer)(&self.loads, Pick { seed: entrant.seed, turn: self.turn })?;
+        let mut loads = std::mem::take(&mut self.loads);
+        loads.clear();
+        loads.extend((0..self.replicas.len()).map(|at| self.load(at, entrant, now)));
+        let chosen = (self.rules.balancer)(&loads, Pick { seed: entrant.seed, turn: self.turn });
+        self.loads = loads;
+        let chosen = chosen?;
         self.turn += 1;
-        Some(self.seat(chosen))
+        let met = self.replica_state(chosen, now, &entrant.prefix);
+        let seat = self.seat(chosen);
+        self.replicas[chosen].work.add(seat.number, entrant.work, met, &self.speed, now);
+        Some(seat)
+    }
+
+    fn load(&self, at: usize, entrant: &Entrant, now: Tick) -> ReplicaLoad {
+        let state = self.replica_state(at, now, &entrant.prefix);
+        let prompt = f64::from(entrant.work.prompt_tokens);
+        let pace = self.speed.speed().pace(&state, prompt, prompt - f64::from(state.hit_tokens));
+        ReplicaLoad {
+            in_flight: state.in_flight,
+            limit: state.limit,
+            is_up: state.is_up && !entrant.tried.contains(&at),
+            finish_ms: pace.ttft_ms + entrant.work.output_tokens * pace.tpot_ms,
+        }
     }
 
     fn seat(&mut self, replica: usize) -> Seat {

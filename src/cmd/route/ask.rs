@@ -172,6 +172,7 @@ fn route(experts: usize, reference: usize, args: &Args, certificate: Option<Cert
         quality_floor: args.floor,
         confidence: args.confidence,
         latency_per_s: NanoUsd::ZERO,
+        slo: None,
         max_cost: None,
         when_none: WhenNone::Degrade,
         explore: args.explore,

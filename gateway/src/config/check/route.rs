@@ -3,7 +3,7 @@
 use super::super::mistake::{Mistakes, did_you_mean};
 use super::super::raw::{RawCertificate, RawConfig, RawRoute, RawWhenNone};
 use super::super::{DomainFloor, RouteConfig};
-use sluice_router::{CertifyBy, NanoUsd, WhenNone};
+use sluice_router::{CertifyBy, NanoUsd, Slo, WhenNone};
 
 /// Every route, `auto` among them.
 pub(super) fn check_routes(
@@ -95,9 +95,28 @@ fn check_route(
         },
         latency_per_s: money("latency_usd_per_s", &route.latency_usd_per_s).unwrap_or_default(),
         max_cost: money("max_cost_usd", &route.max_cost_usd),
+        slo: check_slo(&key, route, mistakes),
         when_none: match route.when_none {
             RawWhenNone::Degrade => WhenNone::Degrade,
             RawWhenNone::Refuse => WhenNone::Refuse,
         },
     }
+}
+
+fn check_slo(key: &impl Fn(&str) -> String, route: &RawRoute, mistakes: &mut Mistakes) -> Option<Slo> {
+    let slo = route.slo.as_ref()?;
+    for (field, limit) in [("slo.ttft_ms", slo.ttft_ms), ("slo.tpot_ms", slo.tpot_ms)] {
+        if limit.is_some_and(|ms| !(ms > 0.0 && ms.is_finite())) {
+            mistakes.note(key(field), "must be above 0");
+        }
+    }
+    if slo.ttft_ms.is_none() && slo.tpot_ms.is_none() {
+        mistakes
+            .note(key("slo"), "needs ttft_ms or tpot_ms, such as { ttft_ms = 2000, miss_usd = \"0.02\" }");
+    }
+    let miss = mistakes.take(&key("slo.miss_usd"), NanoUsd::from_usd(&slo.miss_usd))?;
+    if miss.0 < 0 {
+        mistakes.note(key("slo.miss_usd"), "must not be negative");
+    }
+    Some(Slo { ttft_ms: slo.ttft_ms, tpot_ms: slo.tpot_ms, miss })
 }

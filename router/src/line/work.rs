@@ -1,0 +1,189 @@
+//! What a replica has in work, by the gateway's own count: the batch, its context, and the prompt tokens ahead.
+//!
+//! Tokens of answers aren't counted one by one: each sequence is taken to have grown at the pool's pace since its first
+//! token, so that nothing is to be done between its first event and its last.
+
+use super::entrant::Work;
+use crate::fleet::ReplicaState;
+use crate::speed::{Observation, SpeedLearner};
+use crate::time::Tick;
+use std::collections::HashMap;
+
+/// The requests on one replica.
+#[derive(Debug, Clone, Default)]
+pub(super) struct InWork {
+    /// Looked up by seat, never walked through: its order is of no account.
+    seats: HashMap<u64, Seated>,
+    sums: Sums,
+}
+
+/// One request on the replica.
+#[derive(Debug, Clone, Copy)]
+struct Seated {
+    prompt: f64,
+    uncached: f64,
+    since: Tick,
+    /// How the replica was before it came.
+    met: ReplicaState,
+    /// What was predicted of its time per token, by the bare law.
+    tpot_ms: f64,
+    first: Option<(Tick, Sums)>,
+}
+
+/// Sums over what is in work now, and over all time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    at: Tick,
+    /// Sequences whose first token has come, the tokens of their prompts, and the instants of those first tokens.
+    decoding: u32,
+    prompts: f64,
+    firsts_us: u64,
+    /// Prompt tokens of those whose first token hasn't come.
+    prefill: f64,
+    /// Integrals over milliseconds: sequences, and their context.
+    sequence_ms: f64,
+    context_ms: f64,
+    /// Prompt tokens that have been worked on.
+    prefilled: f64,
+}
+
+impl InWork {
+    /// How the replica is, as far as its work goes. `tpot_ms` is the pool's pace, 0 when unknown.
+    pub(super) fn state(&self, now: Tick, tpot_ms: f64) -> ReplicaState {
+        ReplicaState {
+            decoding: self.sums.decoding,
+            context_tokens: self.sums.context(now, tpot_ms),
+            prefill_tokens: self.sums.prefill,
+            ..ReplicaState::default()
+        }
+    }
+
+    /// A request goes there; `met` is how the replica is before that.
+    pub(super) fn add(
+        &mut self,
+        seat: u64,
+        work: Work,
+        met: ReplicaState,
+        learner: &SpeedLearner,
+        now: Tick,
+    ) {
+        let prompt = f64::from(work.prompt_tokens);
+        let uncached = (prompt - f64::from(met.hit_tokens)).max(1.0);
+        let tpot_ms = learner.raw_tpot_ms(&met, prompt);
+        self.sums.prefill += uncached;
+        self.seats.insert(seat, Seated { prompt, uncached, since: now, met, tpot_ms, first: None });
+    }
+
+    /// Its first token has come.
+    pub(super) fn first(&mut self, seat: u64, learner: &mut SpeedLearner, now: Tick, tpot_ms: f64) {
+        self.sums.pass(now, tpot_ms);
+        let Some(seated) = self.seats.get_mut(&seat).filter(|seated| seated.first.is_none()) else { return };
+        learner.first_token(&seated.met, seated.uncached, now.since_ms(seated.since));
+        self.sums.prefill = (self.sums.prefill - seated.uncached).max(0.0);
+        self.sums.prefilled += seated.uncached;
+        self.sums.decoding += 1;
+        self.sums.prompts += seated.prompt;
+        self.sums.firsts_us += now.0;
+        seated.first = Some((now, self.sums));
+    }
+
+    /// It is over. `answered` is its time per token after the first, where it is complete and had more than one.
+    pub(super) fn end(
+        &mut self,
+        seat: u64,
+        answered: Option<f64>,
+        learner: &mut SpeedLearner,
+        now: Tick,
+        tpot_ms: f64,
+    ) {
+        self.sums.pass(now, tpot_ms);
+        let Some(seated) = self.seats.remove(&seat) else { return };
+        let Some((first, then)) = seated.first else {
+            self.sums.prefill = (self.sums.prefill - seated.uncached).max(0.0);
+            return;
+        };
+        self.sums.decoding -= 1;
+        self.sums.prompts -= seated.prompt;
+        self.sums.firsts_us -= first.0;
+        if self.seats.is_empty() {
+            // What rounding has left over.
+            (self.sums.prefill, self.sums.prompts) = (0.0, 0.0);
+        }
+        let took_ms = now.since_ms(first);
+        if let Some(tpot) = answered.filter(|tpot| *tpot > 0.0 && took_ms > 0.0) {
+            learner.answer(self.sums.since(&then, took_ms, tpot), seated.tpot_ms);
+        }
+    }
+}
+
+impl Sums {
+    /// Tokens of prompts and answers of those that put tokens out.
+    fn context(&self, now: Tick, tpot_ms: f64) -> f64 {
+        if tpot_ms <= 0.0 {
+            return self.prompts;
+        }
+        let waited_us = (u64::from(self.decoding) * now.0).saturating_sub(self.firsts_us);
+        self.prompts + waited_us as f64 / 1e3 / tpot_ms
+    }
+
+    fn pass(&mut self, now: Tick, tpot_ms: f64) {
+        let ms = now.since_ms(self.at);
+        self.sequence_ms += f64::from(self.decoding) * ms;
+        self.context_ms += (self.context(self.at, tpot_ms) + self.context(now, tpot_ms)) / 2.0 * ms;
+        self.at = self.at.max(now);
+    }
+
+    /// What one answer has met since `then`, `took_ms` ago.
+    fn since(&self, then: &Sums, took_ms: f64, tpot_ms: f64) -> Observation {
+        Observation {
+            sequences: (self.sequence_ms - then.sequence_ms) / took_ms,
+            context: (self.context_ms - then.context_ms) / took_ms,
+            prefill: self.prefilled - then.prefilled,
+            steps: (took_ms / tpot_ms).max(1.0),
+            tpot_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORK: Work = Work { prompt_tokens: 100, output_tokens: 10.0 };
+
+    fn at(ms: u64) -> Tick {
+        Tick(0).plus_ms(ms)
+    }
+
+    #[test]
+    fn prompts_ahead_become_context_that_grows() {
+        let (mut work, mut learner) = (InWork::default(), SpeedLearner::new());
+        work.add(1, WORK, ReplicaState { hit_tokens: 40, ..ReplicaState::default() }, &learner, at(0));
+        let before = work.state(at(5), 10.0);
+        assert_eq!((before.decoding, before.prefill_tokens, before.context_tokens), (0, 60.0, 0.0));
+        work.first(1, &mut learner, at(50), 10.0);
+        let after = work.state(at(150), 10.0);
+        assert_eq!((after.decoding, after.prefill_tokens, after.context_tokens), (1, 0.0, 110.0));
+        work.first(1, &mut learner, at(60), 10.0);
+        assert_eq!(work.state(at(150), 10.0).decoding, 1, "told twice");
+        work.end(1, Some(10.0), &mut learner, at(250), 10.0);
+        assert_eq!(work.state(at(250), 10.0), ReplicaState::default());
+    }
+
+    #[test]
+    fn whoever_leaves_takes_everything_along() {
+        let (mut work, mut learner) = (InWork::default(), SpeedLearner::new());
+        for seat in 0..50 {
+            work.add(seat, WORK, ReplicaState::default(), &learner, at(seat));
+            if seat % 3 > 0 {
+                work.first(seat, &mut learner, at(seat + 20), 7.0);
+            }
+        }
+        for seat in (0..50).rev() {
+            let answered = (seat % 3 > 1).then_some(7.0);
+            work.end(seat, answered, &mut learner, at(500 + seat), 7.0);
+            work.end(seat, answered, &mut learner, at(500 + seat), 7.0);
+        }
+        assert_eq!(work.state(at(900), 7.0), ReplicaState::default());
+    }
+}

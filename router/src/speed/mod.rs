@@ -1,0 +1,110 @@
+//! How fast a pool's replicas are: the law of a step, learned from what they answer, and what it predicts for a request.
+//!
+//! A step of continuous batching takes a base time, more for each sequence of the batch, for each token of their
+//! context, and for each prompt token that is worked on in it. The time per output token follows that law; the time to
+//! the first token follows from the prompt tokens ahead and the batch that they share steps with. Coefficients are never
+//! negative. Time is in milliseconds throughout.
+
+mod learn;
+mod ridge;
+
+pub use learn::{Observation, SpeedLearner};
+
+use self::ridge::dot;
+use crate::fleet::ReplicaState;
+use serde::{Deserialize, Serialize};
+
+/// The law of a pool's replicas, and how far off it has been lately.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Speed {
+    /// Coefficients of the time to the first token.
+    ttft: [f64; TTFT_TERMS],
+    /// Coefficients of the time per output token.
+    tpot: [f64; TPOT_TERMS],
+    /// Prompt tokens to work on for each token that is put out, lately.
+    prefill_per_token: f64,
+    /// Real over predicted time to the first token.
+    ttft_error: Spread,
+    /// Real over predicted time per output token.
+    tpot_error: Spread,
+}
+
+/// How real times lie around predicted ones: their ratio is taken as log-normal.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Mean logarithm of real over predicted.
+    bias: f64,
+    /// Its variance.
+    variance: f64,
+}
+
+/// What is predicted for one request on one replica.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pace {
+    /// Dispatch to first token.
+    pub ttft_ms: f64,
+    /// Each token after that, at the batch that the replica is about to have.
+    pub tpot_ms: f64,
+}
+
+const TTFT_TERMS: usize = 6;
+const TPOT_TERMS: usize = 4;
+
+impl Speed {
+    /// What a request with `uncached` tokens to work on, of `prompt` in all, may expect of a replica.
+    pub fn pace(&self, replica: &ReplicaState, prompt: f64, uncached: f64) -> Pace {
+        let ttft = dot(&self.ttft, &ttft_terms(replica, uncached));
+        let tpot = dot(&self.tpot, &self.steady_terms(replica, prompt));
+        Pace {
+            ttft_ms: ttft * libm::exp(self.ttft_error.bias),
+            tpot_ms: tpot * libm::exp(self.tpot_error.bias),
+        }
+    }
+
+    /// The probability that the time to the first token is above `limit_ms` where `predicted_ms` is expected.
+    pub fn p_ttft_above(&self, predicted_ms: f64, limit_ms: f64) -> f64 {
+        self.ttft_error.p_above(predicted_ms, limit_ms)
+    }
+
+    /// The probability that the time per output token is above `limit_ms` where `predicted_ms` is expected.
+    pub fn p_tpot_above(&self, predicted_ms: f64, limit_ms: f64) -> f64 {
+        self.tpot_error.p_above(predicted_ms, limit_ms)
+    }
+
+    /// The time to the first token that 95 of 100 requests stay below where `predicted_ms` is expected.
+    pub fn ttft_p95_ms(&self, predicted_ms: f64) -> f64 {
+        predicted_ms * libm::exp(NORMAL_P95 * libm::sqrt(self.ttft_error.variance))
+    }
+
+    /// The batch once everybody who is there, and the request, puts tokens out; each brings its share of prompts.
+    fn steady_terms(&self, replica: &ReplicaState, prompt: f64) -> [f64; TPOT_TERMS] {
+        let sequences = f64::from(replica.in_flight) + 1.0;
+        let context = replica.context_tokens + replica.prefill_tokens + prompt;
+        tpot_terms(sequences, context, sequences * self.prefill_per_token)
+    }
+}
+
+impl Spread {
+    fn p_above(&self, predicted_ms: f64, limit_ms: f64) -> f64 {
+        if predicted_ms <= 0.0 {
+            return 0.0;
+        }
+        let z = (libm::log(limit_ms) - libm::log(predicted_ms)) / libm::sqrt(self.variance);
+        0.5 * libm::erfc(z / std::f64::consts::SQRT_2)
+    }
+}
+
+/// Terms of the time to the first token: prompt tokens ahead, alone and beside a batch, the batch, its context.
+fn ttft_terms(replica: &ReplicaState, uncached: f64) -> [f64; TTFT_TERMS] {
+    let tokens = (replica.prefill_tokens + uncached) / 1e3;
+    let batch = f64::from(replica.decoding) / 10.0;
+    [1.0, tokens, tokens * batch, batch, replica.context_tokens / 1e4, tokens * tokens / 10.0]
+}
+
+/// Terms of the time per output token: sequences, their context, prompt tokens worked on in each step.
+fn tpot_terms(sequences: f64, context: f64, prefill: f64) -> [f64; TPOT_TERMS] {
+    [1.0, sequences / 10.0, context / 1e4, prefill / 100.0]
+}
+
+/// The standard normal distribution's quantile at 0.95.
+const NORMAL_P95: f64 = 1.644_853_626_951_472_2;
