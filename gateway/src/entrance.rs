@@ -154,6 +154,15 @@ fn response(decision: &Decision, snapshot: &Snapshot, receipt_json: String) -> v
         wait_ms: quote.wait_ms,
         eligible: quote.is_eligible(),
         reason: quote.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+        pool: quote
+            .pool
+            .and_then(|pool| fleet.pools.get(pool))
+            .map(|pool| pool.name.clone())
+            .unwrap_or_default(),
+        ttft_ms: quote.ttft_ms,
+        tpot_ms: quote.tpot_ms,
+        p_miss: quote.p_miss,
+        money_nanousd: quote.money,
     });
     v1::ExplainResponse {
         expert: first.map(|step| name(step.expert)).unwrap_or_default(),

@@ -20,6 +20,8 @@ pub(crate) struct Offer {
     pub(crate) wait_ms: f64,
     /// Dispatch to first token.
     pub(crate) ttft_ms: f64,
+    /// What 95 of 100 times to the first token stay below.
+    pub(crate) ttft_p95_ms: f64,
     /// Each token after that.
     pub(crate) tpot_ms: f64,
     /// Until the answer is complete, the wait included.
@@ -105,7 +107,8 @@ fn judge(ask: &Ask, wanted: Wanted<'_>, place: Offer, pace: Pace, speed: Option<
     let saved = f64::from(place.hit_tokens) * (wanted.price.input - wanted.price.cached_input) as f64 / 1e6;
     let miss = route.slo.as_ref().map_or(0.0, |slo| slo.miss.0 as f64);
     let money = wanted.cost.0 as f64 - saved + route.latency_per_s.0 as f64 * total_ms / 1e3 + miss * p_miss;
-    Offer { ttft_ms: pace.ttft_ms, tpot_ms: pace.tpot_ms, total_ms, p_miss, money, ..place }
+    let ttft_p95_ms = speed.map_or(pace.ttft_ms, |speed| speed.ttft_p95_ms(pace.ttft_ms));
+    Offer { ttft_ms: pace.ttft_ms, ttft_p95_ms, tpot_ms: pace.tpot_ms, total_ms, p_miss, money, ..place }
 }
 
 /// The probability that the first token or the tokens after it are late.

@@ -39,6 +39,9 @@ pub struct Quote {
     /// Expected time from dispatch to the first token.
     #[serde(default)]
     pub ttft_ms: f64,
+    /// What 95 of 100 times to the first token stay below.
+    #[serde(default)]
+    pub ttft_p95_ms: f64,
     /// Expected time for each token after that.
     #[serde(default)]
     pub tpot_ms: f64,
@@ -128,6 +131,7 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
         replica: offer.replica,
         wait_ms: offer.wait_ms,
         ttft_ms: offer.ttft_ms,
+        ttft_p95_ms: offer.ttft_p95_ms,
         tpot_ms: offer.tpot_ms,
         total_ms: offer.total_ms,
         hit_tokens: offer.hit_tokens,

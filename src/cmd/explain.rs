@@ -3,6 +3,7 @@
 mod certificate;
 mod json;
 mod moves;
+mod place;
 mod story;
 mod table;
 mod width;

@@ -2,7 +2,7 @@
 
 use super::story::Story;
 use super::width::{fit, wrapped};
-use super::{certificate, moves};
+use super::{certificate, moves, place};
 use sluice_router::{ChosenBy, Flip, Placed, Quote, Share};
 
 /// The whole story; `all` shows what moved every expert.
@@ -11,6 +11,7 @@ pub(super) fn table(story: &Story, all: bool) -> String {
     lines.extend(certificate::lines(story).iter().flat_map(|line| wrapped(line)));
     lines.push(String::new());
     lines.extend(quotes(story));
+    lines.extend(place::lines(story));
     lines.push(String::new());
     lines.extend(plan(story));
     lines.extend(flips(story).iter().flat_map(|line| wrapped(line)));
