@@ -2,6 +2,7 @@
 
 use crate::app::{App, new_id};
 use crate::error::{Fault, FaultCode};
+use crate::lane::retry_ms;
 use crate::live::{Live, Rules};
 use crate::needs;
 use crate::observe::Span;
@@ -93,8 +94,8 @@ pub(crate) fn plan(
 ) -> Result<Receipt, Fault> {
     let needs = needs::needs(request, &rules.snapshot.fleet);
     let ask = Ask { fleet: rules.snapshot.fleet.clone(), route: route.clone(), signals, needs, pools };
-    let decision =
-        sluice_router::decide(&ask, now, seed(request, route)).map_err(|error| no_route(&error))?;
+    let decision = sluice_router::decide(&ask, now, seed(request, route))
+        .map_err(|error| no_route(&error, &ask, now))?;
     let Ask { signals, needs, pools, .. } = ask;
     Ok(Receipt {
         id: new_id().to_string(),
@@ -117,7 +118,7 @@ fn seed(request: &Request, route: &Route) -> u64 {
 }
 
 /// Nobody may answer: the reason that is nearest to mending decides what the client is told.
-fn no_route(error: &NoRoute) -> Fault {
+fn no_route(error: &NoRoute, ask: &Ask, now: Tick) -> Fault {
     let any = |wanted: fn(&Reason) -> bool| error.reasons.iter().flat_map(|(_, reason)| reason).any(wanted);
     let detail = error.to_string();
     if error.reasons.iter().any(|(_, reason)| reason.is_none()) {
@@ -127,7 +128,7 @@ fn no_route(error: &NoRoute) -> Fault {
         return Fault::passing(FaultCode::NoCapacity, 1_000, detail);
     }
     if any(|reason| matches!(reason, Reason::Deadline)) {
-        return Fault::new(FaultCode::DeadlineExceeded, detail);
+        return too_late(ask, now, detail);
     }
     let code = if any(|reason| matches!(reason, Reason::MaxCost)) {
         FaultCode::CostBound
@@ -141,4 +142,15 @@ fn no_route(error: &NoRoute) -> Fault {
         FaultCode::NoCapableExpert
     };
     Fault::new(code, detail)
+}
+
+/// No line is short enough for the deadline: one that has passed is no line's fault, any other may be made later.
+fn too_late(ask: &Ask, now: Tick, detail: String) -> Fault {
+    let left_ms = ask.needs.deadline.map_or(0.0, |deadline| deadline.since_ms(now));
+    if left_ms <= 0.0 {
+        return Fault::new(FaultCode::DeadlineExceeded, detail);
+    }
+    let waits = ask.pools.iter().filter(|pool| pool.replicas_up > 0).map(|pool| pool.wait_ms() - left_ms);
+    let shortest_ms = waits.filter(|ms| *ms > 0.0).min_by(f64::total_cmp).unwrap_or(0.0);
+    Fault::passing(FaultCode::DeadlineUnreachable, retry_ms(shortest_ms), detail)
 }

@@ -53,6 +53,8 @@ pub enum FaultCode {
     UpstreamTimeout,
     /// Every line is full.
     NoCapacity,
+    /// Every line is too long for the deadline.
+    DeadlineUnreachable,
     /// No expert that keeps the floor is up, and the route refuses others.
     NoCapableExpert,
     /// The gateway is draining.
@@ -81,6 +83,7 @@ impl FaultCode {
         FaultCode::UpstreamError,
         FaultCode::UpstreamTimeout,
         FaultCode::NoCapacity,
+        FaultCode::DeadlineUnreachable,
         FaultCode::NoCapableExpert,
         FaultCode::Draining,
         FaultCode::Internal,
@@ -106,6 +109,7 @@ impl FaultCode {
             FaultCode::UpstreamError => "upstream_error",
             FaultCode::UpstreamTimeout => "upstream_timeout",
             FaultCode::NoCapacity => "no_capacity",
+            FaultCode::DeadlineUnreachable => "deadline_unreachable",
             FaultCode::NoCapableExpert => "no_capable_expert",
             FaultCode::Draining => "draining",
             FaultCode::Internal => "internal_error",
@@ -129,7 +133,9 @@ impl FaultCode {
             | FaultCode::RequestTimeout
             | FaultCode::ClientGone => Blame::Caller,
             FaultCode::UpstreamError | FaultCode::UpstreamTimeout => Blame::Expert,
-            FaultCode::NoCapacity | FaultCode::NoCapableExpert => Blame::Operator,
+            FaultCode::NoCapacity | FaultCode::DeadlineUnreachable | FaultCode::NoCapableExpert => {
+                Blame::Operator
+            }
             FaultCode::DeadlineExceeded | FaultCode::Draining => Blame::Nobody,
             FaultCode::Internal => Blame::Gateway,
         }

@@ -14,8 +14,11 @@ pub(crate) struct Lane {
     /// What it was made of; an equal configuration keeps the lane over a reload.
     pub(crate) config: PoolConfig,
     engines: Vec<Arc<dyn Engine>>,
-    line: Mutex<Line<oneshot::Sender<Slot>>>,
+    line: Mutex<Line<Caller>>,
 }
+
+/// Calls one who waits.
+type Caller = oneshot::Sender<Result<Slot, Fault>>;
 
 /// What a request gets of a lane.
 pub(crate) enum Entered {
@@ -29,19 +32,20 @@ pub(crate) enum Entered {
 pub(crate) struct Place {
     lane: Arc<Lane>,
     ticket: u64,
-    granted: oneshot::Receiver<Slot>,
+    called: oneshot::Receiver<Result<Slot, Fault>>,
 }
 
 impl Place {
     /// Waits until it is this request's turn.
     ///
     /// # Errors
-    /// `UpstreamError` when no replica is left to wait for.
+    /// `UpstreamError` when no replica is left to wait for, `DeadlineUnreachable` when the deadline can't be made any
+    /// more, `NoCapacity` when the place had to be given to another.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the line; a slot that was just granted goes to the next.
     pub(crate) async fn turn(mut self) -> Result<Slot, Fault> {
-        (&mut self.granted).await.map_err(|_| self.lane.all_down())
+        (&mut self.called).await.unwrap_or_else(|_| Err(self.lane.all_down()))
     }
 }
 
@@ -80,7 +84,9 @@ impl Lane {
         let line = Line::new(LineRules {
             replicas: engines.len(),
             max_concurrency: config.max_concurrency,
+            limit: config.limit,
             max_queue: config.max_queue,
+            max_queue_bytes: config.max_queue_bytes,
             balancer: balancer.pick,
         });
         Lane { engines, line: Mutex::new(line), config }
@@ -89,21 +95,28 @@ impl Lane {
     /// Takes a slot on a replica that has not failed the request yet, or a place in line.
     ///
     /// # Errors
-    /// `NoCapacity` when the line is full, `UpstreamError` when no replica takes work.
+    /// `NoCapacity` when the line is full, `DeadlineUnreachable` when it is too long, `DeadlineExceeded` when the deadline
+    /// has passed, `UpstreamError` when no replica takes work.
     pub(crate) fn enter(self: &Arc<Self>, entrant: Entrant, now: Tick) -> Result<Entered, Fault> {
         self.wake(now); // a replica that is due again is first offered to those who wait
         let mut place = None;
         let who = || {
-            let (slot, granted) = oneshot::channel();
-            place = Some(granted);
-            slot
+            let (caller, called) = oneshot::channel();
+            place = Some(called);
+            caller
         };
         let entered = self.lock().enter(entrant, now, who);
         match entered {
             sluice_router::Entered::Go(seat) => Ok(Entered::Granted(Slot::new(self, seat, now))),
             sluice_router::Entered::Wait(ticket) => {
-                let granted = place.expect("whoever waits was asked for its channel");
-                Ok(Entered::Waiting(Place { lane: self.clone(), ticket, granted }))
+                let called = place.expect("whoever waits was asked for its channel");
+                self.wake(now); // whoever lost its place to this one is told
+                Ok(Entered::Waiting(Place { lane: self.clone(), ticket, called }))
+            }
+            sluice_router::Entered::Late { retry_after_ms: Some(ms) } => Err(self.too_long(ms)),
+            sluice_router::Entered::Late { retry_after_ms: None } => {
+                let detail = "the deadline comes before any answer could begin";
+                Err(Fault::new(FaultCode::DeadlineExceeded, detail))
             }
             sluice_router::Entered::Full => Err(self.line_full()),
             sluice_router::Entered::AllDown => Err(self.all_down()),
@@ -131,22 +144,24 @@ impl Lane {
         self.lock().has_another(tried, now)
     }
 
-    /// Gives free places to those who wait, in their order, and turns away whoever has no replica left to wait for.
+    /// Gives free places to those who wait, in their order, and turns away whoever has no replica left to wait for, no
+    /// time left, or no place.
     ///
-    /// Whatever frees a place calls it; time alone calls nobody, so it must be called now and then while a replica's
-    /// ejection runs out.
+    /// Whatever frees a place calls it; time alone calls nobody, so it must be called now and then.
     pub(crate) fn wake(self: &Arc<Self>, now: Tick) {
         while let Some(turn) = self.next_turn(now) {
             match turn {
                 // The send fails when its client left meanwhile: the slot comes back, and its drop hands it on.
-                Turn::Go(slot, seat) => drop(slot.send(Slot::new(self, seat, now))),
-                // Whoever waits learns from its channel's end that no replica is left.
-                Turn::AllDown(slot) => drop(slot),
+                Turn::Go(caller, seat) => drop(caller.send(Ok(Slot::new(self, seat, now)))),
+                // Whoever has left needs no refusal.
+                Turn::AllDown(caller) => drop(caller.send(Err(self.all_down()))),
+                Turn::Late(caller) => drop(caller.send(Err(self.too_long(1_000)))),
+                Turn::Displaced(caller) => drop(caller.send(Err(self.line_full()))),
             }
         }
     }
 
-    fn next_turn(&self, now: Tick) -> Option<Turn<oneshot::Sender<Slot>>> {
+    fn next_turn(&self, now: Tick) -> Option<Turn<Caller>> {
         self.lock().next_turn(now)
     }
 
@@ -156,16 +171,32 @@ impl Lane {
     }
 
     fn line_full(&self) -> Fault {
-        let (name, most) = (&self.config.name, self.config.max_queue);
-        let detail = format!("pool {name} is busy and its line is full (at most {most} wait)");
+        let (name, most, bytes) = (&self.config.name, self.config.max_queue, self.config.max_queue_bytes);
+        let detail =
+            format!("pool {name} is busy and its line is full (at most {most} wait, of {bytes} bytes)");
         Fault::passing(FaultCode::NoCapacity, 1_000, detail)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Line<oneshot::Sender<Slot>>> {
+    /// The line is too long for the deadline; it is not worth a try before so many milliseconds.
+    fn too_long(&self, ms: u32) -> Fault {
+        let name = &self.config.name;
+        let detail = format!("the line of pool {name} is too long for the deadline");
+        Fault::passing(FaultCode::DeadlineUnreachable, retry_ms(ms.into()), detail)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Line<Caller>> {
         // A panic under the lock can't leave the counts half-changed: nothing under it panics between two writes.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The advice when to try again where so much waiting is too much.
+pub(crate) fn retry_ms(too_much_ms: f64) -> u32 {
+    too_much_ms.clamp(SOONEST_RETRY_MS, LATEST_RETRY_MS) as u32
+}
+
+const SOONEST_RETRY_MS: f64 = 100.0;
+const LATEST_RETRY_MS: f64 = 60_000.0;
 
 /// A place on one replica. Dropping it frees the place.
 pub(crate) struct Slot {
@@ -202,6 +233,11 @@ impl Slot {
             self.lane.wake(now);
         }
         is_back
+    }
+
+    /// The answer has, or had, this many tokens.
+    pub(crate) fn on_output(&self, tokens: u32) {
+        self.lane.lock().on_output(self.seat, tokens);
     }
 
     /// Ends the use of the place. Returns whether the replica takes work now, where that has changed.

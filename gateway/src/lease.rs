@@ -151,6 +151,7 @@ impl OpenAttempt {
             Ending::Cut => (AttemptEnd::Cut, String::new()),
         };
         let replica = self.slot.address().to_owned();
+        self.slot.on_output(tokens.output);
         let replica_up = self.slot.end(verdict, now);
         Attempt {
             step: self.step,

@@ -174,6 +174,7 @@ pub(crate) fn tell_pool(app: &App, lane: &Lane) {
         pool: &lane.config.name,
         queued: counts.queued,
         in_flight: counts.in_flight,
+        limit: counts.limit,
         up: counts.up,
         ejected: counts.ejected,
     });

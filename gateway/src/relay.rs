@@ -72,7 +72,7 @@ fn entrant(lease: &Lease, step: Step, tried: &[usize]) -> Entrant {
         tenant: lease.request.tenant,
         weight: 1,
         priority: 0,
-        deadline: lease.request.deadline,
+        deadline: Some(lease.request.ends_by()),
         bytes: u64::from(chosen.needs.prompt_bytes),
         work: Work {
             prompt_tokens: chosen.needs.prompt_tokens,

@@ -1,6 +1,7 @@
 //! One request inside the gateway, whatever edge it came through, and the way its answer takes back.
 
 use crate::error::Fault;
+use crate::serve::LONGEST_REQUEST_MS;
 use sluice_proto::v1;
 use sluice_router::{NanoUsd, Privacy, Tick};
 use tokio::sync::mpsc;
@@ -27,6 +28,13 @@ pub struct Request {
     pub deadline: Option<Tick>,
     /// Whether the client reads a stream; for the record only.
     pub streams: bool,
+}
+
+impl Request {
+    /// When its answer must be complete, if need be by the gateway's own limit.
+    pub fn ends_by(&self) -> Tick {
+        self.deadline.unwrap_or(self.received.plus_ms(LONGEST_REQUEST_MS))
+    }
 }
 
 /// An edge, for the record.

@@ -210,6 +210,7 @@ async fn watch(app: Arc<App>, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
         for lane in &app.live().lanes {
             probe_due(&app, lane);
+            lane.wake(app.clock.now()); // time alone tells nobody that a deadline can't be made any more
             meter::tell_pool(&app, lane);
         }
         let oldest = app.journal.oldest_waiting_ms();

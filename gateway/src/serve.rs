@@ -16,7 +16,7 @@ use std::panic::AssertUnwindSafe;
 pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
     app.retries.earn();
     let span = Span::request(&request);
-    let deadline = request.deadline.unwrap_or(request.received.plus_ms(LONGEST_REQUEST_MS));
+    let deadline = request.ends_by();
     let cut = cut(app, deadline, out.closed());
     let mut lease = Lease::new(request);
     let end = tokio::select! {

@@ -97,6 +97,7 @@ impl Sender {
             end,
             cost_nanousd: trail.cost_nanousd,
             baseline_nanousd: trail.baseline_nanousd,
+            queued: None,
             quality,
             reference_quality,
         }

@@ -97,6 +97,8 @@ pub struct Sample {
     pub last: Option<u64>,
     /// When it was complete, cancelled or failed.
     pub ended: u64,
+    /// Time spent in the target's lines, in nanoseconds, where that can be seen.
+    pub queued: Option<u64>,
     /// Time between one text event and the next, in microseconds.
     pub gaps_us: Vec<u32>,
     /// Prompt tokens, by the target's count.
@@ -163,6 +165,7 @@ mod tests {
             first: Some(5_000_000),
             last: Some(14_000_000),
             ended: 15_000_000,
+            queued: None,
             gaps_us: vec![3_000; 3],
             input_tokens: 10,
             output_tokens: 4,

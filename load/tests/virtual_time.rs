@@ -4,8 +4,8 @@ use sluice_load::arrivals::{self, Arrivals};
 use sluice_load::virtual_time::{Asked, Length, Outage, PoolSpec, Totals, World, run};
 use sluice_load::{End, FaultKind, Planned, Sample};
 use sluice_router::{
-    Ask, Certificate, Expert, ExpertSignal, Fleet, Kind, LineRules, NanoUsd, Needs, OutOfDomain, Pool, Price,
-    Privacy, Route, Signals, WhenNone,
+    Ask, Certificate, Expert, ExpertSignal, Fleet, Kind, LimitRule, LineRules, NanoUsd, Needs, OutOfDomain,
+    Pool, Price, Privacy, Route, Signals, WhenNone,
 };
 use sluice_sim::Profile;
 use std::hash::{Hash, Hasher};
@@ -80,7 +80,14 @@ fn asked(p_small: f64, input: u32, output: u32) -> Asked {
 fn pool(profile: &str, replicas: usize, max_concurrency: u32, max_queue: usize) -> PoolSpec {
     let balancer = sluice_router::balancer("p2c").expect("a known balancer").pick;
     PoolSpec {
-        line: LineRules { replicas, max_concurrency, max_queue, balancer },
+        line: LineRules {
+            replicas,
+            max_concurrency,
+            limit: LimitRule::Fixed,
+            max_queue,
+            max_queue_bytes: 64 << 20,
+            balancer,
+        },
         capacity: Profile::named(profile).expect("a known profile").capacity,
         engine_queue: 1_024,
         first_token_timeout: 30 * SECOND,

@@ -49,7 +49,7 @@ pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy, Repl
 pub use flips::{Flip, Flips};
 pub use health::{EJECT_AFTER, FIRST_EJECTION_MS, Health, LONGEST_EJECTION_MS};
 pub use lexicon::Lexicon;
-pub use line::{Entered, Entrant, Line, LineCounts, LineRules, Prefix, Seat, Turn, Verdict, Work};
+pub use line::{Entered, Entrant, LimitRule, Line, LineCounts, LineRules, Prefix, Seat, Turn, Verdict, Work};
 pub use objective::{DomainPromise, Route, Slo, WhenNone};
 pub use panel::{PanelParts, PanelView, posterior, standardise};
 pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};

@@ -10,7 +10,7 @@ pub use raw::RawConfig;
 pub use starter::STARTER;
 
 use sluice_experts::Secret;
-use sluice_router::{CertifyBy, Expert, NanoUsd, Slo, WhenNone};
+use sluice_router::{CertifyBy, Expert, LimitRule, NanoUsd, Slo, WhenNone};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -65,10 +65,14 @@ pub struct PoolConfig {
     pub model: String,
     /// The engine's key.
     pub api_key: Option<Secret>,
-    /// Requests that one replica answers at once.
+    /// Requests that one replica answers at once, to begin with.
     pub max_concurrency: u32,
+    /// Whether that limit is learned.
+    pub limit: LimitRule,
     /// Requests that may wait.
     pub max_queue: usize,
+    /// Bytes that those who wait may keep in memory.
+    pub max_queue_bytes: u64,
     /// Name of a row of [`sluice_router::BALANCERS`].
     pub balance: String,
     /// How long a connection may take.

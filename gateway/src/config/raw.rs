@@ -195,12 +195,18 @@ pub struct RawPool {
     /// Path of the file that holds the engine's key.
     #[serde(default)]
     pub api_key_file: Option<String>,
-    /// Requests that one replica answers at once.
+    /// Requests that one replica answers at once, to begin with.
     #[serde(default = "default_concurrency")]
     pub max_concurrency: u32,
+    /// Whether that limit is learned.
+    #[serde(default)]
+    pub limit: RawLimit,
     /// Requests that may wait for a replica.
     #[serde(default = "default_queue")]
     pub max_queue: usize,
+    /// Bytes of prompts that those who wait may keep in memory.
+    #[serde(default = "default_queue_bytes")]
+    pub max_queue_bytes: u64,
     /// Which replica gets a request.
     #[serde(default = "default_balance")]
     pub balance: String,
@@ -245,6 +251,10 @@ fn default_queue() -> usize {
     1_024
 }
 
+fn default_queue_bytes() -> u64 {
+    64 << 20
+}
+
 fn default_balance() -> String {
     "p2c".to_owned()
 }
@@ -255,6 +265,17 @@ fn default_connect() -> u64 {
 
 fn default_patience() -> u64 {
     30_000
+}
+
+/// Who sets the limit of a replica.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawLimit {
+    /// Learned from the time to the first token: from `max_concurrency` on, up to eight times that.
+    #[default]
+    Adaptive,
+    /// `max_concurrency`, always.
+    Fixed,
 }
 
 /// How requests are grouped.

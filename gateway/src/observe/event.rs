@@ -79,6 +79,8 @@ pub enum Event<'a> {
         queued: usize,
         /// Requests being answered.
         in_flight: usize,
+        /// Requests that may be answered at once.
+        limit: usize,
         /// Replicas that take work.
         up: usize,
         /// Replicas that don't.

@@ -50,8 +50,8 @@ pub(super) fn write(event: &Event<'_>) {
             "decided"
         ),
         Event::Joined { pool, wait_ms } => trace!(pool, wait_ms, "slot taken"),
-        Event::Pool { pool, queued, in_flight, up, ejected } => {
-            trace!(pool, queued, in_flight, up, ejected, "pool");
+        Event::Pool { pool, queued, in_flight, limit, up, ejected } => {
+            trace!(pool, queued, in_flight, limit, up, ejected, "pool");
         }
         Event::FirstToken { expert, ttft_ms } => trace!(expert, ttft_ms, "first token"),
         Event::Attempt { .. } => attempt(event),

@@ -28,6 +28,7 @@ pub(super) struct Metrics {
     queue_wait: Family<Histogram>,
     queue_depth: Family<Gauge>,
     in_flight: Family<Gauge>,
+    limit: Family<Gauge>,
     first_token: Family<Histogram>,
     inter_token: Family<Histogram>,
     replica_state: Family<Gauge>,
@@ -66,6 +67,7 @@ impl Metrics {
             queue_wait: histogram("sluice_queue_wait_seconds"),
             queue_depth: gauge("sluice_queue_depth"),
             in_flight: gauge("sluice_inflight_requests"),
+            limit: gauge("sluice_concurrency_limit"),
             first_token: histogram("sluice_time_to_first_token_seconds"),
             inter_token: histogram("sluice_inter_token_latency_seconds"),
             replica_state: gauge("sluice_replica_state"),
@@ -108,7 +110,8 @@ impl Metrics {
                 self.observe(&self.decide, &[], decide_us as f64 / 1e6);
             }
             Event::Joined { pool, wait_ms } => self.observe(&self.queue_wait, &[pool], wait_ms / 1e3),
-            Event::Pool { pool, queued, in_flight, up, ejected } => {
+            Event::Pool { pool, queued, in_flight, limit, up, ejected } => {
+                self.limit.with(&[pool], |gauge| gauge.set(limit as f64));
                 self.queue_depth.with(&[pool], |gauge| gauge.set(queued as f64));
                 self.in_flight.with(&[pool], |gauge| gauge.set(in_flight as f64));
                 self.replica_state.with(&[pool, "up"], |gauge| gauge.set(up as f64));
@@ -164,7 +167,14 @@ impl Metrics {
 
     fn fault(&self, code: FaultCode) {
         self.errors.with(&[code.name()], |counter| counter.increment(1));
-        if matches!(code, FaultCode::NoCapacity | FaultCode::NoCapableExpert | FaultCode::Draining) {
+        let is_shed = matches!(
+            code,
+            FaultCode::NoCapacity
+                | FaultCode::DeadlineUnreachable
+                | FaultCode::NoCapableExpert
+                | FaultCode::Draining
+        );
+        if is_shed {
             self.shed.with(&[code.name()], |counter| counter.increment(1));
         }
     }

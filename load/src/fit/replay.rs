@@ -77,5 +77,6 @@ fn sample(n: u64, job: Job, times: &[u64]) -> Sample {
         baseline_nanousd: None,
         quality: None,
         reference_quality: None,
+        queued: None,
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn sample(at_ms: u64, ttft_ms: u64, gap_ms: u64, tokens: u32) -> Samp
         baseline_nanousd: Some(4_000_000),
         quality: Some(0.9),
         reference_quality: Some(1.0),
+        queued: None,
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Slice {
     pub tpot: Hist,
     /// Time to the end.
     pub e2e: Hist,
+    /// Time in the target's lines, where that can be seen.
+    #[serde(default = "hist")]
+    pub queued: Hist,
     /// Cost in nano-USD of each request whose cost is known.
     pub cost_nanousd: Sums,
     /// Cost and baseline, where both are known.
@@ -55,7 +58,6 @@ pub struct Slice {
 
 impl Slice {
     pub(crate) fn new() -> Slice {
-        let hist = || Hist::new(3);
         Slice {
             sent: 0,
             ok: 0,
@@ -66,6 +68,7 @@ impl Slice {
             ttft: hist(),
             tpot: hist(),
             e2e: hist(),
+            queued: hist(),
             cost_nanousd: Sums::default(),
             cost_and_baseline: PairSums::default(),
             quality: Sums::default(),
@@ -88,6 +91,7 @@ impl Slice {
         times.ttft.into_iter().for_each(|ns| self.ttft.record(ns));
         times.tpot.into_iter().for_each(|ns| self.tpot.record(ns));
         times.e2e.into_iter().for_each(|ns| self.e2e.record(ns));
+        sample.queued.into_iter().for_each(|ns| self.queued.record(ns));
         if let Some(cost) = sample.cost_nanousd {
             self.cost_nanousd.add(cost);
             sample
@@ -115,11 +119,16 @@ impl Slice {
         self.ttft.merge(&other.ttft);
         self.tpot.merge(&other.tpot);
         self.e2e.merge(&other.e2e);
+        self.queued.merge(&other.queued);
         self.cost_nanousd.merge(&other.cost_nanousd);
         self.cost_and_baseline.merge(&other.cost_and_baseline);
         self.quality.merge(&other.quality);
         self.quality_and_reference.merge(&other.quality_and_reference);
     }
+}
+
+fn hist() -> Hist {
+    Hist::new(3)
 }
 
 fn millionths(score: f64) -> i64 {

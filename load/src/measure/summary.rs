@@ -57,6 +57,9 @@ pub struct PartSummary {
     pub tpot_ms: Percentiles,
     /// Time to the end.
     pub e2e_ms: Percentiles,
+    /// Time in the target's lines, where that can be seen.
+    #[serde(default)]
+    pub queue_ms: Percentiles,
     /// Prompt tokens.
     pub input_tokens: u64,
     /// Produced tokens.
@@ -288,6 +291,7 @@ impl PartSummary {
             ttft_ms: percentiles(&part.ttft),
             tpot_ms: percentiles(&part.tpot),
             e2e_ms: percentiles(&part.e2e),
+            queue_ms: percentiles(&part.queued),
             input_tokens: part.input_tokens,
             output_tokens: part.output_tokens,
             cost_usd: (part.cost_nanousd.n > 0).then(|| usd(part.cost_nanousd.sum)),

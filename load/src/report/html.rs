@@ -187,8 +187,8 @@ fn other_parts(report: &Report) -> String {
 
 fn part_table(title: &str, word: &str, parts: &BTreeMap<String, PartSummary>) -> String {
     let heads = [
-        "sent", "errors", "TTFT p50", "TTFT p99", "TPOT p50", "E2E p99", "cost, $", "saved, %", "quality",
-        "of ref.",
+        "sent", "errors", "line p99", "TTFT p50", "TTFT p99", "TPOT p50", "E2E p99", "cost, $", "saved, %",
+        "quality", "of ref.",
     ];
     let head: String = heads.iter().map(|head| format!("<th>{head}</th>")).collect();
     let mut out = format!(
@@ -204,7 +204,7 @@ fn part_table(title: &str, word: &str, parts: &BTreeMap<String, PartSummary>) ->
     out + "</table></div>\n"
 }
 
-fn part_cells(part: &PartSummary) -> [String; 10] {
+fn part_cells(part: &PartSummary) -> [String; 11] {
     let time = |value: Option<f64>| value.map_or("-".to_owned(), ms);
     let ci = part
         .quality_ci
@@ -212,6 +212,7 @@ fn part_cells(part: &PartSummary) -> [String; 10] {
     [
         format!("{} <small>{:.1} %</small>", count(part.sent), 100.0 * part.share),
         count(part.errors),
+        time(part.queue_ms.p99),
         time(part.ttft_ms.p50),
         time(part.ttft_ms.p99),
         time(part.tpot_ms.p50),

@@ -152,8 +152,8 @@ fn part_rows(out: &mut String, title: &str, parts: &BTreeMap<String, PartSummary
     let width = parts.keys().map(|name| name.chars().count()).max().unwrap_or(0).clamp(title.len(), 40);
     let _ = writeln!(
         out,
-        "{title:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
-        "sent", "errors", "TTFT p50", "TTFT p99", "e2e p99", "cost $", "saved %", "quality"
+        "{title:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
+        "sent", "errors", "line p99", "TTFT p50", "TTFT p99", "e2e p99", "cost $", "saved %", "quality"
     );
     for (name, part) in parts {
         let p99 = |times: &Percentiles| times.p99.map_or("-".to_owned(), ms);
@@ -162,9 +162,10 @@ fn part_rows(out: &mut String, title: &str, parts: &BTreeMap<String, PartSummary
         };
         let _ = writeln!(
             out,
-            "{name:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
+            "{name:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
             count(part.sent),
             count(part.errors),
+            p99(&part.queue_ms),
             part.ttft_ms.p50.map_or("-".to_owned(), ms),
             p99(&part.ttft_ms),
             p99(&part.e2e_ms),

@@ -20,6 +20,7 @@ impl Run<'_> {
     pub(super) fn complete(&mut self, id: Id, at: u64) {
         let Some(running) = self.running(id) else { return };
         let Some(mut request) = self.requests.remove(id) else { return };
+        self.lines[running.pool].on_output(running.seat, running.output);
         self.free(running.pool, running.seat, verdict(&running, at));
         let step = request.plan[request.step].step;
         let tokens = Tokens { prompt: running.input, cached: 0, output: running.output };
@@ -64,6 +65,7 @@ impl Run<'_> {
             first: None,
             last: None,
             ended: self.now,
+            queued: Some(request.waited),
             gaps_us: Vec::new(),
             input_tokens: 0,
             output_tokens: 0,

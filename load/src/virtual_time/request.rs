@@ -41,6 +41,8 @@ pub(super) struct Request {
     /// Whether the same replicas were tried once more after a broken connection.
     pub(super) repeated: bool,
     pub(super) place: Place,
+    /// Time spent in lines.
+    pub(super) waited: u64,
     /// Tries that have ended.
     pub(super) attempts: usize,
     /// Tries that had ended when the step began.
@@ -64,7 +66,7 @@ pub(super) struct Try {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
     Nowhere,
-    Waiting { pool: usize, ticket: u64 },
+    Waiting { pool: usize, ticket: u64, since: u64 },
     Running(Running),
 }
 

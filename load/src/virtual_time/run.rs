@@ -202,6 +202,7 @@ impl<'a> Run<'a> {
             tried: Vec::new(),
             repeated: false,
             place: Place::Nowhere,
+            waited: 0,
             attempts: 0,
             attempts_before: 0,
             cost: sluice_router::NanoUsd::ZERO,

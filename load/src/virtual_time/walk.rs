@@ -34,6 +34,10 @@ impl Failure {
         Failure { may_go_elsewhere: false, ..Failure::elsewhere(code, kind) }
     }
 
+    fn late() -> Failure {
+        Failure::elsewhere("deadline_unreachable", FaultKind::Refused)
+    }
+
     pub(super) fn deadline() -> Failure {
         Failure::last("deadline_exceeded", FaultKind::Timeout)
     }
@@ -160,15 +164,18 @@ impl Run<'_> {
             request.plan[request.step].step.pool
         };
         self.wake(pool);
-        let entrant = self.entrant(id)?;
+        let (entrant, since) = (self.entrant(id)?, self.now);
         let entered = self.lines[pool].enter(entrant, now, || id);
         let request = self.requests.get(id)?;
         match entered {
             Entered::Go(seat) => self.dispatch(id, pool, seat),
             Entered::Wait(ticket) => {
-                request.place = Place::Waiting { pool, ticket };
+                request.place = Place::Waiting { pool, ticket, since };
+                self.wake(pool); // whoever lost its place to this one is told
                 None
             }
+            Entered::Late { retry_after_ms: Some(_) } => Some(Failure::late()),
+            Entered::Late { retry_after_ms: None } => Some(Failure::deadline()),
             Entered::Full => Some(Failure::elsewhere("no_capacity", FaultKind::Refused)),
             Entered::AllDown => Some(Failure::elsewhere("upstream_error", FaultKind::Target)),
         }
@@ -198,13 +205,30 @@ impl Run<'_> {
     /// The turn of one who waited.
     pub(super) fn turn(&mut self, pool: usize, turn: Turn<Id>) {
         let (id, failed) = match turn {
-            Turn::Go(id, seat) if self.requests.has(id) => (id, self.dispatch(id, pool, seat)),
+            Turn::Go(id, seat) if self.requests.has(id) => {
+                self.has_waited(id);
+                (id, self.dispatch(id, pool, seat))
+            }
             // Its client left meanwhile: the place goes to the next.
             Turn::Go(_, seat) => return self.free(pool, seat, Verdict::Neutral),
             Turn::AllDown(id) => (id, Some(Failure::elsewhere("upstream_error", FaultKind::Target))),
+            Turn::Late(id) => (id, Some(Failure::late())),
+            Turn::Displaced(id) => (id, Some(Failure::elsewhere("no_capacity", FaultKind::Refused))),
         };
         if failed.is_some() {
+            self.has_waited(id);
             self.walk(id, failed);
+        }
+    }
+
+    /// Notes the time that a request spent in the line that it leaves.
+    fn has_waited(&mut self, id: Id) {
+        let now = self.now;
+        if let Some(request) = self.requests.get(id)
+            && let Place::Waiting { since, .. } = request.place
+        {
+            request.waited += now - since;
+            request.place = Place::Nowhere;
         }
     }
 
@@ -283,10 +307,13 @@ impl Run<'_> {
 
     /// The client cancels, or the deadline has passed: whatever is under way ends.
     pub(super) fn cut(&mut self, id: Id, failure: Option<Failure>) {
-        let Some(request) = self.requests.get(id) else { return };
-        match request.place {
+        let Some(place) = self.requests.get(id).map(|request| request.place) else { return };
+        match place {
             Place::Nowhere => {}
-            Place::Waiting { pool, ticket } => drop(self.lines[pool].leave(ticket)),
+            Place::Waiting { pool, ticket, .. } => {
+                self.lines[pool].leave(ticket);
+                self.has_waited(id);
+            }
             Place::Running(running) => {
                 self.advance(running.pool, running.replica);
                 self.hear_milestones();
@@ -325,6 +352,7 @@ impl Run<'_> {
         request.attempts += 1;
         request.place = Place::Nowhere;
         request.begun = running.first.map(|_| (running, produced));
+        self.lines[running.pool].on_output(running.seat, produced);
         self.free(running.pool, running.seat, verdict);
     }
 }

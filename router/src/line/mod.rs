@@ -1,7 +1,8 @@
 //! The line before a pool, as a pure state machine: who waits, which replica takes the next request, how the replicas are.
 //!
-//! First come, first served. A request binds to a replica when it really goes, so no stale load is acted on; whoever
-//! has been failed by a replica is not sent there again, and is overtaken only by those who can use it. The gateway's
+//! Priority first, then the tenant that has had the least, then the earliest deadline (see [`queue`]). A request binds to
+//! a replica when it really goes, so no stale load is acted on; whoever has been failed by a replica is not sent there
+//! again, and is overtaken only by those who can use it. Whoever can't make its deadline is told at once. The gateway's
 //! lanes and the load test in virtual time both keep their lines with it.
 
 use crate::balance::{Balancer, Pick, ReplicaLoad};
@@ -10,22 +11,31 @@ use crate::health::Health;
 use crate::line::work::InWork;
 use crate::speed::SpeedLearner;
 use crate::time::Tick;
-use std::collections::VecDeque;
+use limit::Limits;
+use queue::{Queue, Room};
 
 mod entrant;
+mod limit;
+mod queue;
+mod shares;
 mod work;
 
 pub use entrant::{Entrant, Prefix, Seat, Work};
+pub use limit::LimitRule;
 
 /// What a line is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct LineRules {
     /// Replicas of the pool.
     pub replicas: usize,
-    /// Requests that one replica answers at once.
+    /// Requests that one replica answers at once, to begin with.
     pub max_concurrency: u32,
+    /// Whether that changes by what its answers tell.
+    pub limit: LimitRule,
     /// Requests that may wait.
     pub max_queue: usize,
+    /// Bytes that those who wait may keep in memory.
+    pub max_queue_bytes: u64,
     /// Which replica gets a request.
     pub balancer: Balancer,
 }
@@ -35,12 +45,9 @@ pub struct LineRules {
 pub struct Line<W> {
     rules: LineRules,
     replicas: Vec<Replica>,
-    /// In the order of their tickets.
-    waiting: VecDeque<Waiter<W>>,
-    next_ticket: u64,
+    queue: Queue<W>,
+    limits: Limits,
     next_seat: u64,
-    /// How many of those who wait have replicas that they don't want.
-    picky: usize,
     turn: u64,
     ttft_ms: Average,
     tpot_ms: Average,
@@ -57,13 +64,6 @@ struct Replica {
     work: InWork,
 }
 
-#[derive(Debug)]
-struct Waiter<W> {
-    ticket: u64,
-    entrant: Entrant,
-    who: W,
-}
-
 /// What a request gets of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entered {
@@ -73,6 +73,11 @@ pub enum Entered {
     Wait(u64),
     /// The line is full.
     Full,
+    /// It can't be answered by its deadline.
+    Late {
+        /// When one with as much time left may make it; `None` when no wait helps.
+        retry_after_ms: Option<u32>,
+    },
     /// No replica takes work.
     AllDown,
 }
@@ -84,6 +89,10 @@ pub enum Turn<W> {
     Go(W, Seat),
     /// No replica is left to wait for.
     AllDown(W),
+    /// It can't be answered by its deadline any more.
+    Late(W),
+    /// It lost its place to another: one of a higher priority, or of a tenant that held far less of the line.
+    Displaced(W),
 }
 
 /// What the use of a place tells about its replica.
@@ -114,6 +123,8 @@ pub struct LineCounts {
     pub queued: usize,
     /// Requests that are being answered.
     pub in_flight: usize,
+    /// Requests that may be answered at once by the replicas that take work.
+    pub limit: usize,
     /// Replicas that take work.
     pub up: usize,
     /// Replicas that don't.
@@ -125,11 +136,10 @@ impl<W> Line<W> {
     pub fn new(rules: LineRules) -> Line<W> {
         Line {
             replicas: vec![Replica::default(); rules.replicas],
+            queue: Queue::new(Room { places: rules.max_queue, bytes: rules.max_queue_bytes }),
+            limits: Limits::new(rules.limit, rules.replicas, rules.max_concurrency),
             rules,
-            waiting: VecDeque::new(),
-            next_ticket: 0,
             next_seat: 0,
-            picky: 0,
             turn: 0,
             ttft_ms: Average::default(),
             tpot_ms: Average::default(),
@@ -140,50 +150,81 @@ impl<W> Line<W> {
     }
 
     /// Takes a seat on a replica that has not failed the request yet, or a place in line. Those who wait come first:
-    /// whoever enters somebody asks [`Line::next_turn`] before, until nobody's turn has come.
+    /// whoever enters somebody asks [`Line::next_turn`] before, until nobody's turn has come, and after one who waits.
     pub fn enter(&mut self, entrant: Entrant, now: Tick, who: impl FnOnce() -> W) -> Entered {
+        if self.is_hopeless(&entrant, now) {
+            return Entered::Late { retry_after_ms: None };
+        }
         if let Some(seat) = self.pick(&entrant, now) {
+            self.begin(seat, &entrant, now);
+            self.queue.charge(seat.number, &entrant);
             return Entered::Go(seat);
         }
         if !self.has_another(&entrant.tried, now) {
             return Entered::AllDown;
         }
-        if self.waiting.len() >= self.rules.max_queue {
-            return Entered::Full;
+        let late_ms = self.late_ms(&entrant, self.expected_wait_ms(&entrant, now), now);
+        if late_ms > 0.0 {
+            return Entered::Late { retry_after_ms: Some(libm::ceil(late_ms) as u32) };
         }
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        self.picky += usize::from(!entrant.tried.is_empty());
-        self.waiting.push_back(Waiter { ticket, entrant, who: who() });
-        Entered::Wait(ticket)
+        let latest = self.latest(&entrant);
+        self.queue.enter(entrant, latest, who).map_or(Entered::Full, Entered::Wait)
     }
 
     /// Takes the one with this ticket out of the line; `None` when its turn has come already.
     pub fn leave(&mut self, ticket: u64) -> Option<W> {
-        let at = self.waiting.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()?;
-        self.take(at)
+        self.queue.leave(ticket)
     }
 
     /// The next of those who wait for whom something has changed; `None` when they all wait on.
     ///
     /// To be asked again after whatever frees a place. Time alone tells nobody, so it must be asked now and then while
-    /// a replica's ejection runs out.
+    /// a replica's ejection runs out, and at [`Line::next_late`].
     pub fn next_turn(&mut self, now: Tick) -> Option<Turn<W>> {
-        if let Some(at) = self.turned_away(now) {
-            return self.take(at).map(Turn::AllDown);
+        if let Some(who) = self.queue.displaced() {
+            return Some(Turn::Displaced(who));
         }
-        if !self.has_room(now) {
+        if let Some(ticket) = self.turned_away(now) {
+            return self.queue.leave(ticket).map(Turn::AllDown);
+        }
+        if let Some(ticket) = self.overdue(now) {
+            return self.queue.leave(ticket).map(Turn::Late);
+        }
+        if !self.has_room(&[], now) {
             return None;
         }
-        for at in 0..self.waiting.len() {
-            let entrant = std::mem::take(&mut self.waiting[at].entrant);
-            let picked = self.pick(&entrant, now);
-            self.waiting[at].entrant = entrant;
-            if let Some(seat) = picked {
-                return self.take(at).map(|who| Turn::Go(who, seat));
+        let can_go = |(_, entrant): &(u64, &Entrant)| self.has_room(&entrant.tried, now);
+        let (ticket, entrant) = self.queue.in_order().find(can_go)?;
+        if self.late_ms(entrant, 0.0, now) > 0.0 {
+            return self.queue.leave(ticket).map(Turn::Late);
+        }
+        self.send(ticket, now)
+    }
+
+    /// When [`Line::next_turn`] will find one who can't make its deadline any more, if nothing else happens before.
+    pub fn next_late(&self) -> Option<Tick> {
+        self.queue.next_overdue()
+    }
+
+    /// How long a request would wait, in milliseconds, if it came now: for those that will go before it, by their
+    /// priorities and their tenants' shares, over the rate at which places become free.
+    pub fn expected_wait_ms(&self, entrant: &Entrant, now: Tick) -> f64 {
+        let mut limit = 0;
+        let mut in_flight = 0;
+        for (at, replica) in self.replicas.iter().enumerate() {
+            if replica.health.takes_work(now) && !entrant.tried.contains(&at) {
+                limit += u64::from(self.limits.of(at));
+                in_flight += u64::from(replica.in_flight);
             }
         }
-        None
+        let ahead = (in_flight + self.queue.ahead(entrant) as u64 + 1).saturating_sub(limit);
+        if limit == 0 { 0.0 } else { ahead as f64 * self.service_ms.value() / limit as f64 }
+    }
+
+    /// The answer of this seat has, or had, this many tokens: its tenant is charged for these rather than for those that
+    /// were expected. To be told before [`Line::end`], as often as one likes.
+    pub fn on_output(&mut self, seat: Seat, output_tokens: u32) {
+        self.queue.settle(seat.number, output_tokens);
     }
 
     /// A seat on each replica whose ejection has run out, as its trial: nobody else gets one until it has ended.
@@ -198,6 +239,7 @@ impl<W> Line<W> {
     /// The first event of an answer has come. Returns whether that has brought the replica back: then turns may have
     /// come.
     pub fn on_answering(&mut self, seat: Seat, now: Tick) -> bool {
+        self.limits.first_token(seat, now);
         let replica = &mut self.replicas[seat.replica];
         replica.work.first(seat.number, &mut self.speed, now, self.tpot_ms.value());
         replica.health.on_answering()
@@ -206,13 +248,16 @@ impl<W> Line<W> {
     /// Ends the use of a seat and frees it: turns may have come. Returns whether the replica takes work now, where
     /// that has changed.
     pub fn end(&mut self, seat: Seat, verdict: Verdict, now: Tick) -> Option<bool> {
-        let replica = &mut self.replicas[seat.replica];
-        replica.in_flight -= 1;
+        self.queue.release(seat.number);
         let answered = match verdict {
-            Verdict::Answered { tpot_ms, .. } => tpot_ms,
+            Verdict::Answered { tpot_ms, service_ms, .. } => Some((tpot_ms, service_ms)),
             Verdict::Neutral | Verdict::Ill { .. } => None,
         };
-        replica.work.end(seat.number, answered, &mut self.speed, now, self.tpot_ms.value());
+        self.limits.end(seat, answered);
+        let replica = &mut self.replicas[seat.replica];
+        replica.in_flight -= 1;
+        let tpot_ms = answered.and_then(|(tpot_ms, _)| tpot_ms);
+        replica.work.end(seat.number, tpot_ms, &mut self.speed, now, self.tpot_ms.value());
         let health = &mut replica.health;
         let was_up = takes_new_work(*health);
         match verdict {
@@ -234,13 +279,16 @@ impl<W> Line<W> {
     /// How the pool is, for a decision on a request that begins with `prefix`.
     pub fn pool_state(&self, now: Tick, prefix: &Prefix) -> PoolState {
         let up = self.up(now) as u32;
+        let replicas: Vec<ReplicaState> =
+            (0..self.replicas.len()).map(|at| self.replica_state(at, now, prefix)).collect();
+        let limits = replicas.iter().filter(|replica| replica.is_up).map(|replica| replica.limit);
         PoolState {
-            replicas: (0..self.replicas.len()).map(|at| self.replica_state(at, now, prefix)).collect(),
             speed: Some(self.speed.speed()),
             replicas_up: up,
             in_flight: self.replicas.iter().map(|replica| replica.in_flight).sum(),
-            limit: up.saturating_mul(self.rules.max_concurrency),
-            queued: self.waiting.len() as u32,
+            limit: limits.fold(0, u32::saturating_add),
+            replicas,
+            queued: self.queue.len() as u32,
             ttft_ms: self.ttft_ms.value(),
             tpot_ms: self.tpot_ms.value(),
             service_ms: self.service_ms.value(),
@@ -251,7 +299,8 @@ impl<W> Line<W> {
     pub fn counts(&self, now: Tick) -> LineCounts {
         let up = self.up(now);
         LineCounts {
-            queued: self.waiting.len(),
+            queued: self.queue.len(),
+            limit: self.limit(now),
             in_flight: self.replicas.iter().map(|replica| replica.in_flight as usize).sum(),
             up,
             ejected: self.replicas.len() - up,
@@ -273,23 +322,79 @@ impl<W> Line<W> {
         self.replicas.iter().filter(|replica| replica.health.takes_work(now)).count()
     }
 
-    fn has_room(&self, now: Tick) -> bool {
-        let has_room = |replica: &Replica| {
-            replica.in_flight < self.rules.max_concurrency && replica.health.takes_work(now)
+    /// Whether one more may go to a replica other than those in `tried`.
+    fn has_room(&self, tried: &[usize], now: Tick) -> bool {
+        let has_room = |(at, replica): (usize, &Replica)| {
+            replica.in_flight < self.limits.of(at) && replica.health.takes_work(now) && !tried.contains(&at)
         };
-        !self.waiting.is_empty() && self.replicas.iter().any(has_room)
+        !self.queue.is_empty() && self.replicas.iter().enumerate().any(has_room)
     }
 
-    /// The first in line that has no replica left to wait for. Where nobody is picky all fare alike.
-    fn turned_away(&self, now: Tick) -> Option<usize> {
-        let looked_at = if self.picky == 0 { self.waiting.len().min(1) } else { self.waiting.len() };
-        (0..looked_at).find(|&at| !self.has_another(&self.waiting[at].entrant.tried, now))
+    /// One who has no replica left to wait for. Those who aren't picky all fare alike.
+    fn turned_away(&self, now: Tick) -> Option<u64> {
+        if !self.has_another(&[], now) {
+            return self.queue.in_order().next().map(|(ticket, _)| ticket);
+        }
+        let has_none = |(_, entrant): &(u64, &Entrant)| !self.has_another(&entrant.tried, now);
+        self.queue.picky().find(has_none).map(|(ticket, _)| ticket)
     }
 
-    fn take(&mut self, at: usize) -> Option<W> {
-        let waiter = self.waiting.remove(at)?;
-        self.picky -= usize::from(!waiter.entrant.tried.is_empty());
-        Some(waiter.who)
+    /// One who can't make its deadline even if it goes now.
+    fn overdue(&mut self, now: Tick) -> Option<u64> {
+        while let Some((ticket, entrant)) = self.queue.overdue(now) {
+            if self.late_ms(entrant, 0.0, now) > 0.0 {
+                return Some(ticket);
+            }
+            // Answers have become faster since it came.
+            let latest = self.latest(entrant).unwrap_or(now).max(now);
+            self.queue.set_latest(ticket, latest);
+        }
+        None
+    }
+
+    /// Whether its deadline has passed, or comes before any replica could begin to answer.
+    fn is_hopeless(&self, entrant: &Entrant, now: Tick) -> bool {
+        let is_over = |deadline: Tick| deadline <= now || deadline.since_ms(now) < self.limits.fastest_ms();
+        entrant.deadline.is_some_and(is_over)
+    }
+
+    /// By how much a request that waits so long misses its deadline, in milliseconds; 0 when it makes it.
+    fn late_ms(&self, entrant: &Entrant, wait_ms: f64, now: Tick) -> f64 {
+        let left_ms = entrant.deadline.map_or(f64::INFINITY, |deadline| deadline.since_ms(now));
+        (wait_ms + self.answer_ms(entrant) - left_ms).max(0.0)
+    }
+
+    /// When a request must go at the latest to make its deadline.
+    fn latest(&self, entrant: &Entrant) -> Option<Tick> {
+        let answer_us = (self.answer_ms(entrant) * 1e3) as u64;
+        entrant.deadline.map(|deadline| Tick(deadline.0.saturating_sub(answer_us)))
+    }
+
+    /// How long its answer takes from the moment it goes, by what the last answers took.
+    fn answer_ms(&self, entrant: &Entrant) -> f64 {
+        self.ttft_ms.value() + entrant.work.output_tokens * self.tpot_ms.value()
+    }
+
+    /// Sends one who waits.
+    fn send(&mut self, ticket: u64, now: Tick) -> Option<Turn<W>> {
+        let entrant = self.queue.lend(ticket)?;
+        let Some(seat) = self.pick(&entrant, now) else {
+            self.queue.give_back(ticket, entrant);
+            return None;
+        };
+        self.begin(seat, &entrant, now);
+        self.queue.go(ticket, seat.number, entrant).map(|who| Turn::Go(who, seat))
+    }
+
+    /// What is to be known of a request from the moment it goes.
+    fn begin(&mut self, seat: Seat, entrant: &Entrant, now: Tick) {
+        let in_flight = self.replicas[seat.replica].in_flight;
+        self.limits.begin(seat, in_flight, entrant.work, now);
+    }
+
+    fn limit(&self, now: Tick) -> usize {
+        let up = self.replicas.iter().enumerate().filter(|(_, replica)| replica.health.takes_work(now));
+        up.map(|(at, _)| self.limits.of(at) as usize).sum()
     }
 
     /// How one replica is for a request that begins with `prefix`.
@@ -298,7 +403,7 @@ impl<W> Line<W> {
         ReplicaState {
             is_up: replica.health.takes_work(now),
             in_flight: replica.in_flight,
-            limit: self.rules.max_concurrency,
+            limit: self.limits.of(at),
             ..replica.work.state(now, self.tpot_ms.value())
         }
     }

@@ -9,7 +9,8 @@ const ANSWERED: Verdict = Verdict::Answered { ttft_ms: 1.0, tpot_ms: Some(1.0), 
 
 fn line(replicas: usize, max_concurrency: u32, max_queue: usize) -> Line<&'static str> {
     let balancer = crate::balance::balancer("least_load").expect("a known balancer").pick;
-    Line::new(LineRules { replicas, max_concurrency, max_queue, balancer })
+    let (limit, max_queue_bytes) = (LimitRule::Fixed, 1 << 20);
+    Line::new(LineRules { replicas, max_concurrency, limit, max_queue, max_queue_bytes, balancer })
 }
 
 /// A request that these replicas have failed.
@@ -21,7 +22,7 @@ fn entrant(seed: u64, tried: &[usize]) -> Entrant {
 fn next(line: &mut Line<&'static str>, now: Tick) -> Option<(&'static str, Option<usize>)> {
     line.next_turn(now).map(|turn| match turn {
         Turn::Go(who, seat) => (who, Some(seat.replica)),
-        Turn::AllDown(who) => (who, None),
+        Turn::AllDown(who) | Turn::Late(who) | Turn::Displaced(who) => (who, None),
     })
 }
 

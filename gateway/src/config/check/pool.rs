@@ -1,10 +1,10 @@
 //! The rules of `[[expert.pool]]`: real engines with addresses, or simulated ones.
 
 use super::super::mistake::{Mistakes, did_you_mean};
-use super::super::raw::{RawExpert, RawPool};
+use super::super::raw::{RawExpert, RawLimit, RawPool};
 use super::super::{Overrides, PoolConfig, SimConfig};
 use sluice_experts::{PROTOCOLS, Secret};
-use sluice_router::BALANCERS;
+use sluice_router::{BALANCERS, LimitRule};
 use std::path::Path;
 use std::time::Duration;
 
@@ -71,7 +71,12 @@ fn check_pool(
         model,
         api_key: check_key(place, raw, mistakes),
         max_concurrency: raw.max_concurrency,
+        limit: match raw.limit {
+            RawLimit::Adaptive => LimitRule::Adaptive,
+            RawLimit::Fixed => LimitRule::Fixed,
+        },
         max_queue: raw.max_queue,
+        max_queue_bytes: raw.max_queue_bytes,
         balance: raw.balance.clone(),
         connect_timeout: Duration::from_millis(raw.connect_timeout_ms),
         first_token_timeout: Duration::from_millis(raw.first_token_timeout_ms),

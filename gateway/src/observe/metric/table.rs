@@ -72,6 +72,12 @@ pub const METRICS: &[Row] = &[
         help: "Requests that a pool is answering.",
     },
     Row {
+        name: "sluice_concurrency_limit",
+        kind: Gauge,
+        labels: &["pool"],
+        help: "Requests that a pool's replicas may have in work at once, as learned or configured.",
+    },
+    Row {
         name: "sluice_time_to_first_token_seconds",
         kind: Histogram(FIRST_TOKEN),
         labels: &["expert"],
@@ -135,7 +141,7 @@ pub const METRICS: &[Row] = &[
         name: "sluice_shed_total",
         kind: Counter,
         labels: &["reason"],
-        help: "Requests turned away for want of room: no_capacity, no_capable_expert, draining.",
+        help: "Requests turned away for want of room: no_capacity, deadline_unreachable, no_capable_expert, draining.",
     },
     Row {
         name: "sluice_errors_total",

@@ -74,7 +74,7 @@ fn everything() -> Observer {
         Event::Certified { route: "auto", domain: "", certificate: &certificate() },
         Event::ReloadRefused { why: "no such expert" },
         Event::Ready { data: "127.0.0.1:1", admin: "127.0.0.1:2" },
-        Event::Pool { pool: "small-a", queued: 3, in_flight: 8, up: 2, ejected: 1 },
+        Event::Pool { pool: "small-a", queued: 3, in_flight: 8, limit: 16, up: 2, ejected: 1 },
         Event::Replica { pool: "small-a", replica: "127.0.0.1:1", is_up: false },
         decided,
         Event::Joined { pool: "small-a", wait_ms: 4.0 },

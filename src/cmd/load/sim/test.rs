@@ -101,7 +101,9 @@ fn spec(pool: &PoolConfig, profile: &Profile) -> PoolSpec {
         line: LineRules {
             replicas,
             max_concurrency: pool.max_concurrency,
+            limit: pool.limit,
             max_queue: pool.max_queue,
+            max_queue_bytes: pool.max_queue_bytes,
             balancer: balancer.pick,
         },
         capacity: profile.capacity,
