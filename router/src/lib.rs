@@ -34,6 +34,7 @@ mod signals;
 mod speed;
 mod stats;
 mod time;
+mod walk;
 mod weights;
 
 pub use ask::Ask;
@@ -60,10 +61,11 @@ pub use prompt::{
 };
 pub use quote::{Quote, Reason, expected_cost, expected_output};
 pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
-pub use retry::{MAX_ATTEMPTS, RetryBudget};
+pub use retry::{HedgeBudget, MAX_ATTEMPTS, RetryBudget};
 pub use scope::{MOST_REFUSED, Scope, lock_threshold};
 pub use signals::{ExpertSignal, Needs, Share, Signals};
 pub use speed::{Observation, Pace, Speed, SpeedLearner, Spread};
 pub use stats::{Moments, clopper_pearson, hoeffding_bentkus_p, hoeffding_bentkus_upper, normal_quantile};
 pub use time::Tick;
+pub use walk::{Bounds, Failure, Help, Lines, Next, Try, Walk, hedge_after_ms};
 pub use weights::Weights;

@@ -1,0 +1,56 @@
+//! When a second try is worth its cost: the first one is later than nearly all are.
+
+use super::{Running, Try, Walk};
+use crate::fleet::PoolState;
+use crate::retry::{HedgeBudget, MAX_ATTEMPTS};
+use crate::time::Tick;
+
+/// How long a try may be without its first event before a second one may be started: the 95th percentile of its pool's
+/// time to the first token, by what was seen of it when the request was decided. `None` while nothing was seen.
+///
+/// Only the mean is kept of it, so the percentile is that of an exponential tail, ln 20 means.
+pub fn hedge_after_ms(pool: &PoolState) -> Option<f64> {
+    (pool.ttft_ms > 0.0).then_some(pool.ttft_ms * LN_20)
+}
+
+const LN_20: f64 = 2.995_732_273_553_991;
+
+impl Walk {
+    /// Starts a second try beside the one that runs, where budget, cost bound and time allow, on another replica of its
+    /// pool, else on the next step that keeps the route's floor. `enter` takes a place that is free right now: a hedge
+    /// never waits in line.
+    ///
+    /// The try counts as begun when [`Walk::sent`] is told of it.
+    pub fn hedge<S>(
+        &mut self,
+        budget: &HedgeBudget,
+        now: Tick,
+        mut enter: impl FnMut(&Try) -> Option<S>,
+    ) -> Option<(Try, S)> {
+        let &[running] = self.running.as_slice() else { return None };
+        let may = !self.hedged && self.committed.is_none() && !self.is_over && !self.is_late(now);
+        if !may || self.attempts >= MAX_ATTEMPTS || !budget.spend() {
+            return None;
+        }
+        let candidates = self.beside(running, now);
+        let found = candidates.into_iter().find_map(|found| enter(&found).map(|place| (found, place)));
+        match &found {
+            Some(_) => self.hedged = true,
+            None => budget.give_back(),
+        }
+        found
+    }
+
+    /// Tries that may run beside this one, best first.
+    fn beside(&self, running: Running, now: Tick) -> Vec<Try> {
+        let is_next =
+            |at: usize| at > running.stage && !self.stages[at].is_done && !self.asks_to_wait(at, now);
+        let others = (0..self.stages.len()).filter(|&at| is_next(at) && self.stages[at].step.floor_held);
+        let all = std::iter::once(running.stage).chain(others);
+        let mut tries: Vec<Try> = all.filter(|&at| self.affords(at)).map(|at| self.try_of(at)).collect();
+        if let Some(same) = tries.iter_mut().find(|found| found.stage == running.stage) {
+            same.tried.push(running.replica);
+        }
+        tries
+    }
+}
