@@ -8,7 +8,7 @@ use crate::needs;
 use crate::observe::Span;
 use crate::request::Request;
 use sluice_router::{
-    Ask, Decision, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals, Tick,
+    Ask, Decision, HedgeBudget, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals, Tick,
 };
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub(crate) struct Chosen {
     pub(crate) needs: Needs,
     /// What its prompt begins with, for replicas that may have it in their caches.
     pub(crate) prefix: Prefix,
+    /// What the route may spend on second tries; `None` when it hedges none.
+    pub(crate) hedges: Option<Arc<HedgeBudget>>,
     /// What is stored.
     pub(crate) receipt: Box<Receipt>,
     /// Time for features and classification.
@@ -69,6 +71,7 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
     let chosen = Chosen {
         needs: receipt.needs.clone(),
         prefix,
+        hedges: live.hedges.get(&route.name).cloned(),
         receipt: Box::new(receipt),
         classify_us: classified.since_us(begun),
         decide_us: decided.since_us(begun),

@@ -4,8 +4,9 @@
 //! - I1: every attempt reaches exactly one terminal state in the ledger.
 //! - I2: what is booked is what was spent: the entries of a request add up to its cost.
 //! - I3: a record that was acknowledged as durable survives a crash.
+//! - I5: at most one attempt of a request answers its client.
 
-use crate::record::{LedgerEntry, Phase, Settled};
+use crate::record::{Account, LedgerEntry, Phase, Settled};
 use sluice_router::NanoUsd;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -33,6 +34,9 @@ pub enum Breach {
     /// An entry moves nothing, or backwards.
     #[error("I2: an entry of attempt {0} moves no money")]
     NoAmount(u8),
+    /// Several attempts are booked as the answer.
+    #[error("I5: {0} attempts are booked as the answer of one request")]
+    SeveralAnswers(usize),
     /// The entries don't add up to the cost.
     #[error("I2: the entries sum to {booked} nano-USD, the request cost {cost}")]
     Unbalanced {
@@ -43,7 +47,7 @@ pub enum Breach {
     },
 }
 
-/// I1 and I2 for one settled request.
+/// I1, I2 and I5 for one settled request.
 ///
 /// # Errors
 /// The first promise that it breaks.
@@ -63,6 +67,10 @@ pub fn check_settled(settled: &Settled) -> Result<(), Breach> {
             let (attempt, cost) = (attempt.n, attempt.cost.0);
             return Err(Breach::NotSettledOnce { attempt, cost, times: own.len(), booked: booked.0 });
         }
+    }
+    let answers = settled.entries.iter().filter(|entry| entry.debit == Account::Spent).count();
+    if answers > 1 {
+        return Err(Breach::SeveralAnswers(answers));
     }
     let booked: NanoUsd = settled.entries.iter().map(|entry| entry.amount).sum();
     if balances(booked, settled.cost) {

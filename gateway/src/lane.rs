@@ -123,6 +123,13 @@ impl Lane {
         }
     }
 
+    /// Takes a slot that is free right now and that nobody waits for, else nothing.
+    pub(crate) fn enter_at_once(self: &Arc<Self>, entrant: &Entrant, now: Tick) -> Option<Slot> {
+        self.wake(now);
+        let seat = self.lock().enter_at_once(entrant, now)?;
+        Some(Slot::new(self, seat, now))
+    }
+
     /// How the pool is, for a decision.
     pub(crate) fn pool_state(&self, now: Tick, prefix: &Prefix) -> PoolState {
         self.lock().pool_state(now, prefix)

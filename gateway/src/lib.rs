@@ -1,6 +1,7 @@
 //! Sluice's gateway: one port, one spine, exact metering.
 
 mod app;
+mod attempt;
 mod choose;
 pub mod config;
 mod door;
@@ -8,6 +9,7 @@ mod edge;
 mod entrance;
 mod error;
 mod explain;
+mod failover;
 pub mod invariants;
 mod lane;
 mod lease;

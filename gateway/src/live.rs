@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use sluice_experts::EndpointError;
 use sluice_proto::v1;
 use sluice_router::{
-    Binding, Fleet, Params, Pool, PoolState, Prefix, Route, Signals, Snapshot, Tick, Versions, classify,
+    Binding, Fleet, HedgeBudget, Params, Pool, PoolState, Prefix, Route, Signals, Snapshot, Tick, Versions,
+    classify,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(crate) struct Live {
     pub(crate) rules: Rules,
     /// The lines before the pools, in the fleet's order.
     pub(crate) lanes: Vec<Arc<Lane>>,
+    /// What each route that hedges may spend on second tries, by its name.
+    pub(crate) hedges: BTreeMap<String, Arc<HedgeBudget>>,
 }
 
 impl Live {
@@ -34,7 +37,7 @@ impl Live {
         old: Option<&Live>,
     ) -> Result<Live, EndpointError> {
         let lanes = lanes(config, old)?;
-        Ok(Live { rules: Rules::new(config, params), lanes })
+        Ok(Live { rules: Rules::new(config, params), lanes, hedges: hedges(config, old) })
     }
 
     /// How every pool is now.
@@ -136,6 +139,17 @@ fn lanes(config: &Config, old: Option<&Live>) -> Result<Vec<Arc<Lane>>, Endpoint
         None => Lane::new(pool.clone()).map(Arc::new),
     };
     config.pools.iter().map(make).collect()
+}
+
+/// Keeps the budgets of routes that hedge as they did, makes the others.
+fn hedges(config: &Config, old: Option<&Live>) -> BTreeMap<String, Arc<HedgeBudget>> {
+    let kept =
+        |name: &str, share: f64| old?.hedges.get(name).filter(|budget| budget.share() == share).cloned();
+    let budget = |name: &str, share: f64| {
+        (name.to_owned(), kept(name, share).unwrap_or_else(|| Arc::new(HedgeBudget::new(share))))
+    };
+    let hedging = config.routes.iter().filter(|route| route.hedge_budget > 0.0);
+    hedging.map(|route| budget(&route.name, route.hedge_budget)).collect()
 }
 
 /// A route for those who ask for an expert by name: no floor, no exploration, no other expert.

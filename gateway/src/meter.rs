@@ -8,7 +8,7 @@ use crate::lane::Lane;
 use crate::lease::{Attempt, Ending, Lease};
 use crate::observe::{Event, Span};
 use crate::record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
-use sluice_router::{NanoUsd, Step, Tick};
+use sluice_router::{NanoUsd, Tick};
 
 /// What a request cost, and what it would have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,26 +32,19 @@ pub(crate) fn money(lease: &Lease) -> Money {
 }
 
 /// What one try cost: one rounding, up.
-fn cost(lease: &Lease, attempt: &Attempt) -> NanoUsd {
+pub(crate) fn cost(lease: &Lease, attempt: &Attempt) -> NanoUsd {
     let fleet = lease.chosen.as_ref().map(|chosen| &chosen.live.rules.snapshot.fleet);
     fleet.map(|fleet| fleet.experts[attempt.step.expert].price.cost(attempt.tokens)).unwrap_or_default()
-}
-
-/// Whether a try of `step`, at its worst, keeps the bounds on the request's cost after what the tries so far have cost.
-pub(crate) fn affords(lease: &Lease, step: Step) -> bool {
-    let Some(chosen) = &lease.chosen else { return true };
-    let bound = [chosen.needs.max_cost, chosen.route.max_cost].into_iter().flatten().min();
-    let quote = chosen.decision().quotes.iter().find(|quote| quote.expert == step.expert);
-    let worst = quote.map_or(NanoUsd::ZERO, |quote| quote.worst);
-    bound.is_none_or(|bound| money(lease).cost + worst <= bound)
 }
 
 /// Ends a request: closes what is open, books it, tells it. Runs after the answer and is never cut.
 pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, span: &Span) {
     let now = app.clock.now();
-    if lease.close(Ending::Cut, now).is_some() {
+    for n in lease.running_all() {
+        lease.close(n, Ending::Cut, now);
         tell_attempt(app, &lease);
     }
+    lease.attempts.sort_by_key(|attempt| attempt.n);
     let money = money(&lease);
     span.settled(money.cost, money.baseline);
     if let Some(fault) = &fault {
@@ -65,9 +58,8 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
 
 fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {
     let attempts: Vec<AttemptRecord> =
-        lease.attempts.iter().enumerate().map(|(n, attempt)| attempt_record(&lease, n, attempt)).collect();
-    let entries =
-        lease.attempts.iter().enumerate().filter_map(|(n, attempt)| entry(&lease, n, attempt)).collect();
+        lease.attempts.iter().map(|attempt| attempt_record(&lease, attempt)).collect();
+    let entries = lease.attempts.iter().filter_map(|attempt| entry(&lease, attempt)).collect();
     let answered = lease.answered();
     let chosen = lease.chosen.as_ref();
     let name = |attempt: &Attempt| chosen.map(|chosen| chosen.expert_name(attempt.step.expert).to_owned());
@@ -112,10 +104,10 @@ fn route_name(app: &App, lease: &Lease) -> String {
     }
 }
 
-fn attempt_record(lease: &Lease, n: usize, attempt: &Attempt) -> AttemptRecord {
-    let chosen = lease.chosen.as_ref().expect("a try follows a decision");
+fn attempt_record(lease: &Lease, attempt: &Attempt) -> AttemptRecord {
+    let chosen = lease.decided();
     AttemptRecord {
-        n: number(n),
+        n: attempt.n,
         expert: chosen.expert_name(attempt.step.expert).to_owned(),
         pool: chosen.pool_name(attempt.step.pool).to_owned(),
         replica: attempt.replica.clone(),
@@ -131,21 +123,17 @@ fn attempt_record(lease: &Lease, n: usize, attempt: &Attempt) -> AttemptRecord {
 }
 
 /// The booking of one try; none when it cost nothing.
-fn entry(lease: &Lease, n: usize, attempt: &Attempt) -> Option<LedgerEntry> {
+fn entry(lease: &Lease, attempt: &Attempt) -> Option<LedgerEntry> {
     let amount = cost(lease, attempt);
     let version = lease.chosen.as_ref().map(|chosen| chosen.live.rules.versions.config.clone());
     (amount > NanoUsd::ZERO).then(|| LedgerEntry {
-        attempt: number(n),
+        attempt: attempt.n,
         phase: Phase::Settle,
         debit: if attempt.is_for_client() { Account::Spent } else { Account::Overhead },
         credit: Account::Funded,
         amount,
         price_version: version.unwrap_or_default(),
     })
-}
-
-fn number(n: usize) -> u8 {
-    u8::try_from(n).expect("a request has at most four tries")
 }
 
 /// Tells of the try that has just ended.
@@ -184,7 +172,6 @@ fn tell_settled(app: &App, lease: &Lease, fault: Option<&Fault>, money: Money, n
     let chosen = lease.chosen.as_ref();
     let answered = lease.answered();
     let total_ms = now.since_ms(lease.request.received);
-    let elsewhere_ms: f64 = lease.attempts.iter().map(|attempt| attempt.wait_ms + attempt.total_ms).sum();
     app.observe.emit(Event::Settled {
         request: &lease.request.label,
         route: &route_name(app, lease),
@@ -197,7 +184,7 @@ fn tell_settled(app: &App, lease: &Lease, fault: Option<&Fault>, money: Money, n
         cost: money.cost,
         baseline: money.baseline,
         total_ms,
-        overhead_ms: (total_ms - elsewhere_ms).max(0.0),
+        overhead_ms: (total_ms - lease.elsewhere_ms()).max(0.0),
     });
 }
 

@@ -71,9 +71,9 @@ pub struct AttemptRecord {
     pub pool: String,
     /// At which address.
     pub replica: String,
-    /// `done`, `refused`, `broken` or `cut`.
+    /// `done`, `refused`, `broken`, `cut`, `hedge_lost` or `overran`.
     pub end: &'static str,
-    /// Why it failed; empty when it didn't.
+    /// Why it failed, or what was wrong with its count; empty when nothing was.
     pub detail: String,
     /// What it used.
     pub tokens: Tokens,

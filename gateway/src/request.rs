@@ -93,7 +93,6 @@ pub struct Outlet {
     events: mpsc::Sender<OutEvent>,
     /// A place kept free, so that a client too slow for the answer can still be told why it ends.
     last: Option<mpsc::OwnedPermit<OutEvent>>,
-    touched: bool,
 }
 
 /// How many events may wait for a slow client before its engine's stream is no longer read.
@@ -104,12 +103,12 @@ impl Outlet {
     pub fn new() -> (Outlet, mpsc::Receiver<OutEvent>) {
         let (events, receiver) = mpsc::channel(OUTLET_EVENTS + 1);
         let last = events.clone().try_reserve_owned().ok();
-        (Outlet { events, last, touched: false }, receiver)
+        (Outlet { events, last }, receiver)
     }
 
-    /// True until something of an answer has been handed over: only then may another expert answer instead.
-    pub fn is_untouched(&self) -> bool {
-        !self.touched
+    /// Whether the client has left.
+    pub fn is_closed(&self) -> bool {
+        self.events.is_closed()
     }
 
     /// Hands an event over, waiting while the client is slow. `Err` means that the client has left.
@@ -117,13 +116,11 @@ impl Outlet {
     /// # Cancel safety
     /// Dropping the future sends nothing.
     pub async fn send(&mut self, event: OutEvent) -> Result<(), ClientLeft> {
-        self.touched = true;
         self.events.send(event).await.map_err(|_| ClientLeft)
     }
 
     /// Hands the last event over, once. A client that has left, or that doesn't read, does not hold the gateway up.
     pub fn fail(&mut self, fault: Fault) {
-        self.touched = true;
         if let Some(place) = self.last.take() {
             drop(place.send(OutEvent::Failed(fault)));
         }

@@ -57,7 +57,8 @@ pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};
 pub use policy::certified_choice;
 pub use price::{NanoUsd, Price, PriceError, Tokens};
 pub use prompt::{
-    Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens, route_text,
+    Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens,
+    estimate_twentieths, route_text,
 };
 pub use quote::{Quote, Reason, expected_cost, expected_output};
 pub use receipt::{Receipt, ReplayError, Snapshot, Versions};

@@ -38,19 +38,24 @@ impl RetryBudget {
 #[derive(Debug)]
 pub struct HedgeBudget {
     bucket: Bucket,
-    share: i64,
+    share: f64,
 }
 
 impl HedgeBudget {
     /// A full bucket; `share` of all requests may be hedged, 0 to 1.
     pub fn new(share: f64) -> HedgeBudget {
-        let share = (share.clamp(0.0, 1.0) * TRY as f64) as i64;
-        HedgeBudget { bucket: Bucket::full(if share > 0 { HEDGE_BURST * TRY } else { 0 }), share }
+        let share = share.clamp(0.0, 1.0);
+        HedgeBudget { bucket: Bucket::full(if share > 0.0 { HEDGE_BURST * TRY } else { 0 }), share }
+    }
+
+    /// The share of all requests that may be hedged.
+    pub fn share(&self) -> f64 {
+        self.share
     }
 
     /// A request has come.
     pub fn earn(&self) {
-        self.bucket.add(self.share);
+        self.bucket.add((self.share * TRY as f64) as i64);
     }
 
     /// Takes one hedge, if there is one.

@@ -136,6 +136,8 @@ pub struct RouteConfig {
     pub max_cost: Option<NanoUsd>,
     /// What happens when no certified expert is up.
     pub when_none: WhenNone,
+    /// Share of the route's requests that may have a second try; 0 means that none has.
+    pub hedge_budget: f64,
 }
 
 /// Environment variables that override the file: `SLUICE_SECTION__KEY`.

@@ -332,6 +332,18 @@ pub struct RawRoute {
     /// What happens when no certified expert is up.
     #[serde(default)]
     pub when_none: RawWhenNone,
+    /// Second tries beside one whose first token is late.
+    #[serde(default)]
+    pub hedge: RawHedge,
+}
+
+/// Second tries beside one whose first token is late.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawHedge {
+    /// Share of the route's requests that may have one, 0 to 0.5; 0 means none.
+    #[serde(default)]
+    pub budget: f64,
 }
 
 fn default_experts() -> Vec<String> {
@@ -393,6 +405,7 @@ impl Default for RawRoute {
             slo: None,
             max_cost_usd: None,
             when_none: RawWhenNone::Degrade,
+            hedge: RawHedge::default(),
         }
     }
 }

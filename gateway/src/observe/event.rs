@@ -171,6 +171,10 @@ pub enum AttemptEnd {
     Broken,
     /// The client left, the deadline passed, or the gateway's drain ended.
     Cut,
+    /// Another try of the same request answered first.
+    HedgeLost,
+    /// The engine sent more than it was asked for: the answer ends at its limit.
+    Overran,
 }
 
 impl AttemptEnd {
@@ -181,6 +185,8 @@ impl AttemptEnd {
             AttemptEnd::Refused => "refused",
             AttemptEnd::Broken => "broken",
             AttemptEnd::Cut => "cut",
+            AttemptEnd::HedgeLost => "hedge_lost",
+            AttemptEnd::Overran => "overran",
         }
     }
 }

@@ -70,11 +70,25 @@ fn attempt(event: &Event<'_>) {
     let Event::Attempt { request, expert, pool, replica, end, detail, tpot_ms } = *event else { return };
     let ended = end.name();
     match end {
-        AttemptEnd::Done | AttemptEnd::Cut => {
+        AttemptEnd::Done if !detail.is_empty() => {
+            warn!(request, expert, pool, replica, end = ended, detail, "engine miscounts");
+        }
+        AttemptEnd::Done | AttemptEnd::Cut | AttemptEnd::HedgeLost => {
             debug!(request, expert, pool, replica, end = ended, detail, tpot_ms, "try ended");
         }
         AttemptEnd::Refused | AttemptEnd::Broken => {
             warn!(request, expert, pool, replica, end = ended, detail, "try failed");
+        }
+        AttemptEnd::Overran => {
+            warn!(
+                request,
+                expert,
+                pool,
+                replica,
+                end = ended,
+                detail,
+                "engine ignores the limit of its output"
+            );
         }
     }
 }

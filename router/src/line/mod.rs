@@ -14,6 +14,7 @@ use crate::time::Tick;
 use limit::Limits;
 use queue::{Queue, Room};
 
+mod at_once;
 mod entrant;
 mod limit;
 mod queue;

@@ -198,3 +198,16 @@ fn times_of_answers_are_averaged() {
     let state = line.pool_state(NOW, &Prefix::default());
     assert_eq!((state.ttft_ms, state.tpot_ms, state.service_ms), (2.0, 1.0, 11.0));
 }
+
+#[test]
+fn whoever_never_waits_gets_a_free_seat_or_nothing_and_overtakes_nobody() {
+    let mut line = line(2, 1, 5);
+    let second = line.enter_at_once(&entrant(0, &[0]), NOW).expect("replica 1 is free");
+    assert_eq!(second.replica, 1);
+    go(&mut line, &[]);
+    assert_eq!(line.enter_at_once(&entrant(0, &[]), NOW), None);
+    waits(&mut line, &[], "waits");
+    line.end(second, ANSWERED, NOW);
+    assert_eq!(line.enter_at_once(&entrant(0, &[]), NOW), None, "somebody waits for it");
+    assert_eq!(next(&mut line, NOW), Some(("waits", Some(1))));
+}

@@ -13,7 +13,7 @@ pub use grams::{Gram, HASH_ROWS, TABLES};
 pub(crate) use labels::Label;
 pub(crate) use shape::Scripts;
 pub use shape::{SHAPE, SHAPE_NAMES};
-pub use tokens::estimate_tokens;
+pub use tokens::{estimate_tokens, estimate_twentieths};
 
 /// Version of everything in this module; part of the model file.
 pub const FEATURES_VERSION: u32 = 2;

@@ -6,12 +6,12 @@
 /// it serves to compare costs and to judge whether a prompt fits. It bills only where an engine gave no count of its
 /// own (a stream that was cut, for instance), and such a booking is marked as estimated.
 pub fn estimate_tokens(text: &str) -> u32 {
-    let (mut wide, mut other) = (0u64, 0u64);
-    for c in text.chars() {
-        if is_cjk(c) { wide += 1 } else { other += 1 }
-    }
-    // In twentieths of a token: exact in integers.
-    u32::try_from((wide * 14 + other * 5).div_ceil(20)).unwrap_or(u32::MAX)
+    u32::try_from(estimate_twentieths(text).div_ceil(20)).unwrap_or(u32::MAX)
+}
+
+/// The same in twentieths of a token, which add up exactly over the pieces of a text.
+pub fn estimate_twentieths(text: &str) -> u64 {
+    text.chars().map(|c| if is_cjk(c) { 14 } else { 5 }).sum()
 }
 
 /// Whether `c` is written without spaces between words: Chinese, Japanese, Korean.

@@ -65,6 +65,9 @@ fn check_route(
     if !(0.5..1.0).contains(&route.confidence) {
         mistakes.note(key("confidence"), "must be at least 0.5 and below 1");
     }
+    if !(0.0..=0.5).contains(&route.hedge.budget) {
+        mistakes.note(key("hedge.budget"), "must be between 0 and 0.5");
+    }
     let domain_floors = route.domain_floor.iter().map(|(domain, &floor)| {
         let key = format!("{}.{domain}", key("domain_floor"));
         let place = place(&key);
@@ -100,6 +103,7 @@ fn check_route(
             RawWhenNone::Degrade => WhenNone::Degrade,
             RawWhenNone::Refuse => WhenNone::Refuse,
         },
+        hedge_budget: route.hedge.budget,
     }
 }
 

@@ -99,7 +99,7 @@ pub const METRICS: &[Row] = &[
         name: "sluice_upstream_attempts_total",
         kind: Counter,
         labels: &["pool", "outcome"],
-        help: "Tries by how they ended: done, refused, broken, cut.",
+        help: "Tries by how they ended: done, refused, broken, cut, hedge_lost, overran.",
     },
     Row {
         name: "sluice_tokens_total",

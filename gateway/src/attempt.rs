@@ -1,0 +1,125 @@
+//! One try, up to its first event: a place in the pool's line, then a call of its engine.
+
+use crate::app::App;
+use crate::error::Fault;
+use crate::lane::{Entered, Lane, Slot};
+use crate::lease::{Lease, OpenAttempt};
+use crate::meter;
+use crate::observe::{self, Event, Span, Traced as _};
+use crate::request::Request;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use sluice_experts::{Call, ErrorKind, Event as EngineEvent, Events, ExpertError};
+use sluice_router::{Entrant, Step, Tick, Try, Work};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An answer whose first event has come.
+pub(crate) struct Begun {
+    pub(crate) first: EngineEvent,
+    pub(crate) rest: Events,
+}
+
+/// What comes of a try that was sent, with its number. Dropping it cancels the engine's work.
+pub(crate) type Opening = BoxFuture<'static, (u8, Result<Begun, ExpertError>)>;
+
+/// Waits in the line of the try's pool. Returns the place on a replica and how long that took.
+///
+/// # Errors
+/// The line is full, or no replica takes work.
+pub(crate) async fn join(app: &App, made: &Try, lease: &Lease) -> Result<(Slot, f64), Fault> {
+    let lane = lane(lease, made.step);
+    let came = app.clock.now();
+    let slot = match lane.enter(entrant(lease, made), came)? {
+        Entered::Granted(slot) => slot,
+        Entered::Waiting(place) => {
+            meter::tell_pool(app, lane);
+            place.turn().within(&Span::join(&lane.config.name)).await?
+        }
+    };
+    Ok((slot, app.clock.now().since_ms(came)))
+}
+
+/// A place for the try that is free right now, else nothing.
+pub(crate) fn join_at_once(app: &App, made: &Try, lease: &Lease) -> Option<Slot> {
+    lane(lease, made.step).enter_at_once(&entrant(lease, made), app.clock.now())
+}
+
+/// Sends the request to the replica where it has its place, as the try with this number.
+pub(crate) fn send(app: &App, step: Step, n: u8, (slot, wait_ms): (Slot, f64), lease: &mut Lease) -> Opening {
+    let lane = lane(lease, step).clone();
+    app.observe.emit(Event::Joined { pool: &lane.config.name, wait_ms });
+    meter::tell_pool(app, &lane);
+    let now = app.clock.now();
+    let span = call_span(&lane, lease, step, n, &slot);
+    let calling = slot.engine().generate(engine_call(&lease.request, step, now));
+    lease.open(OpenAttempt::new(n, step, slot, span.clone(), wait_ms, now));
+    Box::pin(async move { (n, begun(calling).await) }.within(&span))
+}
+
+/// The answer from its first event on.
+async fn begun(calling: BoxFuture<'static, Result<Events, ExpertError>>) -> Result<Begun, ExpertError> {
+    let mut rest = calling.await?;
+    let first = rest.next().await.unwrap_or_else(|| Err(unfinished()))?;
+    Ok(Begun { first, rest })
+}
+
+/// An answer that just stops.
+pub(crate) fn unfinished() -> ExpertError {
+    ExpertError::new(ErrorKind::Truncated, "the engine's answer ended without saying that it is complete")
+}
+
+fn lane(lease: &Lease, step: Step) -> &Arc<Lane> {
+    &lease.decided().live.lanes[step.pool]
+}
+
+/// The request as its pool's line sees it.
+fn entrant(lease: &Lease, made: &Try) -> Entrant {
+    let chosen = lease.decided();
+    let quote = chosen.decision().quotes.iter().find(|quote| quote.expert == made.step.expert);
+    Entrant {
+        seed: chosen.decision().seed,
+        tried: made.tried.clone(),
+        tenant: lease.request.tenant,
+        weight: 1,
+        priority: 0,
+        deadline: Some(lease.request.ends_by()),
+        bytes: u64::from(chosen.needs.prompt_bytes),
+        work: Work {
+            prompt_tokens: chosen.needs.prompt_tokens,
+            output_tokens: quote.map_or(0.0, |quote| quote.output_tokens),
+        },
+        prefix: chosen.prefix.clone(),
+    }
+}
+
+fn call_span(lane: &Lane, lease: &Lease, step: Step, n: u8, slot: &Slot) -> Span {
+    Span::call(observe::Call {
+        expert: lease.decided().expert_name(step.expert),
+        pool: &lane.config.name,
+        replica: slot.address(),
+        provider: if lane.config.protocol == "native" { "sluice" } else { &lane.config.protocol },
+        max_tokens: step.max_output_tokens,
+        attempt: n,
+    })
+}
+
+/// The request as an engine gets it.
+fn engine_call(request: &Request, step: Step, now: Tick) -> Call {
+    let body = &request.body;
+    let left_us = request.deadline.map(|deadline| deadline.since_us(now).saturating_sub(OVERHEAD_US));
+    Call {
+        request_id: request.label.clone(),
+        messages: body.messages.clone(),
+        max_tokens: step.max_output_tokens,
+        temperature: body.temperature,
+        top_p: body.top_p,
+        stop: body.stop.clone(),
+        seed: body.seed,
+        extra_json: body.extra_json.clone(),
+        time_left: left_us.map(Duration::from_micros),
+    }
+}
+
+/// What is kept back of a deadline for our own work after the engine's.
+const OVERHEAD_US: u64 = 5_000;

@@ -1,0 +1,198 @@
+//! Walks a plan until one try answers: carries out what [`Walk`] says, one step after the other, with at most two tries
+//! under way, of which the first one to begin answers.
+
+use crate::app::App;
+use crate::attempt::{self, Begun, Opening};
+use crate::error::{Fault, FaultCode, Retry};
+use crate::lane::Slot;
+use crate::lease::{Ending, Lease};
+use crate::live::Live;
+use crate::meter;
+use crate::relay;
+use crate::request::Outlet;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use sluice_experts::{ErrorKind, ExpertError};
+use sluice_router::{Bounds, Failure, Help, Lines, Next, Tick, Try, Walk, hedge_after_ms};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tries step after step until one answers, and hands that answer on.
+///
+/// # Errors
+/// Why nobody answered, or why the answer broke off.
+///
+/// # Cancel safety
+/// Dropping the future cancels every engine's work; the lease knows what was used until then.
+pub(crate) async fn walk(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fault> {
+    let mut race = Race::new(lease);
+    let (answering, begun) = loop {
+        let now = app.clock.now();
+        match race.walk.next(&Lanes { live: &lease.decided().live, now }, &app.retries, now) {
+            Next::Try(made) => race.begin(app, made, lease, out).await?,
+            Next::Wait(until) => {
+                app.clock.sleep_until(until).await;
+                lease.rested_ms += app.clock.now().since_ms(now);
+            }
+            Next::Await => {
+                if let Some(first) = race.first_event(app, lease).await {
+                    break first;
+                }
+            }
+            Next::Fail { retry_after_ms } => return Err(race.failed(retry_after_ms)),
+        }
+    };
+    race.give_up_others(app, lease);
+    relay::relay(app, answering, begun, lease, out).await
+}
+
+/// Tries under way, and what the walk makes of them.
+struct Race {
+    walk: Walk,
+    tries: FuturesUnordered<Opening>,
+    /// Rings when the try that runs is late enough for a second one.
+    late: Option<BoxFuture<'static, ()>>,
+    /// Why the last try failed.
+    last: Option<Fault>,
+}
+
+impl Race {
+    fn new(lease: &Lease) -> Race {
+        let chosen = lease.decided();
+        let max_cost = [chosen.needs.max_cost, chosen.route.max_cost].into_iter().flatten().min();
+        let bounds = Bounds { max_cost, deadline: Some(lease.request.ends_by()) };
+        let walk = Walk::new(chosen.decision(), bounds);
+        Race { walk, tries: FuturesUnordered::new(), late: None, last: None }
+    }
+
+    /// Waits in line, and sends.
+    ///
+    /// # Errors
+    /// The client has left meanwhile: nothing is sent.
+    async fn begin(&mut self, app: &App, made: Try, lease: &mut Lease, out: &Outlet) -> Result<(), Fault> {
+        let joined = match attempt::join(app, &made, lease).await {
+            Ok(joined) => joined,
+            Err(fault) => {
+                self.walk.turned_away(&made);
+                self.last = Some(fault);
+                return Ok(());
+            }
+        };
+        if out.is_closed() {
+            return Err(relay::client_gone());
+        }
+        self.late = hedge_alarm(app, &made, lease);
+        self.send(app, &made, joined, lease);
+        Ok(())
+    }
+
+    fn send(&mut self, app: &App, made: &Try, joined: (Slot, f64), lease: &mut Lease) {
+        let n = self.walk.sent(made, joined.0.replica());
+        self.tries.push(attempt::send(app, made.step, n, joined, lease));
+    }
+
+    /// Waits until a try has begun to answer, or has failed, or is late. Returns the try that answers.
+    async fn first_event(&mut self, app: &App, lease: &mut Lease) -> Option<(u8, Begun)> {
+        let late = self.late.as_mut();
+        let is_late = async {
+            match late {
+                Some(late) => late.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some((n, opened)) = self.tries.next() => match opened {
+                Ok(begun) => self.walk.answers(n).then_some((n, begun)),
+                Err(error) => {
+                    self.fail(app, n, &error, lease);
+                    None
+                }
+            },
+            () = is_late => {
+                self.late = None;
+                self.hedge(app, lease);
+                None
+            }
+        }
+    }
+
+    /// Starts a second try, where that is allowed and there is room.
+    fn hedge(&mut self, app: &App, lease: &mut Lease) {
+        let Some(budget) = lease.decided().hedges.clone() else { return };
+        let enter = |made: &Try| attempt::join_at_once(app, made, lease);
+        if let Some((made, slot)) = self.walk.hedge(&budget, app.clock.now(), enter) {
+            self.send(app, &made, (slot, 0.0), lease);
+        }
+    }
+
+    fn fail(&mut self, app: &App, n: u8, error: &ExpertError, lease: &mut Lease) {
+        let now = app.clock.now();
+        self.last = Some(relay::end_failed(app, n, error, lease));
+        let cost = lease.attempts.last().map(|attempt| meter::cost(lease, attempt)).unwrap_or_default();
+        self.walk.failed(n, failure(error, cost), now);
+    }
+
+    /// Cancels the tries that did not answer first, and books them.
+    fn give_up_others(&mut self, app: &App, lease: &mut Lease) {
+        // The engines first: a place is free when nobody works there any more.
+        self.tries.clear();
+        self.late = None;
+        for n in lease.running_all().into_iter().filter(|n| Some(*n) != self.walk.committed()) {
+            if lease.close(n, Ending::HedgeLost, app.clock.now()).is_some() {
+                meter::tell_attempt(app, lease);
+            }
+        }
+    }
+
+    /// What the client is told when nothing more is tried.
+    fn failed(self, retry_after_ms: Option<u64>) -> Fault {
+        let fault = self.last.unwrap_or_else(|| {
+            Fault::new(FaultCode::DeadlineExceeded, "the deadline passed before anything could be tried")
+        });
+        match (fault.retry, retry_after_ms) {
+            (Retry::AfterMs(_), Some(ms)) => {
+                let retry = Retry::AfterMs(u32::try_from(ms).unwrap_or(u32::MAX));
+                Fault { retry, ..fault }
+            }
+            _ => fault,
+        }
+    }
+}
+
+/// When the try is to be hedged; `None` where the route doesn't, or where nothing is known of its pool.
+fn hedge_alarm(app: &App, made: &Try, lease: &Lease) -> Option<BoxFuture<'static, ()>> {
+    let chosen = lease.decided();
+    chosen.hedges.as_ref()?;
+    let after_ms = hedge_after_ms(chosen.receipt.pools.get(made.step.pool)?)?;
+    let after_us = u64::try_from(Duration::from_secs_f64(after_ms / 1e3).as_micros()).unwrap_or(u64::MAX);
+    Some(app.clock.sleep_until(Tick(app.clock.now().0.saturating_add(after_us))))
+}
+
+/// What a walk is told of an engine's failure.
+fn failure(error: &ExpertError, cost: sluice_router::NanoUsd) -> Failure {
+    let help = match error.kind {
+        _ if !error.may_succeed_elsewhere() => Help::Nothing,
+        ErrorKind::ContextTooLong | ErrorKind::Unauthorised => Help::OtherPool,
+        _ => Help::OtherReplica,
+    };
+    let retry_after_ms = match error.kind {
+        ErrorKind::Busy { retry_after } => {
+            retry_after.and_then(|after| u64::try_from(after.as_millis()).ok())
+        }
+        _ => None,
+    };
+    Failure { help, connection_lost: error.kind == ErrorKind::Truncated, retry_after_ms, cost }
+}
+
+/// The pools' lines as they are now.
+struct Lanes<'a> {
+    live: &'a Arc<Live>,
+    now: Tick,
+}
+
+impl Lines for Lanes<'_> {
+    fn has_another(&self, pool: usize, tried: &[usize]) -> bool {
+        self.live.lanes[pool].has_another(tried, self.now)
+    }
+}

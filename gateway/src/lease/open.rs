@@ -1,0 +1,140 @@
+//! A try that runs, with its place on a replica.
+
+use super::usage::{Bounds, Used, used};
+use super::{Attempt, Ending};
+use crate::lane::Slot;
+use crate::observe::{AttemptEnd, Span};
+use sluice_experts::ErrorKind;
+use sluice_router::{Step, Tick, Verdict, estimate_tokens, estimate_twentieths};
+
+/// A try that runs, with its place on a replica.
+pub(crate) struct OpenAttempt {
+    n: u8,
+    step: Step,
+    slot: Slot,
+    span: Span,
+    wait_ms: f64,
+    dispatched: Tick,
+    first: Option<Tick>,
+    /// Tokens relayed, by our own estimate.
+    relayed: u32,
+    /// Pieces of the answer that have come, and their length in twentieths of a token.
+    pieces: u32,
+    length: u64,
+}
+
+impl OpenAttempt {
+    /// A try that begins now.
+    pub(crate) fn new(n: u8, step: Step, slot: Slot, span: Span, wait_ms: f64, now: Tick) -> OpenAttempt {
+        let (first, relayed, pieces, length) = (None, 0, 0, 0);
+        OpenAttempt { n, step, slot, span, wait_ms, dispatched: now, first, relayed, pieces, length }
+    }
+
+    /// Which of the request's tries it is.
+    pub(crate) fn n(&self) -> u8 {
+        self.n
+    }
+
+    /// The place that it runs in.
+    pub(crate) fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// Its stage in traces.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// What it tries.
+    pub(crate) fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Which replica of its pool it runs on.
+    pub(crate) fn replica(&self) -> usize {
+        self.slot.replica()
+    }
+
+    /// More of the answer has come. Returns whether the engine is over the limit of its output.
+    ///
+    /// An engine sends a piece for each token or for more, so more pieces than tokens are over it. Proxies that smooth
+    /// a stream cut tokens to pieces; then the text alone must be too long as well.
+    pub(crate) fn overruns(&mut self, piece: &str) -> bool {
+        self.pieces = self.pieces.saturating_add(1);
+        self.length = self.length.saturating_add(estimate_twentieths(piece));
+        let (limit, length) = (u64::from(self.step.max_output_tokens), self.length / 20);
+        let by_pieces = u64::from(self.pieces) > limit + SLACK && length > limit + limit / 2 + SLACK;
+        by_pieces || length > limit * FAR_TOO_LONG + SLACK
+    }
+
+    /// A piece of the answer goes to the client. Returns the time to the first of them, the first time.
+    pub(crate) fn relayed(&mut self, piece: &str, now: Tick) -> Option<f64> {
+        self.relayed = self.relayed.saturating_add(estimate_tokens(piece));
+        if self.first.is_some() {
+            return None;
+        }
+        self.first = Some(now);
+        Some(now.since_ms(self.dispatched))
+    }
+
+    pub(super) fn close(self, ending: Ending<'_>, bounds: Bounds, now: Tick) -> Attempt {
+        let Used { tokens, estimated, doubt } = used(&ending, bounds, self.relayed, self.first.is_some());
+        let ttft_ms = self.first.map(|first| first.since_ms(self.dispatched));
+        let total_ms = now.since_ms(self.dispatched);
+        let after_first = self.first.map(|first| now.since_ms(first));
+        let tpot_ms = after_first.filter(|_| tokens.output > 1).map(|ms| ms / f64::from(tokens.output - 1));
+        let reached_client = self.first.is_some();
+        let answered =
+            Verdict::Answered { ttft_ms: ttft_ms.unwrap_or(total_ms), tpot_ms, service_ms: total_ms };
+        let (end, detail) = told(&ending, reached_client, doubt);
+        let replica = self.slot.address().to_owned();
+        self.slot.on_output(tokens.output);
+        let replica_up = self.slot.end(verdict(&ending, answered), now);
+        Attempt {
+            n: self.n,
+            step: self.step,
+            replica,
+            end,
+            detail,
+            tokens,
+            estimated,
+            reached_client,
+            wait_ms: self.wait_ms,
+            ttft_ms,
+            tpot_ms,
+            total_ms,
+            replica_up,
+        }
+    }
+}
+
+/// What the end of a try tells of its replica.
+fn verdict(ending: &Ending<'_>, answered: Verdict) -> Verdict {
+    match ending {
+        Ending::Complete(_) => answered,
+        Ending::Failed(error) if error.is_ill_health() => {
+            Verdict::Ill { unreachable: error.kind == ErrorKind::Unreachable }
+        }
+        // Late is not ill: the try that lost was merely slower than another.
+        Ending::Failed(_) | Ending::Cut | Ending::HedgeLost | Ending::Overran => Verdict::Neutral,
+    }
+}
+
+/// How the try is written down, and why it failed or what is wrong with its count.
+fn told(ending: &Ending<'_>, reached_client: bool, doubt: String) -> (AttemptEnd, String) {
+    match ending {
+        Ending::Complete(_) => (AttemptEnd::Done, doubt),
+        Ending::Overran => {
+            (AttemptEnd::Overran, "the engine went on after its limit and was cut off".to_owned())
+        }
+        Ending::Failed(error) if reached_client => (AttemptEnd::Broken, error.detail.clone()),
+        Ending::Failed(error) => (AttemptEnd::Refused, error.detail.clone()),
+        Ending::HedgeLost => (AttemptEnd::HedgeLost, String::new()),
+        Ending::Cut => (AttemptEnd::Cut, String::new()),
+    }
+}
+
+/// Pieces and tokens that are within the error of counting.
+const SLACK: u64 = 16;
+/// No language has so many characters to a token that a text of this many times its limit, by estimate, keeps it.
+const FAR_TOO_LONG: u64 = 8;

@@ -1,0 +1,92 @@
+//! What a try has used: by the engine's count where that can be meant, else by our own.
+
+use super::Ending;
+use crate::choose::Chosen;
+use sluice_experts::{ErrorKind, Finish, Usage};
+use sluice_router::{Step, Tokens};
+
+/// What a try may have used at most, and what its prompt is thought to hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    prompt_estimate: u32,
+    most_prompt: u32,
+    most_output: u32,
+}
+
+impl Bounds {
+    pub(super) fn of(chosen: Option<&Chosen>, step: Step) -> Bounds {
+        let window = |chosen: &Chosen| {
+            chosen.live.rules.snapshot.fleet.experts[step.expert]
+                .context_tokens
+                .max(chosen.needs.prompt_bytes)
+        };
+        Bounds {
+            prompt_estimate: chosen.map_or(0, |chosen| chosen.needs.prompt_tokens),
+            most_prompt: chosen.map_or(0, window),
+            most_output: step.max_output_tokens,
+        }
+    }
+}
+
+/// What a try has used.
+pub(super) struct Used {
+    pub(super) tokens: Tokens,
+    /// Whether anything of it is our own count.
+    pub(super) estimated: bool,
+    /// What is wrong with the engine's count; empty when nothing is.
+    pub(super) doubt: String,
+}
+
+/// What the try used.
+///
+/// The engine's count holds where it gives one that is within what was asked for. Else: nothing, if the engine accepted
+/// nothing; otherwise the prompt by estimate and the tokens relayed, because the engine has worked for them.
+pub(super) fn used(ending: &Ending<'_>, bounds: Bounds, relayed: u32, begun: bool) -> Used {
+    let output = relayed.min(bounds.most_output);
+    let own = Tokens { prompt: bounds.prompt_estimate, cached: 0, output };
+    let by_own_count = |tokens| Used { tokens, estimated: true, doubt: String::new() };
+    match ending {
+        // Some engines send zeros for what they don't count.
+        Ending::Complete(Finish { usage: Some(usage), .. }) if usage.prompt > 0 || usage.output > 0 => {
+            counted(*usage, bounds, own)
+        }
+        Ending::Failed(error) if !begun && accepted_nothing(error.kind) => {
+            Used { estimated: false, ..by_own_count(Tokens::default()) }
+        }
+        Ending::Complete(_) | Ending::Failed(_) | Ending::Cut | Ending::HedgeLost | Ending::Overran => {
+            by_own_count(own)
+        }
+    }
+}
+
+/// The engine's count, cut to what can be meant: no try is booked at more output than it was allowed, nor at a prompt
+/// that its engine could not have read.
+fn counted(usage: Usage, bounds: Bounds, own: Tokens) -> Used {
+    let (prompt_fits, output_fits) = (usage.prompt <= bounds.most_prompt, usage.output <= bounds.most_output);
+    let prompt = if prompt_fits { usage.prompt } else { own.prompt };
+    let tokens =
+        Tokens { prompt, cached: usage.cached.min(prompt), output: usage.output.min(bounds.most_output) };
+    let estimated = !prompt_fits || !output_fits;
+    let doubt = format!(
+        "the engine counted {} prompt and {} output tokens, of at most {} and {}",
+        usage.prompt, usage.output, bounds.most_prompt, bounds.most_output
+    );
+    Used { tokens, estimated, doubt: if estimated { doubt } else { String::new() } }
+}
+
+/// Whether an engine that failed so, before its first event, has done no work that it could bill.
+fn accepted_nothing(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Unreachable
+        | ErrorKind::Busy { .. }
+        | ErrorKind::Rejected { .. }
+        | ErrorKind::ContextTooLong
+        | ErrorKind::Unauthorised
+        | ErrorKind::Failed => true,
+        ErrorKind::FirstTokenTimeout
+        | ErrorKind::IdleTimeout
+        | ErrorKind::Truncated
+        | ErrorKind::Protocol
+        | ErrorKind::Deadline => false,
+    }
+}
