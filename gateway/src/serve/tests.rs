@@ -198,7 +198,7 @@ async fn a_client_that_does_not_read_is_told_why_its_answer_was_cut() {
 }
 
 #[tokio::test]
-async fn a_request_cut_while_it_waits_in_line_costs_nothing() {
+async fn row_18_a_client_that_leaves_while_it_waits_in_line_costs_nothing() {
     let (app, journal) = gateway(Scripted { deltas: 1, then: Then::Hang });
     let (out, _first_reads) = Outlet::new();
     let mut first = Box::pin(serve(&app, request(&app), out));
@@ -213,6 +213,17 @@ async fn a_request_cut_while_it_waits_in_line_costs_nothing() {
     assert_eq!((settled.status, settled.attempts.len(), settled.cost.0), ("client_gone", 0, 0));
     assert!(settled.receipt.is_some(), "what was decided is kept");
     assert_eq!(app.live().lanes[0].counts(app.clock.now()).queued, 0);
+}
+
+#[tokio::test]
+async fn row_18_a_client_that_has_left_before_anything_was_sent_costs_nothing() {
+    let (app, journal) = gateway(Scripted { deltas: 1, then: Then::Panic });
+    let (out, reads) = Outlet::new();
+    drop(reads);
+    serve(&app, request(&app), out).await;
+    let settled = settled(&journal);
+    assert_eq!((settled.status, settled.attempts.len(), settled.entries.len()), ("client_gone", 0, 0));
+    assert_eq!(app.live().lanes[0].counts(app.clock.now()).in_flight, 0);
 }
 
 #[tokio::test]

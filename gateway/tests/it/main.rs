@@ -7,6 +7,8 @@ mod edge_kit;
 mod edge_limits;
 mod edge_refusals;
 mod edge_stack;
+mod failover;
+mod peer;
 mod running;
 mod spine;
 mod support;

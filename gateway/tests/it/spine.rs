@@ -78,7 +78,7 @@ async fn a_replica_that_is_back_takes_work_again_without_a_request_to_try_it() {
 
 #[tokio::test]
 async fn going_past_a_full_line_is_no_retry_and_has_no_budget() {
-    let (big, small) = (Sim::at_scale(1.0).await, Sim::start().await);
+    let (big, small) = (Sim::at_scale(0.1).await, Sim::start().await);
     let text = experts(&[("big", "native", vec![big.url()]), ("small", "native", vec![small.url()])]);
     let full = "name = \"big-pool\"\nmax_concurrency = 1\nmax_queue = 0\n";
     let gateway = Gateway::start(&text.replace("name = \"big-pool\"\n", full)).await;
@@ -118,7 +118,7 @@ async fn a_route_that_refuses_gives_nothing_uncertified() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_is_an_error_and_settles_at_what_it_used() {
+async fn row_03_a_reset_mid_stream_is_an_error_and_settles_at_what_it_used() {
     let (big, small) = (Sim::start().await, Sim::start().await);
     let text = experts(&[("big", "openai", vec![big.url()]), ("small", "native", vec![small.url()])]);
     let gateway = Gateway::start(&text).await;
@@ -135,7 +135,7 @@ async fn a_stream_that_breaks_is_an_error_and_settles_at_what_it_used() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_cancels_the_engine_and_settles() {
+async fn row_19_a_client_that_leaves_cancels_the_engine_and_settles() {
     let sim = Sim::at_scale(1.0).await;
     let gateway = Gateway::start(&experts(&[("big", "native", vec![sim.url()])])).await;
     let mut client = gateway.client.clone();
