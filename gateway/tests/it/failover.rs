@@ -3,6 +3,7 @@
 use crate::peer::{Do, Scripts, answer, answer_after, done, stop};
 use crate::spine::wait_until;
 use crate::support::{Answer, Gateway, Sim, experts, request};
+use futures::StreamExt as _;
 use sluice_gateway::By;
 use sluice_proto::v1::generate_event::Event;
 use sluice_sim::Fault;
@@ -297,7 +298,9 @@ async fn row_19_clients_that_leave_mid_stream_cancel_their_engines_and_leak_noth
     let pool = format!("max_concurrency = {clients}");
     let gateway = gateway(&scripts, 2, &pool, "").await;
     for round in 1..=10 {
-        let streams = futures::future::join_all((0..clients).map(|_| begun(&gateway))).await;
+        // Not all at once: a connection that can't say anything for ten seconds is closed.
+        let opening = futures::stream::iter((0..clients).map(|_| begun(&gateway)));
+        let streams: Vec<_> = opening.buffer_unordered(50).collect().await;
         assert_eq!(scripts.open(), clients, "round {round}");
         drop(streams);
         is_idle(&gateway, &scripts).await;

@@ -31,8 +31,6 @@ pub(crate) enum Do {
     End,
     /// Waits until the other side closes.
     AwaitClose,
-    /// Closes without another byte.
-    Close,
 }
 
 /// A script that ends well, with this text.
@@ -161,7 +159,6 @@ async fn run(socket: &mut TcpStream, script: Vec<Do>, scripts: &Scripts) -> bool
                 hung_up(socket).await;
                 false
             }
-            Do::Close => return false,
         };
         if !sent {
             scripts.note_closed();

@@ -15,6 +15,8 @@ pub(super) enum Due {
     Look { pool: usize, replica: usize },
     /// A client cancels.
     Cancel(Id),
+    /// A pool that has asked this request to wait may be asked again.
+    Rested(Id),
     /// The first of those who wait for this alarm.
     Alarm(usize),
     /// The gateway looks after ejected replicas.

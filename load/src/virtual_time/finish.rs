@@ -22,7 +22,7 @@ impl Run<'_> {
         let Some(mut request) = self.requests.remove(id) else { return };
         self.lines[running.pool].on_output(running.seat, running.output);
         self.free(running.pool, running.seat, verdict(&running, at));
-        let step = request.plan[request.step].step;
+        let step = running.step;
         let tokens = Tokens { prompt: running.input, cached: 0, output: running.output };
         let ask = &self.prompts.get(request.planned.prompt).ask;
         request.cost += ask.fleet.experts[step.expert].price.cost(tokens);
@@ -44,7 +44,7 @@ impl Run<'_> {
     fn end(&mut self, id: Id, end: End) {
         let Some(mut request) = self.requests.remove(id) else { return };
         let answered = request.begun.take().map(|(running, produced)| {
-            let step = request.plan[request.step].step;
+            let step = running.step;
             let needs = &self.prompts.get(request.planned.prompt).ask.needs;
             let prompt = needs.prompt_tokens.saturating_add(request.carried);
             let tokens = Tokens { prompt, cached: 0, output: produced };

@@ -1,7 +1,8 @@
 //! Requests under way: what each holds and has used, as the gateway's lease does.
 
+use super::walk::Failure;
 use crate::sample::Planned;
-use sluice_router::{NanoUsd, Seat, Step};
+use sluice_router::{NanoUsd, Seat, Step, Tick, Try, Walk};
 
 /// Names a request as long as it is under way, and never another: where it is kept, and its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,47 +33,44 @@ pub(super) struct Request {
     /// Tokens of the session's earlier turns, which it carries.
     pub(super) carried: u32,
     pub(super) sent: u64,
-    /// What was decided; the tries follow it.
-    pub(super) plan: Vec<Try>,
+    /// The way through what was decided.
+    pub(super) walk: Option<Walk>,
+    /// Expected tokens of the answer, by the plan's steps.
+    pub(super) expected: Vec<f64>,
     pub(super) seed: u64,
-    /// The step that is being tried.
-    pub(super) step: usize,
-    pub(super) tried: Vec<usize>,
-    /// Whether the same replicas were tried once more after a broken connection.
-    pub(super) repeated: bool,
     pub(super) place: Place,
     /// Time spent in lines.
     pub(super) waited: u64,
-    /// Tries that have ended.
-    pub(super) attempts: usize,
-    /// Tries that had ended when the step began.
-    pub(super) attempts_before: usize,
-    /// What they cost.
+    /// What the tries that have ended cost.
     pub(super) cost: NanoUsd,
+    /// Why the last try failed.
+    pub(super) last: Option<Failure>,
     /// The try that was given up after its first token, with the tokens that it had by then: the client has those.
     pub(super) begun: Option<(Running, u32)>,
 }
 
-/// A step with its worst case.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Try {
-    pub(super) step: Step,
-    pub(super) worst: NanoUsd,
-    /// Expected tokens of the answer.
-    pub(super) output_tokens: f64,
-}
-
 /// Where a request is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Place {
     Nowhere,
-    Waiting { pool: usize, ticket: u64, since: u64 },
+    Waiting {
+        ticket: u64,
+        since: u64,
+        made: Try,
+    },
+    /// Every pool that is left has asked to wait.
+    Resting {
+        until: Tick,
+    },
     Running(Running),
 }
 
 /// A try on a replica.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Running {
+    /// What the walk calls it.
+    pub(super) n: u8,
+    pub(super) step: Step,
     pub(super) pool: usize,
     pub(super) seat: Seat,
     pub(super) replica: usize,
@@ -120,7 +118,7 @@ impl Requests {
 
     /// Those on this replica, in the order in which they came.
     pub(super) fn on(&self, pool: usize, replica: usize) -> Vec<Id> {
-        let is_there = |request: &Request| matches!(request.place, Place::Running(at) if at.pool == pool && at.replica == replica);
+        let is_there = |request: &Request| matches!(&request.place, Place::Running(at) if at.pool == pool && at.replica == replica);
         let kept = self.kept.iter().enumerate().filter_map(|(at, kept)| Some((at, kept.as_ref()?)));
         let there = kept.filter(|(_, (_, request))| is_there(request));
         let mut ids: Vec<Id> = there.map(|(at, &(number, _))| Id { number, at: at as u32 }).collect();

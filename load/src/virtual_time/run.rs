@@ -154,6 +154,7 @@ impl<'a> Run<'a> {
                 }
             }
             Due::Cancel(id) => self.cut(id, None),
+            Due::Rested(id) => self.rested(id),
             Due::Alarm(which) => self.alarm(which),
             Due::Watch => self.watch(),
             Due::Dies(at) => self.dies(at),
@@ -196,16 +197,13 @@ impl<'a> Run<'a> {
             planned,
             carried: planned.session.and_then(|session| self.carried.get(&session).copied()).unwrap_or(0),
             sent: self.now,
-            plan: Vec::new(),
+            walk: None,
+            expected: Vec::new(),
             seed: Random::new(self.world.seed, n).bits(),
-            step: 0,
-            tried: Vec::new(),
-            repeated: false,
             place: Place::Nowhere,
             waited: 0,
-            attempts: 0,
-            attempts_before: 0,
             cost: sluice_router::NanoUsd::ZERO,
+            last: None,
             begun: None,
         };
         let id = self.requests.add(request);

@@ -1,12 +1,13 @@
-//! From a request's decision to its last try, by the rules of the gateway's spine.
+//! From a request's decision to its last try: carries out what [`Walk`] says, as the gateway's spine does.
 
+use super::agenda::Due;
 use super::replica::Refused;
-use super::request::{Id, Place, Running, Try};
+use super::request::{Id, Place, Running};
 use super::run::Run;
 use crate::sample::FaultKind;
 use sluice_router::{
-    Entered, Entrant, MAX_ATTEMPTS, NanoUsd, NoRoute, Prefix, Reason, Seat, Step, Tick, Tokens, Turn,
-    Verdict, Work, decide,
+    Bounds, Entered, Entrant, Help, Line, Lines, NanoUsd, Next, NoRoute, Prefix, Reason, Seat, Step, Tick,
+    Tokens, Try, Turn, Verdict, Walk, Work, decide,
 };
 use sluice_sim::Event;
 
@@ -15,27 +16,29 @@ use sluice_sim::Event;
 pub(super) struct Failure {
     pub(super) code: &'static str,
     pub(super) kind: FaultKind,
-    may_go_elsewhere: bool,
-    /// The replica that failed, when another of its pool may succeed.
-    replica: Option<usize>,
+    help: Help,
     connection_lost: bool,
 }
 
 impl Failure {
-    fn elsewhere(code: &'static str, kind: FaultKind) -> Failure {
-        Failure { code, kind, may_go_elsewhere: true, replica: None, connection_lost: false }
-    }
-
-    fn on(replica: usize, code: &'static str, kind: FaultKind) -> Failure {
-        Failure { replica: Some(replica), ..Failure::elsewhere(code, kind) }
+    fn new(help: Help, code: &'static str, kind: FaultKind) -> Failure {
+        Failure { code, kind, help, connection_lost: false }
     }
 
     fn last(code: &'static str, kind: FaultKind) -> Failure {
-        Failure { may_go_elsewhere: false, ..Failure::elsewhere(code, kind) }
+        Failure::new(Help::Nothing, code, kind)
+    }
+
+    fn full() -> Failure {
+        Failure::new(Help::OtherPool, "no_capacity", FaultKind::Refused)
+    }
+
+    fn all_down() -> Failure {
+        Failure::new(Help::OtherPool, "upstream_error", FaultKind::Target)
     }
 
     fn late() -> Failure {
-        Failure::elsewhere("deadline_unreachable", FaultKind::Refused)
+        Failure::new(Help::OtherPool, "deadline_unreachable", FaultKind::Refused)
     }
 
     pub(super) fn deadline() -> Failure {
@@ -85,110 +88,87 @@ impl Run<'_> {
             Ok(decision) => decision,
             Err(error) => return self.fail(id, Failure::no_route(&error)),
         };
-        let offer = |expert| decision.quotes.iter().find(|quote| quote.expert == expert);
-        let of = |&step: &Step| Try {
-            step,
-            worst: offer(step.expert).map_or(NanoUsd::ZERO, |quote| quote.worst),
-            output_tokens: offer(step.expert).map_or(0.0, |quote| quote.output_tokens),
-        };
-        request.plan = decision.steps.iter().map(of).collect();
-        self.walk(id, None);
+        let bound = [ask.needs.max_cost, ask.route.max_cost].into_iter().flatten().min();
+        let bounds = Bounds { max_cost: bound, deadline: ask.needs.deadline };
+        let offer = |step: &Step| decision.quotes.iter().find(|quote| quote.expert == step.expert);
+        let expected = |step: &Step| offer(step).map_or(0.0, |quote| quote.output_tokens);
+        request.expected = decision.steps.iter().map(expected).collect();
+        request.walk = Some(Walk::new(&decision, bounds));
+        self.walk(id);
     }
 
-    /// Tries on until something is under way or nothing is left to try; `failed` is the try that has just failed.
-    fn walk(&mut self, id: Id, mut failed: Option<Failure>) {
+    /// Tries on until something is under way or nothing is left to try.
+    fn walk(&mut self, id: Id) {
+        let now = self.tick();
         loop {
-            if let Some(failure) = failed {
-                if !failure.may_go_elsewhere {
-                    return self.fail(id, failure);
+            let Some(request) = self.requests.get(id) else { return };
+            let Some(walk) = request.walk.as_mut() else { return };
+            match walk.next(&InLine { lines: &self.lines, now }, &self.retries, now) {
+                Next::Try(made) => self.join(id, made),
+                Next::Wait(until) => {
+                    request.place = Place::Resting { until };
+                    return self.agenda.set(until.0 * 1_000, Due::Rested(id));
                 }
-                if !self.may_repeat(id, failure) && !self.next_step(id) {
+                Next::Await => return,
+                Next::Fail { .. } => {
+                    let failure = request.last.unwrap_or_else(Failure::deadline);
                     return self.fail(id, failure);
                 }
             }
-            failed = self.attempt(id);
-            if failed.is_none() {
+            let waits =
+                |request: &mut super::request::Request| matches!(request.place, Place::Waiting { .. });
+            if self.requests.get(id).is_some_and(waits) {
                 return;
             }
         }
     }
 
-    /// Whether another replica of the same pool is to be tried.
-    fn may_repeat(&mut self, id: Id, failure: Failure) -> bool {
+    /// A pool that has asked to wait may be asked again.
+    pub(super) fn rested(&mut self, id: Id) {
         let now = self.tick();
-        let (Some(replica), Some(request)) = (failure.replica, self.requests.get(id)) else { return false };
-        let line = &self.lines[request.plan[request.step].step.pool];
-        request.tried.push(replica);
-        if failure.connection_lost && !request.repeated && !line.has_another(&request.tried, now) {
-            request.tried.clear();
-            request.repeated = true;
-        }
-        let may_try = request.attempts < MAX_ATTEMPTS && line.has_another(&request.tried, now);
-        may_try && self.affords(id) && self.retries.spend()
-    }
-
-    /// Goes on to the next step that is worth a try.
-    fn next_step(&mut self, id: Id) -> bool {
-        loop {
-            let Some(request) = self.requests.get(id) else { return false };
-            if request.attempts >= MAX_ATTEMPTS || request.step + 1 >= request.plan.len() {
-                return false;
-            }
-            request.step += 1;
-            request.tried.clear();
-            request.repeated = false;
-            if !self.affords(id) {
-                continue;
-            }
-            let Some(request) = self.requests.get(id) else { return false };
-            // Only what was sent and failed is tried again; going past a full line sends nothing twice.
-            let is_retry = request.attempts > request.attempts_before;
-            request.attempts_before = request.attempts;
-            return !is_retry || self.retries.spend();
+        let Some(request) = self.requests.get(id) else { return };
+        if matches!(request.place, Place::Resting { until } if until <= now) {
+            request.place = Place::Nowhere;
+            self.walk(id);
         }
     }
 
-    /// Whether the step at its worst keeps the bounds on the request's cost.
-    fn affords(&mut self, id: Id) -> bool {
-        let Some(request) = self.requests.get(id) else { return false };
-        let ask = &self.prompts.get(request.planned.prompt).ask;
-        let bound = [ask.needs.max_cost, ask.route.max_cost].into_iter().flatten().min();
-        bound.is_none_or(|bound| request.cost + request.plan[request.step].worst <= bound)
-    }
-
-    /// Enters the line of the step's pool. Returns why that failed.
-    fn attempt(&mut self, id: Id) -> Option<Failure> {
-        let now = self.tick();
-        let pool = {
-            let request = self.requests.get(id)?;
-            request.plan[request.step].step.pool
-        };
+    /// Enters the line of the try's pool.
+    fn join(&mut self, id: Id, made: Try) {
+        let (pool, now, since) = (made.step.pool, self.tick(), self.now);
         self.wake(pool);
-        let (entrant, since) = (self.entrant(id)?, self.now);
-        let entered = self.lines[pool].enter(entrant, now, || id);
-        let request = self.requests.get(id)?;
-        match entered {
-            Entered::Go(seat) => self.dispatch(id, pool, seat),
+        let Some(entrant) = self.entrant(id, &made) else { return };
+        match self.lines[pool].enter(entrant, now, || id) {
+            Entered::Go(seat) => self.dispatch(id, &made, seat),
             Entered::Wait(ticket) => {
-                request.place = Place::Waiting { pool, ticket, since };
+                if let Some(request) = self.requests.get(id) {
+                    request.place = Place::Waiting { ticket, since, made };
+                }
                 self.wake(pool); // whoever lost its place to this one is told
-                None
             }
-            Entered::Late { retry_after_ms: Some(_) } => Some(Failure::late()),
-            Entered::Late { retry_after_ms: None } => Some(Failure::deadline()),
-            Entered::Full => Some(Failure::elsewhere("no_capacity", FaultKind::Refused)),
-            Entered::AllDown => Some(Failure::elsewhere("upstream_error", FaultKind::Target)),
+            Entered::Late { retry_after_ms: Some(_) } => self.turned_away(id, &made, Failure::late()),
+            Entered::Late { retry_after_ms: None } => self.turned_away(id, &made, Failure::deadline()),
+            Entered::Full => self.turned_away(id, &made, Failure::full()),
+            Entered::AllDown => self.turned_away(id, &made, Failure::all_down()),
+        }
+    }
+
+    fn turned_away(&mut self, id: Id, made: &Try, failure: Failure) {
+        let Some(request) = self.requests.get(id) else { return };
+        request.last = Some(failure);
+        if let Some(walk) = request.walk.as_mut() {
+            walk.turned_away(made);
         }
     }
 
     /// The request as its pool's line sees it.
-    fn entrant(&mut self, id: Id) -> Option<Entrant> {
+    fn entrant(&mut self, id: Id, made: &Try) -> Option<Entrant> {
         let request = self.requests.get(id)?;
         let needs = &self.prompts.get(request.planned.prompt).ask.needs;
         let deadline = Tick((request.sent + self.world.deadline) / 1_000);
         Some(Entrant {
             seed: request.seed,
-            tried: request.tried.clone(),
+            tried: made.tried.clone(),
             tenant: u64::from(request.planned.tenant),
             weight: 1,
             priority: 0,
@@ -196,7 +176,7 @@ impl Run<'_> {
             bytes: u64::from(needs.prompt_bytes),
             work: Work {
                 prompt_tokens: needs.prompt_tokens.saturating_add(request.carried),
-                output_tokens: request.plan[request.step].output_tokens,
+                output_tokens: request.expected.get(made.stage).copied().unwrap_or(0.0),
             },
             prefix: Prefix::default(),
         })
@@ -204,60 +184,78 @@ impl Run<'_> {
 
     /// The turn of one who waited.
     pub(super) fn turn(&mut self, pool: usize, turn: Turn<Id>) {
-        let (id, failed) = match turn {
-            Turn::Go(id, seat) if self.requests.has(id) => {
-                self.has_waited(id);
-                (id, self.dispatch(id, pool, seat))
-            }
-            // Its client left meanwhile: the place goes to the next.
-            Turn::Go(_, seat) => return self.free(pool, seat, Verdict::Neutral),
-            Turn::AllDown(id) => (id, Some(Failure::elsewhere("upstream_error", FaultKind::Target))),
-            Turn::Late(id) => (id, Some(Failure::late())),
-            Turn::Displaced(id) => (id, Some(Failure::elsewhere("no_capacity", FaultKind::Refused))),
+        let (id, came) = match turn {
+            Turn::Go(id, seat) => (id, Ok(seat)),
+            Turn::AllDown(id) => (id, Err(Failure::all_down())),
+            Turn::Late(id) => (id, Err(Failure::late())),
+            Turn::Displaced(id) => (id, Err(Failure::full())),
         };
-        if failed.is_some() {
-            self.has_waited(id);
-            self.walk(id, failed);
+        match (self.leave_line(id), came) {
+            (Some(made), Ok(seat)) => self.dispatch(id, &made, seat),
+            (Some(made), Err(failure)) => self.turned_away(id, &made, failure),
+            // Its client left meanwhile: the place goes to the next.
+            (None, Ok(seat)) => return self.free(pool, seat, Verdict::Neutral),
+            (None, Err(_)) => return,
         }
+        self.walk(id);
     }
 
-    /// Notes the time that a request spent in the line that it leaves.
-    fn has_waited(&mut self, id: Id) {
+    /// Notes the time that a request spent in the line that it leaves. Returns the try that it waited for.
+    fn leave_line(&mut self, id: Id) -> Option<Try> {
         let now = self.now;
-        if let Some(request) = self.requests.get(id)
-            && let Place::Waiting { since, .. } = request.place
-        {
-            request.waited += now - since;
-            request.place = Place::Nowhere;
-        }
+        let request = self.requests.get(id)?;
+        let Place::Waiting { since, made, .. } = &request.place else { return None };
+        request.waited += now - since;
+        let made = made.clone();
+        request.place = Place::Nowhere;
+        Some(made)
     }
 
-    /// Sends the request to the replica where it is counted. Returns why that failed.
-    fn dispatch(&mut self, id: Id, pool: usize, seat: Seat) -> Option<Failure> {
-        let replica = seat.replica;
+    /// Sends the request to the replica where it is counted.
+    fn dispatch(&mut self, id: Id, made: &Try, seat: Seat) {
+        let (pool, replica, step) = (made.step.pool, seat.replica, made.step);
         self.advance(pool, replica);
-        let spec = &self.world.pools[pool];
-        let request = self.requests.get(id)?;
+        let Some(request) = self.requests.get(id) else { return };
+        let Some(n) = request.walk.as_mut().map(|walk| walk.sent(made, replica)) else { return };
         let length = self.prompts.get(request.planned.prompt).lengths[pool];
-        let output = length.output.min(request.plan[request.step].step.max_output_tokens);
+        let output = length.output.min(step.max_output_tokens);
         let input = length.input.max(1).saturating_add(request.carried);
-        let taken = self.replicas[pool][replica].submit(id.to_sequence(), input, output, spec.engine_queue);
-        match taken {
+        let queue = self.world.pools[pool].engine_queue;
+        match self.replicas[pool][replica].submit(id.to_sequence(), input, output, queue) {
             Ok(output) => {
-                let dispatched = self.now;
-                request.place =
-                    Place::Running(Running { pool, seat, replica, dispatched, first: None, input, output });
+                let (dispatched, first) = (self.now, None);
+                request.place = Place::Running(Running {
+                    n,
+                    step,
+                    pool,
+                    seat,
+                    replica,
+                    dispatched,
+                    first,
+                    input,
+                    output,
+                });
                 self.totals.dispatched[pool][replica] += 1;
                 self.set_first_token_alarm(pool, id);
-                None
             }
             Err(refused) => {
                 request.place = Place::Nowhere;
-                request.attempts += 1;
-                let (verdict, failure) = refusal(refused, replica);
+                let (verdict, failure) = refusal(refused);
                 self.free(pool, seat, verdict);
-                Some(failure)
+                self.failed(id, n, failure, NanoUsd::ZERO);
             }
+        }
+    }
+
+    /// A try has failed, at this cost.
+    fn failed(&mut self, id: Id, n: u8, failure: Failure, cost: NanoUsd) {
+        let now = self.tick();
+        let Some(request) = self.requests.get(id) else { return };
+        request.last = Some(failure);
+        let Failure { help, connection_lost, .. } = failure;
+        let told = sluice_router::Failure { help, connection_lost, retry_after_ms: None, cost };
+        if let Some(walk) = request.walk.as_mut() {
+            walk.failed(n, told, now);
         }
     }
 
@@ -269,7 +267,10 @@ impl Run<'_> {
                 let Some(request) = self.requests.get(id) else { return };
                 let Place::Running(running) = &mut request.place else { return };
                 running.first = Some(at);
-                let (pool, seat) = (running.pool, running.seat);
+                let (pool, seat, n) = (running.pool, running.seat, running.n);
+                if let Some(walk) = request.walk.as_mut() {
+                    walk.answers(n);
+                }
                 let now = self.tick();
                 if self.lines[pool].on_answering(seat, now) {
                     self.wake(pool);
@@ -282,15 +283,12 @@ impl Run<'_> {
     /// The connection of a running request has broken.
     pub(super) fn broken(&mut self, id: Id, produced: u32) {
         let Some(running) = self.running(id) else { return };
-        self.close(id, Verdict::Ill { unreachable: false }, produced);
-        let failure = match running.first {
-            Some(_) => Failure::last("upstream_error", FaultKind::Broken),
-            None => Failure {
-                connection_lost: true,
-                ..Failure::on(running.replica, "upstream_error", FaultKind::Target)
-            },
-        };
-        self.walk(id, Some(failure));
+        let cost = self.close(id, Verdict::Ill { unreachable: false }, produced);
+        let kind = if running.first.is_some() { FaultKind::Broken } else { FaultKind::Target };
+        let lost =
+            Failure { connection_lost: true, ..Failure::new(Help::OtherReplica, "upstream_error", kind) };
+        self.failed(id, running.n, lost, cost);
+        self.walk(id);
     }
 
     /// The pool's patience for a first token is over.
@@ -301,18 +299,20 @@ impl Run<'_> {
         if running.first.is_some() || running.dispatched + patience > self.now {
             return;
         }
-        self.give_up(id, running, Verdict::Ill { unreachable: false });
-        self.walk(id, Some(Failure::on(running.replica, "upstream_timeout", FaultKind::Timeout)));
+        let cost = self.give_up(id, running, Verdict::Ill { unreachable: false });
+        let late = Failure::new(Help::OtherReplica, "upstream_timeout", FaultKind::Timeout);
+        self.failed(id, running.n, late, cost);
+        self.walk(id);
     }
 
     /// The client cancels, or the deadline has passed: whatever is under way ends.
     pub(super) fn cut(&mut self, id: Id, failure: Option<Failure>) {
-        let Some(place) = self.requests.get(id).map(|request| request.place) else { return };
+        let Some(place) = self.requests.get(id).map(|request| request.place.clone()) else { return };
         match place {
-            Place::Nowhere => {}
-            Place::Waiting { pool, ticket, .. } => {
-                self.lines[pool].leave(ticket);
-                self.has_waited(id);
+            Place::Nowhere | Place::Resting { .. } => {}
+            Place::Waiting { ticket, made, .. } => {
+                self.lines[made.step.pool].leave(ticket);
+                self.leave_line(id);
             }
             Place::Running(running) => {
                 self.advance(running.pool, running.replica);
@@ -328,45 +328,60 @@ impl Run<'_> {
         }
     }
 
-    fn give_up(&mut self, id: Id, running: Running, verdict: Verdict) {
+    fn give_up(&mut self, id: Id, running: Running, verdict: Verdict) -> NanoUsd {
         let produced = self.replicas[running.pool][running.replica].cancel(id.to_sequence());
-        self.close(id, verdict, produced);
+        self.close(id, verdict, produced)
     }
 
     pub(super) fn running(&mut self, id: Id) -> Option<Running> {
         match self.requests.get(id)?.place {
             Place::Running(running) => Some(running),
-            Place::Nowhere | Place::Waiting { .. } => None,
+            Place::Nowhere | Place::Waiting { .. } | Place::Resting { .. } => None,
         }
     }
 
-    /// Ends a try that was given up: the prompt by estimate and what had come by then is paid.
-    fn close(&mut self, id: Id, verdict: Verdict, produced: u32) {
-        let Some(running) = self.running(id) else { return };
-        let Some(request) = self.requests.get(id) else { return };
+    /// Ends a try that was given up: the prompt by estimate and what had come by then is paid. Returns how much.
+    fn close(&mut self, id: Id, verdict: Verdict, produced: u32) -> NanoUsd {
+        let Some(running) = self.running(id) else { return NanoUsd::ZERO };
+        let Some(request) = self.requests.get(id) else { return NanoUsd::ZERO };
         let ask = &self.prompts.get(request.planned.prompt).ask;
-        let step = request.plan[request.step].step;
         let prompt = ask.needs.prompt_tokens.saturating_add(request.carried);
         let used = Tokens { prompt, cached: 0, output: produced };
-        request.cost += ask.fleet.experts[step.expert].price.cost(used);
-        request.attempts += 1;
+        let cost = ask.fleet.experts[running.step.expert].price.cost(used);
+        request.cost += cost;
         request.place = Place::Nowhere;
         request.begun = running.first.map(|_| (running, produced));
         self.lines[running.pool].on_output(running.seat, produced);
         self.free(running.pool, running.seat, verdict);
+        cost
     }
 }
 
 /// What a refusal tells of the replica, and what may help.
-fn refusal(refused: Refused, replica: usize) -> (Verdict, Failure) {
+fn refusal(refused: Refused) -> (Verdict, Failure) {
     match refused {
-        Refused::Unreachable => {
-            (Verdict::Ill { unreachable: true }, Failure::on(replica, "upstream_error", FaultKind::Target))
+        Refused::Unreachable => (
+            Verdict::Ill { unreachable: true },
+            Failure::new(Help::OtherReplica, "upstream_error", FaultKind::Target),
+        ),
+        Refused::Busy => {
+            (Verdict::Neutral, Failure::new(Help::OtherReplica, "no_capacity", FaultKind::Refused))
         }
-        Refused::Busy => (Verdict::Neutral, Failure::on(replica, "no_capacity", FaultKind::Refused)),
         Refused::TooLong => {
-            (Verdict::Neutral, Failure::elsewhere("context_length_exceeded", FaultKind::Request))
+            (Verdict::Neutral, Failure::new(Help::OtherPool, "context_length_exceeded", FaultKind::Request))
         }
+    }
+}
+
+/// The pools' lines as they are now.
+struct InLine<'a> {
+    lines: &'a [Line<Id>],
+    now: Tick,
+}
+
+impl Lines for InLine<'_> {
+    fn has_another(&self, pool: usize, tried: &[usize]) -> bool {
+        self.lines[pool].has_another(tried, self.now)
     }
 }
 

@@ -1,16 +1,22 @@
 //! When a second try is worth its cost: the first one is later than nearly all are.
 
 use super::{Running, Try, Walk};
+use crate::decision::{Decision, Step};
 use crate::fleet::PoolState;
+use crate::quote::Quote;
 use crate::retry::{HedgeBudget, MAX_ATTEMPTS};
 use crate::time::Tick;
 
-/// How long a try may be without its first event before a second one may be started: the 95th percentile of its pool's
-/// time to the first token, by what was seen of it when the request was decided. `None` while nothing was seen.
+/// How long a try of `step` may be without its first event before a second one may be started: the 95th percentile of
+/// the time to the first token, as it was predicted for the request. `None` while nothing was seen of its pool.
 ///
-/// Only the mean is kept of it, so the percentile is that of an exponential tail, ln 20 means.
-pub fn hedge_after_ms(pool: &PoolState) -> Option<f64> {
-    (pool.ttft_ms > 0.0).then_some(pool.ttft_ms * LN_20)
+/// A pool of the plan that the quote is not for has no prediction of its own: there it is the percentile of an
+/// exponential tail behind the pool's mean, ln 20 means.
+pub fn hedge_after_ms(decision: &Decision, pools: &[PoolState], step: &Step) -> Option<f64> {
+    let seen_ms = pools.get(step.pool).map(|pool| pool.ttft_ms).filter(|ms| *ms > 0.0)?;
+    let is_for = |quote: &&Quote| quote.expert == step.expert && quote.pool == Some(step.pool);
+    let predicted_ms = decision.quotes.iter().find(is_for).map(|quote| quote.ttft_p95_ms);
+    Some(predicted_ms.filter(|ms| *ms > 0.0).unwrap_or(seen_ms * LN_20))
 }
 
 const LN_20: f64 = 2.995_732_273_553_991;

@@ -40,8 +40,15 @@ fn decision(worst: &[i64]) -> Decision {
         worst: NanoUsd(worst),
         max_output_tokens: 10,
         output_tokens: 10.0,
+        replica: None,
         wait_ms: 0.0,
+        ttft_ms: 0.0,
+        ttft_p95_ms: 0.0,
+        tpot_ms: 0.0,
         total_ms: 0.0,
+        hit_tokens: 0,
+        p_miss: 0.0,
+        money: 0.0,
         reason: None,
     };
     Decision {
@@ -245,10 +252,19 @@ fn of_two_tries_exactly_one_answers_and_both_may_fail() {
 }
 
 #[test]
-fn a_hedge_comes_after_the_tail_of_what_was_seen() {
-    assert_eq!(hedge_after_ms(&crate::fleet::PoolState::default()), None);
-    let seen = crate::fleet::PoolState { ttft_ms: 100.0, ..Default::default() };
-    assert_eq!(hedge_after_ms(&seen).map(f64::round), Some(300.0));
+fn a_hedge_comes_after_the_predicted_tail_or_that_of_what_was_seen() {
+    let mut decision = decision(&[1, 1]);
+    let seen = |ttft_ms| crate::fleet::PoolState { ttft_ms, ..Default::default() };
+    let after = |decision: &Decision, ttft_ms| {
+        let pools = [seen(ttft_ms), seen(ttft_ms)];
+        hedge_after_ms(decision, &pools, &decision.steps[0]).map(f64::round)
+    };
+    assert_eq!(after(&decision, 0.0), None);
+    assert_eq!(after(&decision, 100.0), Some(300.0));
+    decision.quotes[0].ttft_p95_ms = 170.0;
+    assert_eq!(after(&decision, 100.0), Some(170.0));
+    decision.quotes[0].pool = Some(1);
+    assert_eq!(after(&decision, 100.0), Some(300.0));
 }
 
 /// Draws from a seed.
