@@ -6,7 +6,7 @@
 //! batch as it is, which the time per output token tells. Whole round trips say nothing: they are as long as the answer.
 //!
 //! Growth is additive and the cut multiplicative, as in TCP. A cut takes off what the answers' waits say is queued
-//! inside (Vegas: L x wait / time inside), a tenth at least and half at most, and is judged anew only by requests that
+//! inside (Vegas: L x wait / time inside), at most half, and is judged anew only by requests that
 //! went after it. Sources: Jacobson (1988); Brakmo and Peterson, TCP Vegas (1995).
 
 use super::entrant::{Seat, Work};
@@ -138,8 +138,12 @@ impl Limit {
         let reading_ms = (ttft_ms - steps_ms).max(0.0);
         let usual_ms = self.baseline.of(flight.tokens).unwrap_or(reading_ms) + steps_ms;
         let wait_ms = ttft_ms - usual_ms;
-        let is_queued = ttft_ms > QUEUED * usual_ms && wait_ms > NOISE_MS;
-        self.baseline.add(flight.tokens, reading_ms, is_queued);
+        let slack_ms = (SLACK * self.service_ms.unwrap_or(0.0)).clamp(NOISE_MS, MOST_SLACK_MS);
+        let is_queued = ttft_ms > QUEUED * usual_ms && wait_ms > slack_ms;
+        // What is unusual is not learned from, or a lasting queue would become the usual; but where the limit is as low
+        // as may be, there is no queue of ours.
+        let is_usual = ttft_ms <= USUAL * usual_ms || self.now <= self.least;
+        self.baseline.add(flight.tokens, reading_ms, is_usual);
         if flight.dispatched < self.round.since {
             return;
         }
@@ -205,8 +209,8 @@ impl Baseline {
         self.per_token_ms.iter().copied().enumerate().filter_map(of).min_by(f64::total_cmp)
     }
 
-    /// Moves down fast and up slowly; hardly at all for a prompt that has waited.
-    fn add(&mut self, tokens: u32, reading_ms: f64, is_queued: bool) {
+    /// Moves down fast and up slowly, and up only for what is usual.
+    fn add(&mut self, tokens: u32, reading_ms: f64, is_usual: bool) {
         let per_token = reading_ms / f64::from(tokens.max(1));
         let kept = &mut self.per_token_ms[size(tokens)];
         let Some(low) = kept else {
@@ -215,8 +219,8 @@ impl Baseline {
         };
         if per_token < *low {
             *low += DOWN * (per_token - *low);
-        } else {
-            *low += if is_queued { UP_QUEUED } else { UP } * per_token.min(2.0 * *low + UP_FROM_0);
+        } else if is_usual {
+            *low += UP * per_token.min(2.0 * *low + UP_FROM_0);
         }
     }
 }
@@ -229,14 +233,20 @@ fn size(tokens: u32) -> usize {
 const SIZES: usize = 20;
 /// A prompt waits for the step under way, and is read in one that the others' tokens are made in too.
 const STEPS: f64 = 2.0;
-/// Longer than this many times the usual, a first token has waited inside the engine.
-const QUEUED: f64 = 2.0;
+/// Longer than this many times the usual, a first token has waited inside the engine for more than the few prompts that
+/// keep it busy.
+const QUEUED: f64 = 5.0;
+/// Up to this many times the usual is usual.
+const USUAL: f64 = 2.0;
 /// Waits up to this are noise.
 const NOISE_MS: f64 = 10.0;
+/// Waits up to this share of an answer's time are the price of a full batch, where prompts have to wait for each other.
+const SLACK: f64 = 0.05;
+const MOST_SLACK_MS: f64 = 500.0;
 /// So many answers are enough to see that the engine queues.
 const JUDGED: u32 = 8;
-/// The least and the most that one cut takes off.
-const LEAST_CUT: f64 = 0.1;
+/// The least and the most that one cut takes off, as shares.
+const LEAST_CUT: f64 = 0.03;
 const MOST_CUT: f64 = 0.5;
 /// Below this, a batch saves nothing.
 const LEAST: u32 = 4;
@@ -245,7 +255,6 @@ const MOST_GROWTH: u32 = 8;
 /// Steps of the low quantile: at rest, one observation of ten is below it.
 const DOWN: f64 = 0.1;
 const UP: f64 = 0.005;
-const UP_QUEUED: f64 = 0.000_2;
 const UP_FROM_0: f64 = 1e-6;
 
 #[cfg(test)]
