@@ -69,7 +69,7 @@ impl Inner {
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
-            .connect_with_connector_lazy(Connector::new(Version::Http2, endpoint.connect_timeout));
+            .connect_with_connector_lazy(Connector::new(Version::Http2, &endpoint));
         let metadata = metadata(&endpoint)?;
         Ok(Inner { endpoint, channel, metadata })
     }

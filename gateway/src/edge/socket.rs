@@ -4,13 +4,13 @@
 use crate::door::Door;
 use crate::edge::conn::Conn;
 use futures::future::BoxFuture;
+use sluice_experts::Duplex;
 use sluice_router::Tick;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How long the head of a request may take from its first byte, in milliseconds.
 const HEAD_MS: u64 = 10_000;
@@ -28,7 +28,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A client's socket.
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     conn: Arc<Conn>,
     door: Arc<dyn Door>,
     protocol: Protocol,
@@ -61,7 +61,7 @@ enum Phase {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, conn: Arc<Conn>, door: Arc<dyn Door>) -> Socket {
+    pub(crate) fn new(stream: Box<dyn Duplex>, conn: Arc<Conn>, door: Arc<dyn Door>) -> Socket {
         let now = door.now();
         Socket {
             stream,

@@ -70,7 +70,7 @@ impl Inner {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            .build(Connector::new(Version::Http1, endpoint.connect_timeout));
+            .build(Connector::new(Version::Http1, &endpoint));
         Ok(Inner { endpoint, client, base, headers, reuse: Reuse::default() })
     }
 
