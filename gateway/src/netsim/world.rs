@@ -80,7 +80,7 @@ impl Plan {
             )
         };
         let text = format!(
-            "[server]\nlisten = \"0.0.0.0:8080\"\nadmin_listen = \"0.0.0.0:9090\"\ndrain_ms = 5000\n\
+            "[server]\nlisten = \"0.0.0.0:8080\"\nadmin_listen = \"0.0.0.0:9090\"\ndrain_ms = 5000\nopen = true\n\
              [store]\njournal = \"memory:\"\n{}{}",
             pool("big", "10", 0),
             pool("small", "1", 1)
