@@ -5,6 +5,7 @@
 mod contract;
 mod openai;
 mod peer;
+mod rows;
 
 use sluice_experts::{Call, Endpoint, Engine, Event, Events, ExpertError, Secret, protocol};
 use sluice_proto::v1::Message;

@@ -88,9 +88,9 @@ fn wish(random: &mut Random, client: usize, n: usize, until: u64) -> Wish {
         at: Duration::from_millis(random.between(100, until)),
         kind: random.pick(&[Kind::Stream, Kind::Stream, Kind::Whole, Kind::Grpc]),
         model: random.pick(&["auto", "auto", "big", "small"]),
-        max_tokens: u32::try_from(random.pick(&[5, 20, 60, 60, 150])).expect("small"),
+        max_tokens: u32::try_from(random.pick(&[3, 10, 20, 40, 100])).expect("small"),
         deadline_ms: random.percent(20).then(|| random.between(200, 4_000)),
-        leaves_after: random.percent(20).then(|| u32::try_from(random.between(1, 15)).expect("small")),
+        leaves_after: random.percent(20).then(|| u32::try_from(random.between(1, 12)).expect("small")),
     }
 }
 

@@ -38,6 +38,9 @@ pub(super) struct Engine {
     pub(super) runs: Runs,
 }
 
+/// Most bytes that an engine keeps for a connection that takes none.
+const WRITE_BUFFER: usize = 16 << 10;
+
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 impl Engine {
@@ -64,7 +67,7 @@ impl Engine {
         let number = runs.len();
         let (script, tokens) = script(self.seed, number, self.mood(), max_tokens);
         let (engine, label) = (self.number, label.to_owned());
-        runs.push(Run { engine, label, began: now(), tokens, finished: None, ended: None });
+        runs.push(Run { engine, label, began: now(), tokens, said: 0, finished: None, ended: None });
         (script, Open { runs: self.runs.clone(), number })
     }
 
@@ -73,8 +76,10 @@ impl Engine {
             let engine = self.clone();
             async move { Ok::<_, Infallible>(engine.http(request).await) }
         });
-        let _ =
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        let _ = hyper::server::conn::http1::Builder::new()
+            .max_buf_size(WRITE_BUFFER)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
     }
 
     async fn http(&self, request: Request<Incoming>) -> Response<Body> {
@@ -122,7 +127,10 @@ fn sse(acts: VecDeque<Act>, open: Open) -> Response<Body> {
         let frame = loop {
             match acts.pop_front()? {
                 Act::Wait(time) => tokio::time::sleep(time).await,
-                Act::Token(text) => break Ok(chunk(&json!({"choices": [{"delta": {"content": text}}]}))),
+                Act::Token(text) => {
+                    open.say();
+                    break Ok(chunk(&json!({"choices": [{"delta": {"content": text}}]})));
+                }
                 Act::Finish(tokens) => break Ok(finish(&open, tokens)),
                 Act::Break => break Err(io::Error::other("it breaks")),
                 Act::Garbage => break Ok(Bytes::from_static(b"data: {\"choices\": [{]}\n\n")),
@@ -172,7 +180,10 @@ fn events(acts: VecDeque<Act>, open: Open) -> BoxStream<'static, Result<v1::Expe
         let event = loop {
             match acts.pop_front()? {
                 Act::Wait(time) => tokio::time::sleep(time).await,
-                Act::Token(text) => break Ok(Event::Text(v1::TextDelta { text, delta_json: String::new() })),
+                Act::Token(text) => {
+                    open.say();
+                    break Ok(Event::Text(v1::TextDelta { text, delta_json: String::new() }));
+                }
                 Act::Finish(tokens) => break Ok(finished(&open, tokens)),
                 Act::Break => break Err(Status::data_loss("it breaks")),
                 Act::Garbage => break Err(Status::unknown("?")),
@@ -200,6 +211,10 @@ struct Open {
 }
 
 impl Open {
+    fn say(&self) {
+        self.note(|run| run.said += 1);
+    }
+
     fn finish(&self) {
         self.note(|run| run.finished = Some(now()));
     }

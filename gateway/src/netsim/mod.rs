@@ -9,6 +9,7 @@ mod journal;
 mod net;
 pub(crate) mod plant;
 mod random;
+mod rows;
 mod script;
 mod world;
 

@@ -24,7 +24,12 @@ pub(super) enum Mood {
     Breaks,
     /// It says something that is no answer.
     Garbage,
+    /// It answers as fast as it is read, in tokens of [`LARGE`] bytes.
+    Floods,
 }
+
+/// Bytes of a large token.
+pub(super) const LARGE: usize = 16 << 10;
 
 /// What goes out next.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +67,8 @@ pub(super) struct Run {
     pub(super) began: Duration,
     /// Tokens that a whole answer has.
     pub(super) tokens: u32,
+    /// Tokens that were handed out.
+    pub(super) said: u32,
     /// When the last event of a whole answer was handed out.
     pub(super) finished: Option<Duration>,
     /// When the engine let go of the request, for whatever reason.
@@ -84,6 +91,7 @@ pub(super) fn script(seed: u64, number: usize, mood: Mood, max_tokens: u32) -> (
     match mood {
         Mood::Storm => return (Script::Refuse(500), tokens),
         Mood::Busy => return (Script::Refuse(429), tokens),
+        Mood::Floods => return flood(max_tokens),
         _ => {}
     }
     let gap = Duration::from_millis(random.between(2, 40));
@@ -100,9 +108,15 @@ pub(super) fn script(seed: u64, number: usize, mood: Mood, max_tokens: u32) -> (
     (Script::Play(acts), tokens)
 }
 
+fn flood(tokens: u32) -> (Script, u32) {
+    let large = || [Act::Token("x".repeat(LARGE)), Act::Wait(Duration::from_millis(1))];
+    let acts = (0..tokens).flat_map(|_| large()).chain([Act::Finish(tokens)]);
+    (Script::Play(acts.collect()), tokens)
+}
+
 fn mishap(mood: Mood) -> Option<Vec<Act>> {
     match mood {
-        Mood::Well | Mood::SlowStart | Mood::Storm | Mood::Busy => None,
+        Mood::Well | Mood::SlowStart | Mood::Storm | Mood::Busy | Mood::Floods => None,
         Mood::Stalls => Some(vec![Act::Wait(Duration::from_secs(8))]),
         Mood::Truncates => Some(vec![]),
         Mood::Breaks => Some(vec![Act::Break]),

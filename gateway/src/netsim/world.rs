@@ -1,6 +1,6 @@
 //! One run: a gateway, its engines and clients, a time in which things go wrong, and a time in which all must end.
 
-use super::client::{self, Tales, Told};
+use super::client::{self, Tales, Told, Wish};
 use super::engine::Engine;
 use super::faults::{self, Fault, Kind, LATENCY, Target};
 use super::journal::Watched;
@@ -18,12 +18,14 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use turmoil::Sim;
 
-/// How long things go wrong.
-const ROUGH: Duration = Duration::from_secs(10);
+/// How long things go wrong in a drawn plan.
+const ROUGH: Duration = Duration::from_secs(8);
 /// How long everything may take to end after that.
 pub(super) const CALM: Duration = Duration::from_secs(30);
+/// Requests of each client in a drawn plan.
+const REQUESTS: usize = 55;
 /// How finely the network's time moves.
-const TICK: Duration = Duration::from_millis(4);
+const TICK: Duration = Duration::from_millis(10);
 
 /// What a run is made of, drawn from the seed.
 #[derive(Debug, Clone)]
@@ -33,8 +35,12 @@ pub(super) struct Plan {
     pub(super) pools: [(bool, usize); 2],
     pub(super) max_concurrency: u32,
     pub(super) max_queue: usize,
-    pub(super) clients: usize,
-    pub(super) requests: usize,
+    /// Messages that a connection holds in each direction before its writer must wait.
+    pub(super) tcp_capacity: usize,
+    /// What each client asks, in the order of the times.
+    pub(super) wishes: Vec<Vec<Wish>>,
+    /// How long things go wrong.
+    pub(super) rough: Duration,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -42,14 +48,15 @@ impl Plan {
     pub(super) fn draw(seed: u64) -> Plan {
         let mut random = Random::new(seed, "plan");
         let pools = [(random.percent(50), 2 + random.between(0, 2) as usize), (random.percent(50), 2)];
-        let clients = 3;
+        let clients = 2;
         Plan {
             seed,
             pools,
             max_concurrency: u32::try_from(random.between(2, 6)).expect("small"),
             max_queue: random.pick(&[2, 8, 64]),
-            clients,
-            requests: 40,
+            tcp_capacity: 4_096,
+            wishes: (0..clients).map(|client| client::wishes(seed, client, REQUESTS, ROUGH)).collect(),
+            rough: ROUGH,
             faults: faults::draw(seed, pools[0].1 + pools[1].1, clients, ROUGH),
         }
     }
@@ -105,7 +112,8 @@ pub(super) fn run(plan: Plan) -> Outcome {
     let mut world = World::new(plan);
     let mut faults = world.plan.faults.clone();
     let mut under_way: Vec<Fault> = Vec::new();
-    while world.sim.elapsed() < ROUGH + CALM {
+    let rough = world.plan.rough;
+    while world.sim.elapsed() < rough + CALM {
         let now = world.sim.elapsed();
         for over in under_way.extract_if(.., |fault| fault.until <= now) {
             world.end(over);
@@ -115,18 +123,19 @@ pub(super) fn run(plan: Plan) -> Outcome {
             under_way.push(begins);
         }
         world.step();
-        if now > ROUGH && world.unfinished().is_empty() {
+        if now > rough && world.unfinished().is_empty() {
             break;
         }
     }
     world.close()
 }
 
-struct World {
-    sim: Sim<'static>,
+/// A simulation under way.
+pub(super) struct World {
+    pub(super) sim: Sim<'static>,
     plan: Plan,
     moods: Vec<Arc<Mutex<Mood>>>,
-    runs: Runs,
+    pub(super) runs: Runs,
     tales: Tales,
     journal: Watched,
     app: Arc<Mutex<Option<Arc<App>>>>,
@@ -135,7 +144,7 @@ struct World {
 }
 
 impl World {
-    fn new(plan: Plan) -> World {
+    pub(super) fn new(plan: Plan) -> World {
         let mut sim = turmoil::Builder::new()
             .rng_seed(plan.seed)
             .epoch(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000))
@@ -143,7 +152,7 @@ impl World {
             .tick_duration(TICK)
             .min_message_latency(LATENCY)
             .max_message_latency(LATENCY)
-            .tcp_capacity(4_096)
+            .tcp_capacity(plan.tcp_capacity)
             .build();
         let (runs, tales, journal) = (Runs::default(), Tales::default(), Watched::default());
         let moods: Vec<_> = (0..plan.engines()).map(|_| Arc::new(Mutex::new(Mood::Well))).collect();
@@ -154,14 +163,14 @@ impl World {
         }
         let app = Arc::new(Mutex::new(None));
         let stop = gateway(&mut sim, &plan, &journal, &app);
-        for client in 0..plan.clients {
-            let wishes = client::wishes(plan.seed, client, plan.requests, ROUGH);
-            sim.client(Target::Client(client).host(), client::run(wishes, tales.clone()));
+        for (client, wishes) in plan.wishes.iter().enumerate() {
+            sim.client(Target::Client(client).host(), client::run(wishes.clone(), tales.clone()));
         }
         World { sim, plan, moods, runs, tales, journal, app, stop: Some(stop), clients_are_done: false }
     }
 
-    fn begin(&mut self, fault: Fault) {
+    /// Things go wrong from here on.
+    pub(super) fn begin(&mut self, fault: Fault) {
         faults::begin(&mut self.sim, fault);
         if let (Kind::Mood(mood), Target::Engine(at)) = (fault.kind, fault.at) {
             *self.moods[at].lock().expect("nothing panics under it") = mood;
@@ -175,7 +184,8 @@ impl World {
         }
     }
 
-    fn step(&mut self) {
+    /// One turn of every host.
+    pub(super) fn step(&mut self) {
         let seed = self.plan.seed;
         match self.sim.step() {
             Ok(clients_are_done) => self.clients_are_done = clients_are_done,
@@ -184,7 +194,7 @@ impl World {
     }
 
     /// What has not ended.
-    fn unfinished(&self) -> Vec<String> {
+    pub(super) fn unfinished(&self) -> Vec<String> {
         let mut left = Vec::new();
         if !self.clients_are_done {
             left.push("a client still waits".to_owned());
@@ -208,8 +218,13 @@ impl World {
         left
     }
 
+    /// What has been settled so far.
+    pub(super) fn settled(&self) -> Vec<Settled> {
+        self.journal.settled()
+    }
+
     /// Drains the gateway, and gives back what everybody has seen.
-    fn close(mut self) -> Outcome {
+    pub(super) fn close(mut self) -> Outcome {
         let mut unfinished = self.unfinished();
         drop(self.stop.take());
         let last = self.sim.elapsed() + Duration::from_secs(10);
