@@ -1,7 +1,7 @@
 //! The gateway's parts, and the only place with a clock and spawned tasks.
 
 use crate::live::Live;
-use crate::machine::{self, Ids};
+use crate::machine::Ids;
 use crate::observe::{Event, Observer};
 use crate::store::Journal;
 use arc_swap::ArcSwap;
@@ -11,7 +11,7 @@ use sluice_router::{RetryBudget, Tick};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -74,6 +74,13 @@ async fn guarded(app: Arc<App>, name: &'static str, task: BoxFuture<'static, ()>
     }
 }
 
+/// The machine's wall time, in milliseconds since 1970, UTC.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// The time: monotonic for decisions and limits, wall time for labels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
@@ -84,7 +91,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// The machine's clock, which starts now.
     pub(crate) fn new() -> Clock {
-        Clock::with_wall(machine::unix_ms)
+        Clock::with_wall(unix_ms)
     }
 
     /// A clock that starts now, with this wall time.

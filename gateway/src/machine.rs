@@ -1,13 +1,13 @@
 //! What the gateway takes from the machine that it runs on: its network, its wall clock, its randomness, its disk. In
 //! one place, so that a simulation can be the machine; monotonic time is tokio's.
 
+use crate::app;
 use crate::store::{Journal, StoreError, open_journal};
 use futures::future::BoxFuture;
 use sluice_experts::{Dial, Duplex, Tcp};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ impl Machine {
         Machine {
             ports: Arc::new(TcpPorts),
             dial: Tcp::shared(),
-            unix_ms,
+            unix_ms: app::unix_ms,
             ids: ids(),
             journal: Box::new(open_journal),
         }
@@ -52,13 +52,6 @@ pub(crate) fn ids() -> Ids {
 /// A UUIDv7 from wall time and the operating system's randomness.
 pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
-}
-
-/// Wall time.
-#[expect(clippy::disallowed_methods, reason = "this is the wall clock")]
-pub(crate) fn unix_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Takes ports.
