@@ -1,9 +1,11 @@
 //! One call of an engine: what goes in, and the events that come out.
 
+use crate::dial::Dial;
 use crate::error::ExpertError;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use sluice_proto::v1;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One request as an engine gets it.
@@ -101,6 +103,8 @@ pub struct Endpoint {
     pub api_key: Option<Secret>,
     /// Further headers, lower-case names.
     pub headers: Vec<(String, String)>,
+    /// Opens its connections: [`crate::Tcp`], but in a simulated network.
+    pub dial: Arc<dyn Dial>,
     /// How long a connection may take.
     pub connect_timeout: Duration,
     /// How long the first event may take once connected.

@@ -1,17 +1,20 @@
-//! The connections under every dialect: TCP without delay, TLS against the web's roots, a bound on connecting.
+//! The connections under every dialect: TLS against the web's roots over whatever was dialled, a bound on connecting.
 
 use crate::call::Endpoint;
+use crate::dial::{Dial, DialError, Duplex};
 use crate::protocol::EndpointError;
 use futures::future::BoxFuture;
 use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower::Service;
-
-/// How often an idle TCP connection is asked whether its peer still lives.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The HTTP version that a dialect speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,34 +28,28 @@ pub(crate) enum Version {
 /// Opens connections within a time that covers name lookup, TCP and TLS together.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    inner: HttpsConnector<HttpConnector>,
+    inner: HttpsConnector<Plain>,
     timeout: Duration,
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 impl Connector {
-    pub(crate) fn new(version: Version, timeout: Duration) -> Connector {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        // Small writes on a kept-alive connection would otherwise wait for the peer's delayed ACK, 40 ms.
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(TCP_KEEPALIVE));
+    pub(crate) fn new(version: Version, endpoint: &Endpoint) -> Connector {
+        let plain = Plain(endpoint.dial.clone());
         let tls = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http();
         let inner = match version {
-            Version::Http1 => tls.enable_http1().wrap_connector(tcp),
-            Version::Http2 => tls.enable_http2().wrap_connector(tcp),
+            Version::Http1 => tls.enable_http1().wrap_connector(plain),
+            Version::Http2 => tls.enable_http2().wrap_connector(plain),
         };
-        Connector { inner, timeout }
+        Connector { inner, timeout: endpoint.connect_timeout }
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+    type Response = MaybeHttpsStream<TokioIo<Wire>>;
+    type Error = DialError;
+    type Future = BoxFuture<'static, Result<Self::Response, DialError>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), DialError>> {
         self.inner.poll_ready(cx)
     }
 
@@ -63,6 +60,70 @@ impl Service<Uri> for Connector {
             let late = |_| format!("no connection within {} ms", timeout.as_millis());
             tokio::time::timeout(timeout, connect).await.map_err(late)?
         })
+    }
+}
+
+/// What TLS, where it is used, runs over.
+#[derive(Clone)]
+struct Plain(Arc<dyn Dial>);
+
+impl Service<Uri> for Plain {
+    type Response = TokioIo<Wire>;
+    type Error = DialError;
+    type Future = BoxFuture<'static, Result<TokioIo<Wire>, DialError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let dialling = self.0.dial(uri);
+        Box::pin(async move { Ok(TokioIo::new(Wire(dialling.await?))) })
+    }
+}
+
+/// A connection as the HTTP implementation wants it.
+pub(crate) struct Wire(Box<dyn Duplex>);
+
+impl Connection for Wire {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 
@@ -117,6 +178,7 @@ mod tests {
             model: String::new(),
             api_key: None,
             headers: Vec::new(),
+            dial: crate::dial::Tcp::shared(),
             connect_timeout: Duration::ZERO,
             first_token_timeout: Duration::ZERO,
             idle_timeout: Duration::ZERO,

@@ -3,6 +3,7 @@
 mod call;
 mod channel;
 mod codec;
+mod dial;
 mod error;
 mod patience;
 mod protocol;
@@ -11,5 +12,6 @@ mod scrub;
 
 pub use call::{Call, Endpoint, Engine, Event, Events, Finish, Secret, Usage};
 pub use codec::{SseError, SseEvent, SseParser};
+pub use dial::{Dial, DialError, Duplex, Tcp};
 pub use error::{ErrorKind, ExpertError};
 pub use protocol::{Connect, EndpointError, PROTOCOLS, Row as ProtocolRow, protocol};

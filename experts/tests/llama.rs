@@ -63,6 +63,7 @@ impl Llama {
             model: "tiny".to_owned(),
             api_key: Some(sluice_experts::Secret::new("key-4711")),
             headers: Vec::new(),
+            dial: sluice_experts::Tcp::shared(),
             connect_timeout: Duration::from_secs(2),
             first_token_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(30),

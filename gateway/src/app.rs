@@ -1,6 +1,7 @@
-//! The gateway's parts, and the only place with a clock, ids and spawned tasks.
+//! The gateway's parts, and the only place with a clock and spawned tasks.
 
 use crate::live::Live;
+use crate::machine::Ids;
 use crate::observe::{Event, Observer};
 use crate::store::Journal;
 use arc_swap::ArcSwap;
@@ -10,7 +11,8 @@ use sluice_router::{RetryBudget, Tick};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -19,6 +21,8 @@ use uuid::Uuid;
 pub(crate) struct App {
     /// The time.
     pub(crate) clock: Clock,
+    /// Where ids come from.
+    pub(crate) ids: Ids,
     /// Configuration, model and lanes; swapped whole.
     pub(crate) live: ArcSwap<Live>,
     /// The durable record.
@@ -48,6 +52,11 @@ impl App {
         self.draining.load(Ordering::SeqCst)
     }
 
+    /// A new UUIDv7.
+    pub(crate) fn new_id(&self) -> Uuid {
+        (self.ids)()
+    }
+
     /// Runs a request as a task that drain waits for. A panic ends it alone, and is told.
     pub(crate) fn spawn_request(self: &Arc<App>, request: BoxFuture<'static, ()>) {
         self.requests.spawn(guarded(self.clone(), "request", request));
@@ -65,17 +74,29 @@ async fn guarded(app: Arc<App>, name: &'static str, task: BoxFuture<'static, ()>
     }
 }
 
+/// The machine's wall time, in milliseconds since 1970, UTC.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(crate) fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// The time: monotonic for decisions and limits, wall time for labels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     zero: Instant,
+    unix_ms: fn() -> i64,
 }
 
 impl Clock {
-    /// A clock that starts now.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    /// The machine's clock, which starts now.
     pub(crate) fn new() -> Clock {
-        Clock { zero: Instant::now() }
+        Clock::with_wall(unix_ms)
+    }
+
+    /// A clock that starts now, with this wall time.
+    pub(crate) fn with_wall(unix_ms: fn() -> i64) -> Clock {
+        Clock { zero: Instant::now(), unix_ms }
     }
 
     /// Now, in microseconds since the clock's start, at least 1.
@@ -84,20 +105,13 @@ impl Clock {
     }
 
     /// Milliseconds since 1970, UTC.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(crate) fn unix_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        (self.unix_ms)()
     }
 
     /// A future that resolves at `tick`.
     pub(crate) fn sleep_until(&self, tick: Tick) -> BoxFuture<'static, ()> {
         let until = self.zero + Duration::from_micros(tick.0);
-        Box::pin(tokio::time::sleep_until(until.into()))
+        Box::pin(tokio::time::sleep_until(until))
     }
-}
-
-/// A new UUIDv7 from wall time and the operating system's randomness.
-pub(crate) fn new_id() -> Uuid {
-    Uuid::now_v7()
 }

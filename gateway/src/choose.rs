@@ -1,6 +1,6 @@
 //! From a request to its decision: needs, signals, quotes, plan. Sends nothing, so `explain` is the same code.
 
-use crate::app::{App, new_id};
+use crate::app::App;
 use crate::error::{Fault, FaultCode};
 use crate::lane::retry_ms;
 use crate::live::{Live, Rules};
@@ -11,6 +11,7 @@ use sluice_router::{
     Ask, Decision, HedgeBudget, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals, Tick,
 };
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// A decision with what it was made from.
 pub(crate) struct Chosen {
@@ -63,7 +64,7 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
         let signals = live.rules.classify(&route, &needs::route_text(&request.body));
         let classified = app.clock.now();
         let pools = live.pool_states(classified, &prefix);
-        let receipt = plan(&live.rules, &route, request, signals, pools, classified);
+        let receipt = plan(&live.rules, &route, request, signals, pools, classified, app.new_id());
         receipt.map(|receipt| (receipt, classified))
     });
     let (receipt, classified) = planned?;
@@ -94,6 +95,7 @@ pub(crate) fn plan(
     signals: Signals,
     pools: Vec<PoolState>,
     now: Tick,
+    id: Uuid,
 ) -> Result<Receipt, Fault> {
     let needs = needs::needs(request, &rules.snapshot.fleet);
     let ask = Ask { fleet: rules.snapshot.fleet.clone(), route: route.clone(), signals, needs, pools };
@@ -101,7 +103,7 @@ pub(crate) fn plan(
         .map_err(|error| no_route(&error, &ask, now))?;
     let Ask { signals, needs, pools, .. } = ask;
     Ok(Receipt {
-        id: new_id().to_string(),
+        id: id.to_string(),
         route: route.name.clone(),
         signals,
         needs,

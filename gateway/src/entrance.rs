@@ -1,6 +1,6 @@
 //! The gateway as its edges see it: [`Door`] over [`App`].
 
-use crate::app::{App, new_id};
+use crate::app::App;
 use crate::choose::{Chosen, choose};
 use crate::door::{Door, Readiness};
 use crate::edge::http_status;
@@ -32,7 +32,7 @@ impl Door for Entrance {
     }
 
     fn new_id(&self) -> Uuid {
-        new_id()
+        self.app.new_id()
     }
 
     fn sleep_until(&self, tick: Tick) -> BoxFuture<'static, ()> {

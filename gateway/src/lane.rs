@@ -4,7 +4,7 @@
 
 use crate::config::PoolConfig;
 use crate::error::{Fault, FaultCode};
-use sluice_experts::{Endpoint, EndpointError, Engine};
+use sluice_experts::{Dial, Endpoint, EndpointError, Engine};
 use sluice_router::{Entrant, Line, LineCounts, LineRules, PoolState, Prefix, Seat, Tick, Turn, Verdict};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -60,7 +60,7 @@ impl Lane {
     ///
     /// # Errors
     /// [`EndpointError`] when an address or header can't be used.
-    pub(crate) fn new(config: PoolConfig) -> Result<Lane, EndpointError> {
+    pub(crate) fn new(config: PoolConfig, dial: &Arc<dyn Dial>) -> Result<Lane, EndpointError> {
         let row =
             sluice_experts::protocol(&config.protocol).expect("the configuration names known protocols");
         let endpoint = |url: &String| Endpoint {
@@ -68,6 +68,7 @@ impl Lane {
             model: config.model.clone(),
             api_key: config.api_key.clone(),
             headers: config.headers.clone(),
+            dial: dial.clone(),
             connect_timeout: config.connect_timeout,
             first_token_timeout: config.first_token_timeout,
             idle_timeout: config.idle_timeout,
@@ -252,8 +253,16 @@ impl Slot {
         self.free(verdict, now)
     }
 
+    /// Frees the place before its use has ended: the bug that the simulation must find.
+    #[cfg(test)]
+    pub(crate) fn free_early(&mut self, now: Tick) {
+        self.free(Verdict::Neutral, now);
+    }
+
     fn free(&mut self, verdict: Verdict, now: Tick) -> Option<bool> {
-        self.is_over = true;
+        if std::mem::replace(&mut self.is_over, true) {
+            return None;
+        }
         let change = self.lane.lock().end(self.seat, verdict, now);
         self.lane.wake(now);
         change
@@ -262,9 +271,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.free(Verdict::Neutral, self.granted);
-        }
+        self.free(Verdict::Neutral, self.granted);
     }
 }
 

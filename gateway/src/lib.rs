@@ -14,8 +14,11 @@ pub mod invariants;
 mod lane;
 mod lease;
 mod live;
+mod machine;
 mod meter;
 mod needs;
+#[cfg(test)]
+mod netsim;
 mod observe;
 mod offline;
 mod probe;

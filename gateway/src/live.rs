@@ -7,7 +7,7 @@ use crate::error::{Fault, FaultCode};
 use crate::lane::Lane;
 use crate::promise::{Promise, certified_route};
 use sha2::{Digest as _, Sha256};
-use sluice_experts::EndpointError;
+use sluice_experts::{Dial, EndpointError};
 use sluice_proto::v1;
 use sluice_router::{
     Binding, Fleet, HedgeBudget, Params, Pool, PoolState, Prefix, Route, Signals, Snapshot, Tick, Versions,
@@ -35,8 +35,9 @@ impl Live {
         config: &Config,
         params: Option<Arc<Params>>,
         old: Option<&Live>,
+        dial: &Arc<dyn Dial>,
     ) -> Result<Live, EndpointError> {
-        let lanes = lanes(config, old)?;
+        let lanes = lanes(config, old, dial)?;
         Ok(Live { rules: Rules::new(config, params), lanes, hedges: hedges(config, old) })
     }
 
@@ -132,11 +133,11 @@ pub(crate) fn bindings(params: &Params, fleet: &[&str], snapshot: &Snapshot) -> 
 }
 
 /// Keeps lanes whose pools are as they were, makes the others.
-fn lanes(config: &Config, old: Option<&Live>) -> Result<Vec<Arc<Lane>>, EndpointError> {
+fn lanes(config: &Config, old: Option<&Live>, dial: &Arc<dyn Dial>) -> Result<Vec<Arc<Lane>>, EndpointError> {
     let kept = |pool: &PoolConfig| old?.lanes.iter().find(|lane| lane.config == *pool).cloned();
     let make = |pool| match kept(pool) {
         Some(lane) => Ok(lane),
-        None => Lane::new(pool.clone()).map(Arc::new),
+        None => Lane::new(pool.clone(), dial).map(Arc::new),
     };
     config.pools.iter().map(make).collect()
 }

@@ -1,11 +1,12 @@
 //! Decisions without a gateway: what `sluice explain`, `sluice config check` and load tests in virtual time look at.
 
-use crate::app::{Clock, new_id};
+use crate::app::Clock;
 use crate::choose;
 use crate::config::Config;
 use crate::error::Fault;
 use crate::explain::Explainer;
 use crate::live::Rules;
+use crate::machine::new_id;
 use crate::needs;
 use crate::promise::{Promise, check_domains};
 use crate::request::{Front, Hints, Request};
@@ -65,7 +66,8 @@ impl Offline {
         let request = request(route, &[("user".to_owned(), prompt.to_owned())], None);
         let route = self.rules.route(route)?;
         let signals = self.rules.classify(route, &needs::route_text(&request.body));
-        choose::plan(&self.rules, route, &request, signals, self.idle.clone(), request.received)
+        let (idle, id) = (self.idle.clone(), new_id());
+        choose::plan(&self.rules, route, &request, signals, idle, request.received, id)
     }
 
     /// Everything that a decision on these messages, as (role, text), would look at.

@@ -5,14 +5,15 @@ use crate::config::{Config, ServerConfig};
 use crate::edge;
 use crate::entrance::Entrance;
 use crate::live::Live;
+use crate::machine::Machine;
 use crate::meter;
 use crate::observe::{Event, Observer};
 use crate::probe::probe_due;
 use crate::promise::check_domains;
 use crate::record::Record;
-use crate::store::{StoreError, open_journal};
+use crate::store::StoreError;
 use arc_swap::ArcSwap;
-use sluice_experts::EndpointError;
+use sluice_experts::{Dial, EndpointError};
 use sluice_router::{Certificate, Params, ParamsError, RetryBudget};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,6 +27,7 @@ use tokio_util::task::TaskTracker;
 pub struct Running {
     app: Arc<App>,
     server: ServerConfig,
+    dial: Arc<dyn Dial>,
     journal: String,
     data: SocketAddr,
     admin: SocketAddr,
@@ -40,18 +42,23 @@ pub struct Running {
 /// # Errors
 /// [`StartError`]: nothing listens then.
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let clock = Clock::new();
+    start_on(Machine::real(), config).await
+}
+
+/// Starts a gateway on a machine that may be a simulated one.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running, StartError> {
+    let clock = Clock::with_wall(machine.unix_ms);
     // The ports first: whoever chose a free one must not lose it while models are read.
-    let data = edge::listen(config.server.listen)
-        .await
-        .map_err(|error| listen_error(config.server.listen, &error))?;
-    let admin = edge::listen(config.server.admin_listen)
-        .await
-        .map_err(|error| listen_error(config.server.admin_listen, &error))?;
-    let journal = open_journal(&config.journal)?;
-    let live = build(config.clone(), None).await?;
+    let data = take_port(&machine, config.server.listen).await?;
+    let admin = take_port(&machine, config.server.admin_listen).await?;
+    let journal = (machine.journal)(&config.journal)?;
+    let live = build(config.clone(), None, machine.dial.clone()).await?;
     let app = Arc::new(App {
         clock,
+        ids: machine.ids,
         live: ArcSwap::from_pointee(live),
         journal,
         observe: Observer::new(),
@@ -70,6 +77,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         stop: CancellationToken::new(),
         stop_admin: CancellationToken::new(),
         server: config.server,
+        dial: machine.dial,
         app,
     };
     running.open(data, admin);
@@ -85,6 +93,12 @@ impl Running {
     /// Address of the admin port.
     pub fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// What a simulation looks into.
+    #[cfg(test)]
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
     }
 
     /// What each route promises, or why it goes to the reference; one line each.
@@ -129,7 +143,7 @@ impl Running {
         if config.journal != self.journal {
             return Err(StartError::NeedsRestart("[store]"));
         }
-        let live = build(config, Some(self.app.live())).await?;
+        let live = build(config, Some(self.app.live()), self.dial.clone()).await?;
         // Before any decision refers to it, so that no crash leaves a receipt without its configuration.
         record(&self.app, &live).await;
         self.app.live.store(Arc::new(live));
@@ -184,11 +198,11 @@ impl Running {
 }
 
 /// Reads the model and builds a version; certificates take a moment, so this runs beside the requests.
-async fn build(config: Config, old: Option<Arc<Live>>) -> Result<Live, StartError> {
+async fn build(config: Config, old: Option<Arc<Live>>, dial: Arc<dyn Dial>) -> Result<Live, StartError> {
     let built = tokio::task::spawn_blocking(move || {
         let params = config.model.as_deref().map(load_model).transpose()?;
         check_domains(&config, params.as_ref())?;
-        Ok(Live::new(&config, params.map(Arc::new), old.as_deref())?)
+        Ok(Live::new(&config, params.map(Arc::new), old.as_deref(), &dial)?)
     });
     built.await.map_err(|_| StartError::Panicked)?
 }
@@ -245,6 +259,10 @@ fn configured(app: &App, is_reload: bool) {
     for lane in &live.lanes {
         meter::tell_pool(app, lane);
     }
+}
+
+async fn take_port(machine: &Machine, address: SocketAddr) -> Result<edge::Bound, StartError> {
+    edge::listen_on(&*machine.ports, address).await.map_err(|error| listen_error(address, &error))
 }
 
 fn listen_error(address: SocketAddr, error: &std::io::Error) -> StartError {

@@ -121,7 +121,11 @@ pub(crate) fn clocks(sources: &[Source]) -> Vec<String> {
 /// Tests, benches' and build scripts' own rules are laxer.
 pub(crate) fn is_test(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    path.starts_with("tests/") || path.contains("/tests/") || name.ends_with("tests.rs") || name == "build.rs"
+    path.starts_with("tests/")
+        || path.contains("/tests/")
+        || path.contains("/netsim/")
+        || name.ends_with("tests.rs")
+        || name == "build.rs"
 }
 
 /// The text without comments and without the test module at its end; lines stay where they are.

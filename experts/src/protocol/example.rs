@@ -120,6 +120,7 @@ mod tests {
             model: String::new(),
             api_key: None,
             headers: Vec::new(),
+            dial: crate::Tcp::shared(),
             connect_timeout: Duration::from_secs(2),
             first_token_timeout: Duration::from_millis(300),
             idle_timeout: Duration::from_secs(2),

@@ -32,6 +32,14 @@ pub(super) const ROW: Row = Row {
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most bytes of one answer that wait for a client who reads slowly; its engine is held back then.
+const STREAM_WINDOW: u32 = 64 << 10;
+/// The same for all answers of one connection: so many that 256 who don't read at all keep nobody else waiting.
+const CONNECTION_WINDOW: u32 = 256 * STREAM_WINDOW;
+/// Most bytes of one message.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// How tonic words its own refusal of a larger one, whose code an engine uses for prompts that are too long.
+const TOO_LARGE: &str = "Error, decoded message length too large";
 /// `grpc-timeout` has eight digits; a longer time than this is no deadline to speak of.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(99_999_999);
 /// The name that the health service knows the expert by.
@@ -69,7 +77,9 @@ impl Inner {
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
-            .connect_with_connector_lazy(Connector::new(Version::Http2, endpoint.connect_timeout));
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .connect_with_connector_lazy(Connector::new(Version::Http2, &endpoint));
         let metadata = metadata(&endpoint)?;
         Ok(Inner { endpoint, channel, metadata })
     }
@@ -79,7 +89,7 @@ impl Inner {
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
         // The connection is the channel's affair; its own bound comes on top of the wait for the first event.
         patience.connected_within(self.endpoint.connect_timeout);
-        let mut client = ExpertClient::new(self.channel.clone());
+        let mut client = ExpertClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let request = self.request(call);
         let response = patience.wait(client.generate(request)).await?;
         let stream = response.map_err(|status| error_of(&status, &scrub))?.into_inner();
@@ -216,6 +226,9 @@ fn error_of(status: &Status, scrub: &Scrub) -> ExpertError {
             _ => ErrorKind::Truncated,
         };
         return ExpertError::new(kind, format!("the connection failed: {}", causes(source)));
+    }
+    if status.message().starts_with(TOO_LARGE) {
+        return ExpertError::new(ErrorKind::Protocol, "the engine's message is larger than 1 MiB");
     }
     let kind = kind_of(status.code(), status.metadata().as_ref());
     let said = if kind == ErrorKind::Unauthorised { String::new() } else { scrub.clean(status.message()) };

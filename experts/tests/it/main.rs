@@ -5,6 +5,7 @@
 mod contract;
 mod openai;
 mod peer;
+mod rows;
 
 use sluice_experts::{Call, Endpoint, Engine, Event, Events, ExpertError, Secret, protocol};
 use sluice_proto::v1::Message;
@@ -19,6 +20,7 @@ fn endpoint(addr: SocketAddr) -> Endpoint {
         model: "engine-model".to_owned(),
         api_key: Some(Secret::new("key-4711")),
         headers: vec![("x-team".to_owned(), "law".to_owned())],
+        dial: sluice_experts::Tcp::shared(),
         connect_timeout: Duration::from_secs(2),
         first_token_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(5),

@@ -17,6 +17,7 @@ mod socket;
 mod stack;
 mod status;
 
+pub(crate) use stack::listen_on;
 pub use stack::{Bound, listen};
 pub use status::http_status;
 

@@ -4,13 +4,13 @@
 use crate::door::Door;
 use crate::edge::conn::Conn;
 use futures::future::BoxFuture;
+use sluice_experts::Duplex;
 use sluice_router::Tick;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How long the head of a request may take from its first byte, in milliseconds.
 const HEAD_MS: u64 = 10_000;
@@ -28,7 +28,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A client's socket.
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     conn: Arc<Conn>,
     door: Arc<dyn Door>,
     protocol: Protocol,
@@ -40,6 +40,8 @@ pub(crate) struct Socket {
     head_of: usize,
     wrote_since: bool,
     has_half_closed: bool,
+    /// The end of input has been seen once, when the request that it came with had not begun yet.
+    has_seen_end: bool,
     reading: Option<(Phase, BoxFuture<'static, ()>)>,
     writing: Option<BoxFuture<'static, ()>>,
 }
@@ -61,7 +63,7 @@ enum Phase {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, conn: Arc<Conn>, door: Arc<dyn Door>) -> Socket {
+    pub(crate) fn new(stream: Box<dyn Duplex>, conn: Arc<Conn>, door: Arc<dyn Door>) -> Socket {
         let now = door.now();
         Socket {
             stream,
@@ -73,6 +75,7 @@ impl Socket {
             head_of: 0,
             wrote_since: false,
             has_half_closed: false,
+            has_seen_end: false,
             reading: None,
             writing: None,
         }
@@ -134,6 +137,11 @@ impl Socket {
         if self.conn.is_answering() && is_prompt && !self.wrote_since {
             self.has_half_closed = true;
             return self.poll_answered(cx);
+        }
+        if is_prompt && !std::mem::replace(&mut self.has_seen_end, true) {
+            // It may have come together with a request, which begins only when this connection's task has had its turn.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         Poll::Ready(Ok(()))
     }

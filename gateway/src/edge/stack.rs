@@ -7,10 +7,12 @@ use crate::edge::front::Front;
 use crate::edge::grpc::Grpc;
 use crate::edge::socket::Socket;
 use crate::edge::{Spawn, admin, openai};
+use crate::machine::{Port, Ports, TcpPorts};
 use axum::Router;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use sluice_experts::Duplex;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -18,7 +20,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +32,7 @@ const FLUSH_MS: u64 = 1_000;
 
 /// A listener that holds its port but serves nobody yet.
 pub struct Bound {
-    listener: TcpListener,
+    port: Box<dyn Port>,
     addr: SocketAddr,
 }
 
@@ -39,10 +40,18 @@ pub struct Bound {
 ///
 /// # Errors
 /// The port is taken or not ours to take.
-pub async fn listen(addr: impl ToSocketAddrs) -> io::Result<Bound> {
-    let listener = TcpListener::bind(addr).await?;
-    let addr = listener.local_addr()?;
-    Ok(Bound { listener, addr })
+pub async fn listen(addr: SocketAddr) -> io::Result<Bound> {
+    listen_on(&TcpPorts, addr).await
+}
+
+/// Takes a port of this network.
+///
+/// # Errors
+/// As [`listen`].
+pub(crate) async fn listen_on(ports: &dyn Ports, addr: SocketAddr) -> io::Result<Bound> {
+    let port = ports.take(addr).await?;
+    let addr = port.addr()?;
+    Ok(Bound { port, addr })
 }
 
 impl Bound {
@@ -104,7 +113,7 @@ impl Bound {
             let stream = tokio::select! {
                 biased;
                 () = &mut drained => break,
-                accepted = accept(&self.listener, &room, &*door) => accepted,
+                accepted = accept(&*self.port, &room, &*door) => accepted,
             };
             let (server, member) = (server.clone(), connections.join());
             let connection = async move {
@@ -113,8 +122,9 @@ impl Bound {
             };
             spawn("edge_connection", Box::pin(connection));
         }
-        drop(self.listener);
+        drop(self.port);
         tokio::select! {
+            biased;
             () = connections.empty() => {}
             () = door.sleep_until(door.now().plus_ms(FLUSH_MS)) => {}
         }
@@ -125,14 +135,14 @@ impl Bound {
 
 /// The next connection, with its place.
 async fn accept(
-    listener: &TcpListener,
+    port: &dyn Port,
     room: &Arc<Semaphore>,
     door: &dyn Door,
-) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
+) -> (Box<dyn Duplex>, tokio::sync::OwnedSemaphorePermit) {
     let place = room.clone().acquire_owned().await.expect("the semaphore is never closed");
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+        match port.accept().await {
+            Ok(stream) => return (stream, place),
             // The client gave up while it waited.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(_) => door.sleep_until(door.now().plus_ms(ACCEPT_PAUSE_MS)).await,
@@ -148,11 +158,7 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(&self, stream: TcpStream) {
-        // Without it each small chunk may wait for the acknowledgement of the one before, up to 40 ms.
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
+    async fn connection(&self, stream: Box<dyn Duplex>) {
         let conn = Arc::new(Conn::default());
         let socket = Socket::new(stream, conn.clone(), self.front.door.clone());
         let (front, of_request) = (self.front.clone(), conn.clone());
@@ -163,18 +169,21 @@ impl Server {
         let mut serving = pin!(self.builder.serve_connection(TokioIo::new(socket), service));
         let goodbye = async {
             tokio::select! {
+                biased;
                 () = self.front.draining.cancelled() => conn.has_begun().await,
                 () = conn.close_asked() => {}
             }
         };
         // How a connection ends is of no interest: the answers that it carried have told their own end.
         tokio::select! {
+            biased;
             _ = &mut serving => return,
             () = goodbye => {}
             () = self.kill.cancelled() => return,
         }
         serving.as_mut().graceful_shutdown();
         tokio::select! {
+            biased;
             _ = serving => {}
             () = self.kill.cancelled() => {}
         }

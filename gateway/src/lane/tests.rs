@@ -26,7 +26,7 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
         headers: vec![],
         sim: None,
     };
-    Arc::new(Lane::new(config).expect("addresses are valid"))
+    Arc::new(Lane::new(config, &sluice_experts::Tcp::shared()).expect("addresses are valid"))
 }
 
 fn entrant(seed: u64, tried: &[usize]) -> Entrant {

@@ -74,6 +74,10 @@ impl OpenAttempt {
             return None;
         }
         self.first = Some(now);
+        #[cfg(test)]
+        if crate::netsim::plant::frees_early() {
+            self.slot.free_early(now);
+        }
         Some(now.since_ms(self.dispatched))
     }
 

@@ -86,7 +86,8 @@ fn gateway(engine: Scripted) -> (App, MemoryJournal) {
 fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let config = config::parse("test.toml", CONFIG, Path::new("/nowhere"), &Overrides::new());
     let config = config.unwrap_or_else(|error| panic!("{error}"));
-    let mut live = Live::new(&config, None, None).expect("addresses are valid");
+    let mut live =
+        Live::new(&config, None, None, &sluice_experts::Tcp::shared()).expect("addresses are valid");
     let engines = (0..replicas).map(|_| Arc::new(engine) as Arc<dyn Engine>).collect();
     let mut pool = config.pools[0].clone();
     pool.endpoints = (1..=replicas).map(|at| format!("http://127.0.0.1:{at}")).collect();
@@ -94,6 +95,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let journal = MemoryJournal::new();
     let app = App {
         clock: Clock::new(),
+        ids: crate::machine::ids(),
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
         observe: Observer::new(),
@@ -108,7 +110,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
 
 fn request(app: &App) -> Request {
     let message = v1::Message { role: "user".to_owned(), content: "hello".to_owned(), json: String::new() };
-    let id = crate::app::new_id();
+    let id = app.new_id();
     Request {
         id,
         label: id.to_string(),

@@ -238,7 +238,7 @@ pub(crate) async fn serve_admin(door: &Arc<ScriptedDoor>) -> Server {
 }
 
 async fn start(door: Arc<ScriptedDoor>, is_admin: bool) -> Server {
-    let bound = sluice_gateway::listen("127.0.0.1:0").await.expect("a free port");
+    let bound = sluice_gateway::listen(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let addr = bound.addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let (end, ended) = oneshot::channel();

@@ -38,6 +38,9 @@ pub(super) const ROW: Row = Row {
 /// meet a connection that is just going away.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
+/// Most bytes that are read ahead of what the client has taken; a response's head must fit too.
+const MAX_BUFFER_BYTES: usize = 64 * 1024;
+
 /// Most bytes of a probe's answer that are read.
 const MAX_PROBE_BYTES: usize = 256 * 1024;
 
@@ -70,7 +73,8 @@ impl Inner {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            .build(Connector::new(Version::Http1, endpoint.connect_timeout));
+            .http1_max_buf_size(MAX_BUFFER_BYTES)
+            .build(Connector::new(Version::Http1, &endpoint));
         Ok(Inner { endpoint, client, base, headers, reuse: Reuse::default() })
     }
 

@@ -97,6 +97,7 @@ fn discard(edge: &Edge, mut body: Body, lingers: bool) {
     };
     let bounded = async move {
         tokio::select! {
+            biased;
             () = rest => {}
             () = patience => {}
         }

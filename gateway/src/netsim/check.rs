@@ -1,0 +1,195 @@
+//! What must hold after every run, whatever went wrong in it.
+
+use super::client::{End, Kind, Told};
+use super::faults::{Fault, Target};
+use super::script::{Run, text};
+use super::world::Outcome;
+use crate::invariants::check_settled;
+use crate::record::Settled;
+use sluice_router::MAX_ATTEMPTS;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Every promise that the run broke.
+pub(super) fn breaches(outcome: &Outcome) -> Vec<String> {
+    let mut breaches: Vec<String> =
+        outcome.unfinished.iter().map(|what| format!("it does not end: {what}")).collect();
+    let settled = by_label(&outcome.settled, &mut breaches);
+    for told in &outcome.told {
+        breaches.extend(client(outcome, told, settled.get(told.wish.label.as_str()).copied()));
+    }
+    for settled in &outcome.settled {
+        breaches.extend(settlement(outcome, settled));
+    }
+    breaches.extend(crowded(outcome));
+    breaches.extend(uncancelled(outcome));
+    breaches.extend(retries(outcome));
+    breaches
+}
+
+/// Each request is settled once.
+fn by_label<'a>(settled: &'a [Settled], breaches: &mut Vec<String>) -> BTreeMap<&'a str, &'a Settled> {
+    let mut found = BTreeMap::new();
+    for settled in settled {
+        if found.insert(&*settled.label, settled).is_some() {
+            breaches.push(format!("{} is settled twice", settled.label));
+        }
+    }
+    found
+}
+
+/// What a client was told is true, and is an end.
+fn client(outcome: &Outcome, told: &Told, settled: Option<&Settled>) -> Vec<String> {
+    let label = &told.wish.label;
+    let wire_was_fine = !disturbed(outcome, Target::Client(told.wish.client), told.began, told.ended);
+    let mut wrong = Vec::new();
+    if settled.is_none() && wire_was_fine {
+        wrong.push(format!("{label} is not settled: {:?}", told.end));
+    }
+    match &told.end {
+        End::Complete { text: said, cost } => {
+            let whole =
+                |(number, run): (usize, &Run)| run.label == *label && text(number, run.tokens) == *said;
+            if !outcome.runs.iter().enumerate().any(whole) {
+                wrong.push(format!("{label} was told as whole what no engine said as whole: {said:?}"));
+            }
+            if let Some(settled) = settled.filter(|settled| settled.status != "ok" || settled.cost.0 != *cost)
+            {
+                wrong.push(format!(
+                    "{label} was told a cost of {cost} but is booked at {} as {}",
+                    settled.cost.0, settled.status
+                ));
+            }
+        }
+        End::Error { code, .. } => {
+            if settled.is_some_and(|settled| settled.status == "ok") {
+                wrong.push(format!("{label} was told {code} but is booked as ok"));
+            }
+        }
+        End::Unclear(what) => wrong.push(format!("{label} ended neither whole nor with an error: {what}")),
+        End::Lost(_) | End::GaveUp if wire_was_fine => {
+            wrong.push(format!("{label} had no end though its wire was fine: {:?}", told.end));
+        }
+        End::Lost(_) | End::GaveUp | End::Left => {}
+    }
+    wrong
+}
+
+/// The money adds up, and no try was made that is not booked.
+fn settlement(outcome: &Outcome, settled: &Settled) -> Vec<String> {
+    let label = &settled.label;
+    let mut wrong: Vec<String> =
+        check_settled(settled).err().into_iter().map(|breach| format!("{label}: {breach}")).collect();
+    let at_engines = outcome.runs.iter().filter(|run| run.label == *label).count();
+    if at_engines > settled.attempts.len() {
+        wrong.push(format!("{label} reached engines {at_engines} times in {} tries", settled.attempts.len()));
+    }
+    if settled.attempts.iter().filter(|attempt| attempt.end == "done").count() > 1 {
+        wrong.push(format!("{label} was answered twice"));
+    }
+    if settled.attempts.len() > MAX_ATTEMPTS {
+        wrong.push(format!("{label} was tried {} times", settled.attempts.len()));
+    }
+    wrong
+}
+
+/// No replica answers more at once than it may. Counted are runs that the engine ended by itself: the gateway held
+/// their places from before they began until after they ended, whatever the network did.
+fn crowded(outcome: &Outcome) -> Option<String> {
+    let most = outcome.plan.max_concurrency as usize;
+    let held: Vec<(&Run, Duration)> =
+        outcome.runs.iter().filter_map(|run| Some((run, run.finished?))).collect();
+    held.iter().find_map(|(run, _)| {
+        let at_once = |(other, finished): &&(&Run, Duration)| {
+            other.engine == run.engine && other.began <= run.began && *finished > run.began
+        };
+        let count = held.iter().filter(at_once).count();
+        (count > most).then(|| format!("engine {} answers {count} at once, {most} may be", run.engine))
+    })
+}
+
+/// A client that has left ends the engine's work.
+fn uncancelled(outcome: &Outcome) -> Vec<String> {
+    let left = outcome.told.iter().filter(|told| told.end == End::Left);
+    left.flat_map(|told| {
+        let late = told.ended + CANCEL;
+        outcome.runs.iter().filter_map(move |run| {
+            let wires = [Target::Client(told.wish.client), Target::Engine(run.engine)];
+            let fine = !wires.iter().any(|&wire| disturbed(outcome, wire, told.began, late));
+            let is_late = run.label == told.wish.label && run.ended.is_none_or(|ended| ended > late);
+            (is_late && fine).then(|| format!("{} left, but engine {} went on", run.label, run.engine))
+        })
+    })
+    .collect()
+}
+
+/// How long the news that a client has left may take through two wires and the gateway.
+const CANCEL: Duration = Duration::from_millis(100);
+
+/// Tries beyond the first of each request stay within the budget: a burst of a hundred and a tenth of the requests.
+fn retries(outcome: &Outcome) -> Option<String> {
+    let again: usize = outcome.settled.iter().map(|settled| settled.attempts.len().saturating_sub(1)).sum();
+    let most = 100 + outcome.settled.len() / 10;
+    (again > most).then(|| format!("{again} retries, {most} may be"))
+}
+
+/// Whether messages on this wire may have come late or not at all in this time. A connection that has lost some stays
+/// dead, and one is kept alive for long: whatever was lost before counts too.
+fn disturbed(outcome: &Outcome, wire: Target, from: Duration, until: Duration) -> bool {
+    let touches = |fault: &Fault| {
+        let is_then = fault.from <= until && (fault.until + SETTLING >= from || fault.kind.loses());
+        fault.at == wire && fault.kind.disturbs() && is_then
+    };
+    outcome.plan.faults.iter().any(touches)
+}
+
+/// How long after a fault its last messages may still be on their way.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// What happened, as one number: equal for equal runs.
+pub(super) fn trace(outcome: &Outcome) -> u64 {
+    let mut story = String::new();
+    for told in &outcome.told {
+        writeln!(story, "{:?}", told).expect("text");
+    }
+    for run in &outcome.runs {
+        writeln!(story, "{run:?}").expect("text");
+    }
+    for settled in &outcome.settled {
+        let receipt =
+            settled.receipt.as_ref().map(|receipt| serde_json::to_string(receipt).expect("plain data"));
+        writeln!(story, "{receipt:?} {:?}", Settled { receipt: None, ..settled.clone() }).expect("text");
+    }
+    story.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// How much of what a simulation should meet it has met, to see that it is no idle one.
+#[derive(Debug, Default)]
+pub(super) struct Coverage {
+    pub(super) complete: usize,
+    pub(super) errors: usize,
+    pub(super) broken: usize,
+    pub(super) left: usize,
+    pub(super) lost: usize,
+    pub(super) retried: usize,
+    pub(super) grpc: usize,
+}
+
+impl Coverage {
+    pub(super) fn add(&mut self, outcome: &Outcome) {
+        for told in &outcome.told {
+            self.grpc += usize::from(told.wish.kind == Kind::Grpc);
+            match &told.end {
+                End::Complete { .. } => self.complete += 1,
+                End::Error { text, .. } if text.is_empty() => self.errors += 1,
+                End::Error { .. } => self.broken += 1,
+                End::Left => self.left += 1,
+                End::Lost(_) | End::GaveUp | End::Unclear(_) => self.lost += 1,
+            }
+        }
+        self.retried += outcome.settled.iter().filter(|settled| settled.attempts.len() > 1).count();
+    }
+}

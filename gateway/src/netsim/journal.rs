@@ -1,0 +1,49 @@
+//! A journal that notes every record that it is handed, so that one that is handed over twice shows.
+
+use crate::record::{Record, Settled};
+use crate::store::{Journal, MemoryJournal, Stored};
+use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex};
+
+/// [`MemoryJournal`] passes a repeated record over; this one keeps it.
+#[derive(Clone, Default)]
+pub(super) struct Watched {
+    inner: MemoryJournal,
+    settled: Arc<Mutex<Vec<Settled>>>,
+}
+
+impl Watched {
+    /// Everything that was settled, in that order.
+    pub(super) fn settled(&self) -> Vec<Settled> {
+        self.settled.lock().expect("nothing panics under it").clone()
+    }
+}
+
+impl Journal for Watched {
+    fn record(&self, record: Record) -> BoxFuture<'static, ()> {
+        if let Record::Settled(settled) = &record {
+            self.settled.lock().expect("nothing panics under it").push((**settled).clone());
+        }
+        self.inner.record(record)
+    }
+
+    fn is_full(&self) -> bool {
+        self.inner.is_full()
+    }
+
+    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
+        self.inner.receipt(decision_id)
+    }
+
+    fn flush(&self) -> Stored<()> {
+        self.inner.flush()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.inner.trouble()
+    }
+
+    fn oldest_waiting_ms(&self) -> Option<i64> {
+        self.inner.oldest_waiting_ms()
+    }
+}
