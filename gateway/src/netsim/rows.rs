@@ -22,7 +22,9 @@ fn plan(is_native: bool, wishes: Vec<Wish>, faults: Vec<Fault>) -> Plan {
         seed: 1,
         pools: [(is_native, 2), (is_native, 1)],
         max_concurrency: 4,
+        learns: false,
         max_queue: 8,
+        hedges: false,
         tcp_capacity: 4_096,
         rough: faults.iter().map(|fault| fault.until).max().unwrap_or_default(),
         wishes: vec![wishes],
@@ -90,10 +92,14 @@ fn row_02_a_replica_that_accepts_and_says_nothing_is_ejected_within_three_tries(
     }
 }
 
-/// A request that streams up to 200 tokens.
-fn request(label: &str) -> String {
+/// More tokens than anybody reads here.
+const LONG: u32 = 900_000;
+
+/// A request for a stream of up to so many tokens.
+fn request(label: &str, max_tokens: u32) -> String {
+    let messages = r#"[{"role":"user","content":"x"}]"#;
     let body =
-        r#"{"model":"small","max_tokens":200,"stream":true,"messages":[{"role":"user","content":"x"}]}"#;
+        format!(r#"{{"model":"small","max_tokens":{max_tokens},"stream":true,"messages":{messages}}}"#);
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-request-id: {label}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -109,7 +115,7 @@ fn row_20_a_reader_of_a_byte_a_second_holds_its_engine_back_and_is_cut_after_30_
         world.begin(Fault { at: Target::Engine(2), ..fault(mood, 0, 0) });
         world.sim.client("dawdler", async {
             let mut stream = TcpStream::connect(GATEWAY).await?;
-            stream.write_all(request("slow").as_bytes()).await?;
+            stream.write_all(request("slow", LONG).as_bytes()).await?;
             let mut byte = [0];
             while now() < Duration::from_secs(60) && stream.read(&mut byte).await.is_ok_and(|n| n == 1) {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -144,7 +150,7 @@ fn row_20_readers_that_do_not_read_keep_no_other_answer_of_their_engine_waiting(
             let mut streams = Vec::new();
             for n in 0..6 {
                 let mut stream = TcpStream::connect(GATEWAY).await?;
-                stream.write_all(request(&format!("statue-{n}")).as_bytes()).await?;
+                stream.write_all(request(&format!("statue-{n}"), LONG).as_bytes()).await?;
                 streams.push(stream);
             }
             tokio::time::sleep(Duration::from_secs(10)).await;
@@ -164,7 +170,7 @@ fn row_21_a_client_that_only_stops_sending_is_still_served_over_http1() {
     let mut world = World::new(plan(false, vec![], vec![]));
     world.sim.client("half", async {
         let mut stream = TcpStream::connect(GATEWAY).await?;
-        stream.write_all(request("half").as_bytes()).await?;
+        stream.write_all(request("half", 20).as_bytes()).await?;
         stream.shutdown().await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;

@@ -29,7 +29,10 @@ pub(super) enum Mood {
 }
 
 /// Bytes of a large token.
-pub(super) const LARGE: usize = 16 << 10;
+pub(super) const LARGE: usize = 1 << 10;
+
+/// Large tokens of one answer.
+const MOST_LARGE: u32 = 3_000;
 
 /// What goes out next.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +94,7 @@ pub(super) fn script(seed: u64, number: usize, mood: Mood, max_tokens: u32) -> (
     match mood {
         Mood::Storm => return (Script::Refuse(500), tokens),
         Mood::Busy => return (Script::Refuse(429), tokens),
-        Mood::Floods => return flood(max_tokens),
+        Mood::Floods => return flood(max_tokens.min(MOST_LARGE)),
         _ => {}
     }
     let gap = Duration::from_millis(random.between(2, 40));

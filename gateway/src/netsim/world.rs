@@ -34,7 +34,11 @@ pub(super) struct Plan {
     /// The protocol and the replicas of each expert's pool: `big` first, then `small`.
     pub(super) pools: [(bool, usize); 2],
     pub(super) max_concurrency: u32,
+    /// Whether the replicas' limits are learned: then they may go up to eight times `max_concurrency`.
+    pub(super) learns: bool,
     pub(super) max_queue: usize,
+    /// Whether a tenth of the requests to `auto` may be hedged.
+    pub(super) hedges: bool,
     /// Messages that a connection holds in each direction before its writer must wait.
     pub(super) tcp_capacity: usize,
     /// What each client asks, in the order of the times.
@@ -53,7 +57,9 @@ impl Plan {
             seed,
             pools,
             max_concurrency: u32::try_from(random.between(2, 6)).expect("small"),
+            learns: random.percent(30),
             max_queue: random.pick(&[2, 8, 64]),
+            hedges: random.percent(50),
             tcp_capacity: 4_096,
             wishes: (0..clients).map(|client| client::wishes(seed, client, REQUESTS, ROUGH)).collect(),
             rough: ROUGH,
@@ -76,19 +82,22 @@ impl Plan {
             let urls: Vec<String> =
                 (first..first + replicas).map(|engine| format!("http://engine-{engine}:8000")).collect();
             format!(
-                "[[expert]]\nname = \"{name}\"\nmax_output_tokens = 200\n\
+                "[[expert]]\nname = \"{name}\"\ncontext_tokens = 2000000\nmax_output_tokens = 1000000\n\
                  price = {{ input_per_mtok = \"{price}\", output_per_mtok = \"{price}\" }}\n\
                  [[expert.pool]]\nname = \"{name}-pool\"\nprotocol = \"{}\"\nendpoints = {urls:?}\n\
-                 max_concurrency = {}\nmax_queue = {}\nconnect_timeout_ms = 1000\n\
+                 max_concurrency = {}\nlimit = \"{}\"\nmax_queue = {}\nconnect_timeout_ms = 1000\n\
                  first_token_timeout_ms = 3000\nidle_timeout_ms = 2000\n",
                 if is_native { "native" } else { "openai" },
                 self.max_concurrency,
+                if self.learns { "adaptive" } else { "fixed" },
                 self.max_queue
             )
         };
         let text = format!(
             "[server]\nlisten = \"0.0.0.0:8080\"\nadmin_listen = \"0.0.0.0:9090\"\ndrain_ms = 5000\nopen = true\n\
-             [store]\njournal = \"memory:\"\n{}{}",
+             [store]\njournal = \"memory:\"\n[[route]]\nname = \"auto\"\n\
+             hedge = {{ budget = {} }}\n{}{}",
+            if self.hedges { "0.1" } else { "0.0" },
             pool("big", "10", 0),
             pool("small", "1", 1)
         );
