@@ -2,6 +2,7 @@
 
 use crate::dial::Dial;
 use crate::error::ExpertError;
+use crate::report::LoadReport;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use sluice_proto::v1;
@@ -90,7 +91,19 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`ExpertError`] when it can't be reached or says no.
     fn probe(&self) -> BoxFuture<'static, Result<(), ExpertError>>;
+
+    /// What the engine tells of its load, again and again: every so often where it has to be asked, else whenever it
+    /// likes. The stream ends where the engine can't tell; after an error it may go on.
+    ///
+    /// # Cancel safety
+    /// Dropping it ends the asking.
+    fn reports(&self, _every: Duration) -> Reports {
+        Box::pin(futures::stream::empty())
+    }
 }
+
+/// Reports of an engine's load.
+pub type Reports = BoxStream<'static, Result<LoadReport, ExpertError>>;
 
 /// Where an engine is and how patient to be with it.
 #[derive(Clone)]

@@ -17,10 +17,13 @@ pub struct ExpertError {
 pub enum ErrorKind {
     /// No connection: refused, unreachable, TLS failure or connect timeout. Nothing was sent.
     Unreachable,
-    /// The engine is full (429, 503): not ill, but busy.
+    /// The engine is full (429, 503 with `retry-after`): not ill, but busy.
     Busy {
         /// When it says to come back.
         retry_after: Option<Duration>,
+        /// Whether the quota of our account is used up, which every replica with the same key shares, and not this
+        /// engine's own room.
+        is_quota: bool,
     },
     /// The engine says that the request itself is wrong (400, 404, 413, 422): elsewhere won't help.
     Rejected {

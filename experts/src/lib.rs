@@ -7,11 +7,13 @@ mod dial;
 mod error;
 mod patience;
 mod protocol;
+mod report;
 mod retry_after;
 mod scrub;
 
-pub use call::{Call, Endpoint, Engine, Event, Events, Finish, Secret, Usage};
+pub use call::{Call, Endpoint, Engine, Event, Events, Finish, Reports, Secret, Usage};
 pub use codec::{SseError, SseEvent, SseParser};
 pub use dial::{Dial, DialError, Duplex, Tcp};
 pub use error::{ErrorKind, ExpertError};
 pub use protocol::{Connect, EndpointError, PROTOCOLS, Row as ProtocolRow, protocol};
+pub use report::{DIALECTS, Dialect, LoadReport};

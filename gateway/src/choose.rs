@@ -1,7 +1,7 @@
 //! From a request to its decision: needs, signals, quotes, plan. Sends nothing, so `explain` is the same code.
 
 use crate::app::App;
-use crate::error::{Fault, FaultCode};
+use crate::error::{Fault, FaultCode, Retry};
 use crate::lane::retry_ms;
 use crate::live::{Live, Rules};
 use crate::needs;
@@ -65,6 +65,10 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
         let classified = app.clock.now();
         let pools = live.pool_states(classified, &prefix);
         let receipt = plan(&live.rules, &route, request, signals, pools, classified, app.new_id());
+        let receipt = receipt.map_err(|fault| match live.cools_for_ms(&route, classified) {
+            Some(ms) if fault.code == FaultCode::NoCapacity => Fault { retry: Retry::AfterMs(ms), ..fault },
+            _ => fault,
+        });
         receipt.map(|receipt| (receipt, classified))
     });
     let (receipt, classified) = planned?;

@@ -51,6 +51,9 @@ pub trait Door: Send + Sync + 'static {
 
     /// The metrics in the Prometheus text format.
     fn metrics(&self) -> String;
+
+    /// Pools and replicas with their states, as JSON.
+    fn pools(&self) -> String;
 }
 
 /// Whether new requests are taken.

@@ -5,8 +5,10 @@ use crate::choose::{Chosen, choose};
 use crate::door::{Door, Readiness};
 use crate::edge::http_status;
 use crate::error::{Fault, FaultCode};
+use crate::lane::Lane;
 use crate::meter;
 use crate::observe::Event;
+use crate::pools;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
 use futures::future::BoxFuture;
@@ -103,7 +105,9 @@ impl Door for Entrance {
         }
         let live = self.app.live();
         let now = self.app.clock.now();
-        if live.lanes.iter().any(|lane| lane.counts(now).up > 0) {
+        // Whoever rests has only asked for a pause: that is no reason to send clients to another gateway.
+        let has_replica = |lane: &Arc<Lane>| lane.counts(now).up + lane.counts(now).resting > 0;
+        if live.lanes.iter().any(has_replica) {
             Readiness::Ready
         } else {
             Readiness::NotReady("no pool has a replica that takes work".to_owned())
@@ -116,6 +120,10 @@ impl Door for Entrance {
 
     fn metrics(&self) -> String {
         self.app.observe.render()
+    }
+
+    fn pools(&self) -> String {
+        pools::page(&self.app)
     }
 }
 

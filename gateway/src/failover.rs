@@ -177,7 +177,7 @@ fn failure(error: &ExpertError, cost: sluice_router::NanoUsd) -> Failure {
         _ => Help::OtherReplica,
     };
     let retry_after_ms = match error.kind {
-        ErrorKind::Busy { retry_after } => {
+        ErrorKind::Busy { retry_after, .. } => {
             retry_after.and_then(|after| u64::try_from(after.as_millis()).ok())
         }
         _ => None,

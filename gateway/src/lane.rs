@@ -1,20 +1,40 @@
-//! A pool in service: its engines, and the line before them ([`Line`]) for tasks that wait.
+//! A pool in service: its replicas, and the line before them ([`Line`]) for tasks that wait.
 //!
-//! The slot that a request gets lives until its last byte; dropping it hands the place to the next in line.
+//! Replicas join and leave while it runs; whoever leaves gets nothing new, and what it has ends in peace. The slot that a request gets lives until its last byte; dropping it hands the place to the next in line.
+
+mod member;
+
+pub(crate) use member::Member;
 
 use crate::config::PoolConfig;
 use crate::error::{Fault, FaultCode};
-use sluice_experts::{Dial, Endpoint, EndpointError, Engine};
-use sluice_router::{Entrant, Line, LineCounts, LineRules, PoolState, Prefix, Seat, Tick, Turn, Verdict};
+use crate::quota::Quota;
+use sluice_experts::{Dial, Endpoint, EndpointError, Engine, LoadReport};
+use sluice_router::{
+    Change, Entrant, Line, LineCounts, LineRules, PoolState, Prefix, ReplicaReport, Report, Seat, Tick, Turn,
+    Verdict,
+};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// A pool's engines and the line before them.
+/// A pool's replicas and the line before them.
 pub(crate) struct Lane {
-    /// What it was made of; an equal configuration keeps the lane over a reload.
+    /// What it was made of; a configuration that differs in its endpoints only keeps the lane over a reload.
     pub(crate) config: PoolConfig,
-    engines: Vec<Arc<dyn Engine>>,
-    line: Mutex<Line<Caller>>,
+    /// The pause of its quota, which other pools may share.
+    pub(crate) quota: Arc<Quota>,
+    /// How newcomers are dialled.
+    dial: Arc<dyn Dial>,
+    is_discovering: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+/// What changes together.
+struct Inner {
+    line: Line<Caller>,
+    /// By the line's index; those that have left stay until the index is given away.
+    members: Vec<Arc<Member>>,
 }
 
 /// Calls one who waits.
@@ -51,46 +71,122 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.lane.lock().leave(self.ticket);
+        self.lane.lock().line.leave(self.ticket);
     }
 }
 
 impl Lane {
-    /// A lane for a pool whose replicas have addresses.
+    /// A lane for a pool with the addresses of its configuration.
     ///
     /// # Errors
     /// [`EndpointError`] when an address or header can't be used.
-    pub(crate) fn new(config: PoolConfig, dial: &Arc<dyn Dial>) -> Result<Lane, EndpointError> {
-        let row =
-            sluice_experts::protocol(&config.protocol).expect("the configuration names known protocols");
-        let endpoint = |url: &String| Endpoint {
-            url: url.clone(),
-            model: config.model.clone(),
-            api_key: config.api_key.clone(),
-            headers: config.headers.clone(),
-            dial: dial.clone(),
-            connect_timeout: config.connect_timeout,
-            first_token_timeout: config.first_token_timeout,
-            idle_timeout: config.idle_timeout,
-        };
-        let engines =
-            config.endpoints.iter().map(|url| (row.connect)(endpoint(url))).collect::<Result<Vec<_>, _>>()?;
-        Ok(Lane::with_engines(config, engines))
+    pub(crate) fn new(
+        config: PoolConfig,
+        quota: Arc<Quota>,
+        dial: &Arc<dyn Dial>,
+    ) -> Result<Lane, EndpointError> {
+        let member = |url: &String| Ok(Member::new(url.clone(), connect(&config, url, dial)?));
+        let members = config.endpoints.iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        Ok(Lane::with_members(config, quota, dial.clone(), members))
     }
 
-    /// A lane before these engines, one for each replica.
-    pub(crate) fn with_engines(config: PoolConfig, engines: Vec<Arc<dyn Engine>>) -> Lane {
+    /// A lane before these replicas.
+    pub(crate) fn with_members(
+        config: PoolConfig,
+        quota: Arc<Quota>,
+        dial: Arc<dyn Dial>,
+        members: Vec<Arc<Member>>,
+    ) -> Lane {
         let balancer =
             sluice_router::balancer(&config.balance).expect("the configuration names known balancers");
         let line = Line::new(LineRules {
-            replicas: engines.len(),
+            replicas: members.len(),
             max_concurrency: config.max_concurrency,
             limit: config.limit,
             max_queue: config.max_queue,
             max_queue_bytes: config.max_queue_bytes,
             balancer: balancer.pick,
         });
-        Lane { engines, line: Mutex::new(line), config }
+        let inner = Mutex::new(Inner { line, members });
+        Lane { config, quota, dial, is_discovering: AtomicBool::new(false), inner }
+    }
+
+    /// Replicas for those of these addresses that the pool doesn't have yet.
+    ///
+    /// # Errors
+    /// [`EndpointError`] when an address can't be used; nothing has changed then.
+    pub(crate) fn newcomers(&self, addresses: &[String]) -> Result<Vec<Arc<Member>>, EndpointError> {
+        let known: Vec<String> = self.members().iter().map(|member| member.address.clone()).collect();
+        let mut new: Vec<Arc<Member>> = Vec::new();
+        for address in addresses {
+            if !known.contains(address) && !new.iter().any(|member| member.address == *address) {
+                new.push(Member::new(address.clone(), connect(&self.config, address, &self.dial)?));
+            }
+        }
+        Ok(new)
+    }
+
+    /// From now on the pool has these addresses: others leave, and the newcomers join. Returns how many did each.
+    pub(crate) fn regroup(
+        self: &Arc<Self>,
+        addresses: &[String],
+        newcomers: Vec<Arc<Member>>,
+        now: Tick,
+    ) -> (usize, usize) {
+        let mut inner = self.lock();
+        let mut left = 0;
+        for at in inner.current() {
+            if !addresses.contains(&inner.members[at].address) {
+                inner.members[at].left.cancel();
+                inner.line.retire_replica(at);
+                left += 1;
+            }
+        }
+        let joined = newcomers.len();
+        for member in newcomers {
+            let at = inner.line.add_replica(now);
+            match inner.members.get_mut(at) {
+                Some(vacant) => *vacant = member,
+                None => inner.members.push(member),
+            }
+        }
+        drop(inner);
+        self.wake(now);
+        (joined, left)
+    }
+
+    /// The replicas that have not left.
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        let inner = self.lock();
+        inner.current().map(|at| inner.members[at].clone()).collect()
+    }
+
+    /// A replica has told of its load; no matter if it has left.
+    pub(crate) fn note_report(&self, member: &Arc<Member>, told: &LoadReport, now: Tick) {
+        let mut inner = self.lock();
+        let at = inner.current().find(|&at| Arc::ptr_eq(&inner.members[at], member));
+        if let Some(at) = at {
+            let report = Report { running: told.running, waiting: told.waiting, memory: told.memory };
+            inner.line.note_report(at, report, now);
+        }
+    }
+
+    /// Every replica with its address, those that leave included.
+    pub(crate) fn replica_reports(&self, now: Tick) -> Vec<(String, ReplicaReport)> {
+        let inner = self.lock();
+        let reports = inner.line.replica_reports(now);
+        reports.into_iter().map(|report| (inner.members[report.replica].address.clone(), report)).collect()
+    }
+
+    /// How long the pause of its quota lasts, in milliseconds.
+    pub(crate) fn cools_for_ms(&self, now: Tick) -> Option<u32> {
+        let until = self.lock().line.cools_until(now)?;
+        Some(u32::try_from(until.since_us(now).div_ceil(1_000)).unwrap_or(u32::MAX))
+    }
+
+    /// True the first time: whoever gets it looks for the pool's replicas from now on.
+    pub(crate) fn begin_discovering(&self) -> bool {
+        !self.is_discovering.swap(true, Ordering::Relaxed)
     }
 
     /// Takes a slot on a replica that has not failed the request yet, or a place in line.
@@ -106,7 +202,7 @@ impl Lane {
             place = Some(called);
             caller
         };
-        let entered = self.lock().enter(entrant, now, who);
+        let entered = self.lock().line.enter(entrant, now, who);
         match entered {
             sluice_router::Entered::Go(seat) => Ok(Entered::Granted(Slot::new(self, seat, now))),
             sluice_router::Entered::Wait(ticket) => {
@@ -121,35 +217,36 @@ impl Lane {
             }
             sluice_router::Entered::Full => Err(self.line_full()),
             sluice_router::Entered::AllDown => Err(self.all_down()),
+            sluice_router::Entered::Cooling(_) => Err(self.cooling(now)),
         }
     }
 
     /// Takes a slot that is free right now and that nobody waits for, else nothing.
     pub(crate) fn enter_at_once(self: &Arc<Self>, entrant: &Entrant, now: Tick) -> Option<Slot> {
         self.wake(now);
-        let seat = self.lock().enter_at_once(entrant, now)?;
+        let seat = self.lock().line.enter_at_once(entrant, now)?;
         Some(Slot::new(self, seat, now))
     }
 
     /// How the pool is, for a decision.
     pub(crate) fn pool_state(&self, now: Tick, prefix: &Prefix) -> PoolState {
-        self.lock().pool_state(now, prefix)
+        self.lock().line.pool_state(now, prefix)
     }
 
     /// How the pool is, for events.
     pub(crate) fn counts(&self, now: Tick) -> LineCounts {
-        self.lock().counts(now)
+        self.lock().line.counts(now)
     }
 
     /// A place on each replica whose ejection has run out, as its trial: nobody else gets one until it has ended.
     pub(crate) fn due(self: &Arc<Self>, now: Tick) -> Vec<Slot> {
-        let due = self.lock().due(now);
+        let due = self.lock().line.due(now);
         due.into_iter().map(|seat| Slot::new(self, seat, now)).collect()
     }
 
     /// Whether a replica other than those in `tried` takes work.
     pub(crate) fn has_another(&self, tried: &[usize], now: Tick) -> bool {
-        self.lock().has_another(tried, now)
+        self.lock().line.has_another(tried, now)
     }
 
     /// Gives free places to those who wait, in their order, and turns away whoever has no replica left to wait for, no
@@ -162,7 +259,7 @@ impl Lane {
                 // The send fails when its client left meanwhile: the slot comes back, and its drop hands it on.
                 Turn::Go(caller, seat) => drop(caller.send(Ok(Slot::new(self, seat, now)))),
                 // Whoever has left needs no refusal.
-                Turn::AllDown(caller) => drop(caller.send(Err(self.all_down()))),
+                Turn::AllDown(caller) => drop(caller.send(Err(self.not_now(now)))),
                 Turn::Late(caller) => drop(caller.send(Err(self.too_long(1_000)))),
                 Turn::Displaced(caller) => drop(caller.send(Err(self.line_full()))),
             }
@@ -170,12 +267,32 @@ impl Lane {
     }
 
     fn next_turn(&self, now: Tick) -> Option<Turn<Caller>> {
-        self.lock().next_turn(now)
+        self.lock().line.next_turn(now)
     }
 
     fn all_down(&self) -> Fault {
         let detail = format!("no replica of pool {} takes work", self.config.name);
         Fault::passing(FaultCode::UpstreamError, 1_000, detail)
+    }
+
+    /// Nothing takes work: the quota's pause, or all are down.
+    fn not_now(&self, now: Tick) -> Fault {
+        if self.cools_for_ms(now).is_some() { self.cooling(now) } else { self.all_down() }
+    }
+
+    fn cooling(&self, now: Tick) -> Fault {
+        let detail = format!("the quota of pool {} is used up for now", self.config.name);
+        Fault::passing(FaultCode::NoCapacity, self.cools_for_ms(now).unwrap_or(0), detail)
+    }
+
+    /// Ends the use of a seat; a pause that it asks for holds for all who share the quota.
+    fn end(&self, seat: Seat, verdict: Verdict, now: Tick) -> Option<Change> {
+        let mut inner = self.lock();
+        let change = inner.line.end(seat, verdict, now);
+        if let Some(until) = inner.line.cools_until(now) {
+            self.quota.pause(until);
+        }
+        change
     }
 
     fn line_full(&self) -> Fault {
@@ -192,9 +309,11 @@ impl Lane {
         Fault::passing(FaultCode::DeadlineUnreachable, retry_ms(ms.into()), detail)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Line<Caller>> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic under the lock can't leave the counts half-changed: nothing under it panics between two writes.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.line.cool_down(self.quota.until());
+        inner
     }
 }
 
@@ -205,10 +324,34 @@ pub(crate) fn retry_ms(too_much_ms: f64) -> u32 {
 
 const SOONEST_RETRY_MS: f64 = 100.0;
 const LATEST_RETRY_MS: f64 = 60_000.0;
+impl Inner {
+    /// Indices of the replicas that have not left.
+    fn current(&self) -> impl Iterator<Item = usize> + use<> {
+        let current: Vec<usize> =
+            (0..self.members.len()).filter(|&at| !self.members[at].left.is_cancelled()).collect();
+        current.into_iter()
+    }
+}
+
+/// The engine at an address of the pool.
+fn connect(config: &PoolConfig, url: &str, dial: &Arc<dyn Dial>) -> Result<Arc<dyn Engine>, EndpointError> {
+    let row = sluice_experts::protocol(&config.protocol).expect("the configuration names known protocols");
+    (row.connect)(Endpoint {
+        url: url.to_owned(),
+        model: config.model.clone(),
+        api_key: config.api_key.clone(),
+        headers: config.headers.clone(),
+        dial: dial.clone(),
+        connect_timeout: config.connect_timeout,
+        first_token_timeout: config.first_token_timeout,
+        idle_timeout: config.idle_timeout,
+    })
+}
 
 /// A place on one replica. Dropping it frees the place.
 pub(crate) struct Slot {
     lane: Arc<Lane>,
+    member: Arc<Member>,
     seat: Seat,
     granted: Tick,
     is_over: bool,
@@ -216,7 +359,9 @@ pub(crate) struct Slot {
 
 impl Slot {
     fn new(lane: &Arc<Lane>, seat: Seat, now: Tick) -> Slot {
-        Slot { lane: lane.clone(), seat, granted: now, is_over: false }
+        // The index is the member's for as long as the seat is taken.
+        let member = lane.lock().members[seat.replica].clone();
+        Slot { lane: lane.clone(), member, seat, granted: now, is_over: false }
     }
 
     /// Which replica it is on, as an index into the pool's.
@@ -226,17 +371,17 @@ impl Slot {
 
     /// The replica's address.
     pub(crate) fn address(&self) -> &str {
-        &self.lane.config.endpoints[self.seat.replica]
+        &self.member.address
     }
 
     /// The replica's engine.
     pub(crate) fn engine(&self) -> &Arc<dyn Engine> {
-        &self.lane.engines[self.seat.replica]
+        &self.member.engine
     }
 
     /// The first event of the answer has come. Returns whether that has brought the replica back.
     pub(crate) fn on_answering(&self, now: Tick) -> bool {
-        let is_back = self.lane.lock().on_answering(self.seat, now);
+        let is_back = self.lane.lock().line.on_answering(self.seat, now);
         if is_back {
             self.lane.wake(now);
         }
@@ -245,11 +390,11 @@ impl Slot {
 
     /// The answer has, or had, this many tokens.
     pub(crate) fn on_output(&self, tokens: u32) {
-        self.lane.lock().on_output(self.seat, tokens);
+        self.lane.lock().line.on_output(self.seat, tokens);
     }
 
-    /// Ends the use of the place. Returns whether the replica takes work now, where that has changed.
-    pub(crate) fn end(mut self, verdict: Verdict, now: Tick) -> Option<bool> {
+    /// Ends the use of the place. Returns what has become of the replica, where something has.
+    pub(crate) fn end(mut self, verdict: Verdict, now: Tick) -> Option<Change> {
         self.free(verdict, now)
     }
 
@@ -259,11 +404,11 @@ impl Slot {
         self.free(Verdict::Neutral, now);
     }
 
-    fn free(&mut self, verdict: Verdict, now: Tick) -> Option<bool> {
+    fn free(&mut self, verdict: Verdict, now: Tick) -> Option<Change> {
         if std::mem::replace(&mut self.is_over, true) {
             return None;
         }
-        let change = self.lane.lock().end(self.seat, verdict, now);
+        let change = self.lane.end(self.seat, verdict, now);
         self.lane.wake(now);
         change
     }

@@ -7,12 +7,12 @@ use crate::choose::Chosen;
 use crate::observe::AttemptEnd;
 use crate::request::Request;
 use sluice_experts::{ExpertError, Finish};
-use sluice_router::{Step, Tick, Tokens};
+use sluice_router::{Change, Step, Tick, Tokens};
 
 mod open;
 mod usage;
 
-pub(crate) use open::OpenAttempt;
+pub(crate) use open::{OpenAttempt, verdict};
 
 /// One request's holdings.
 pub(crate) struct Lease {
@@ -45,8 +45,8 @@ pub(crate) struct Attempt {
     pub(crate) ttft_ms: Option<f64>,
     pub(crate) tpot_ms: Option<f64>,
     pub(crate) total_ms: f64,
-    /// Whether its replica takes work now, where that changed.
-    pub(crate) replica_up: Option<bool>,
+    /// What has become of its replica, where something has.
+    pub(crate) replica_change: Option<Change>,
 }
 
 /// Why a running try ends.

@@ -2,10 +2,11 @@
 //!
 //! [`Rules`] is the part that decisions are made by; it needs no engine, so that `explain` can use it alone.
 
-use crate::config::{Config, PoolConfig};
+use crate::config::Config;
 use crate::error::{Fault, FaultCode};
-use crate::lane::Lane;
+use crate::lane::{Lane, Member};
 use crate::promise::{Promise, certified_route};
+use crate::quota::Quota;
 use sha2::{Digest as _, Sha256};
 use sluice_experts::{Dial, EndpointError};
 use sluice_proto::v1;
@@ -26,8 +27,23 @@ pub(crate) struct Live {
     pub(crate) hedges: BTreeMap<String, Arc<HedgeBudget>>,
 }
 
+/// Replicas that join and leave a lane that is kept, once the version is in force.
+pub(crate) struct Regrouping {
+    lane: Arc<Lane>,
+    addresses: Vec<String>,
+    newcomers: Vec<Arc<Member>>,
+}
+
+impl Regrouping {
+    /// Lets them join and leave.
+    pub(crate) fn carry_out(self, now: Tick) {
+        self.lane.regroup(&self.addresses, self.newcomers, now);
+    }
+}
+
 impl Live {
-    /// Builds a version; lanes of `old` whose pools are unchanged are kept, with their connections and health.
+    /// Builds a version; lanes of `old` whose pools differ in their endpoints at most are kept, with their line,
+    /// connections and health. What then changes in them is told, for when the version comes into force.
     ///
     /// # Errors
     /// [`EndpointError`] when an engine's address can't be used.
@@ -36,9 +52,17 @@ impl Live {
         params: Option<Arc<Params>>,
         old: Option<&Live>,
         dial: &Arc<dyn Dial>,
-    ) -> Result<Live, EndpointError> {
-        let lanes = lanes(config, old, dial)?;
-        Ok(Live { rules: Rules::new(config, params), lanes, hedges: hedges(config, old) })
+    ) -> Result<(Live, Vec<Regrouping>), EndpointError> {
+        let (lanes, regroupings) = lanes(config, old, dial)?;
+        let live = Live { rules: Rules::new(config, params), lanes, hedges: hedges(config, old) };
+        Ok((live, regroupings))
+    }
+
+    /// How long nobody may answer on this route for want of quota, in milliseconds: until the first pool of its experts
+    /// has some again.
+    pub(crate) fn cools_for_ms(&self, route: &Route, now: Tick) -> Option<u32> {
+        let of_route = |lane: &&Arc<Lane>| route.experts.contains(&lane.config.expert);
+        self.lanes.iter().filter(of_route).filter_map(|lane| lane.cools_for_ms(now)).min()
     }
 
     /// How every pool is now.
@@ -132,14 +156,33 @@ pub(crate) fn bindings(params: &Params, fleet: &[&str], snapshot: &Snapshot) -> 
     snapshot.routes.iter().rev().map(bind).collect()
 }
 
-/// Keeps lanes whose pools are as they were, makes the others.
-fn lanes(config: &Config, old: Option<&Live>, dial: &Arc<dyn Dial>) -> Result<Vec<Arc<Lane>>, EndpointError> {
-    let kept = |pool: &PoolConfig| old?.lanes.iter().find(|lane| lane.config == *pool).cloned();
-    let make = |pool| match kept(pool) {
-        Some(lane) => Ok(lane),
-        None => Lane::new(pool.clone(), dial).map(Arc::new),
-    };
-    config.pools.iter().map(make).collect()
+/// Keeps lanes whose pools are as they were but for their endpoints, makes the others.
+fn lanes(
+    config: &Config,
+    old: Option<&Live>,
+    dial: &Arc<dyn Dial>,
+) -> Result<(Vec<Arc<Lane>>, Vec<Regrouping>), EndpointError> {
+    let of_old = || old.into_iter().flat_map(|old| &old.lanes);
+    let mut quotas: BTreeMap<&str, Arc<Quota>> =
+        of_old().map(|lane| (lane.config.quota_group.as_str(), lane.quota.clone())).collect();
+    let (mut lanes, mut regroupings) = (Vec::new(), Vec::new());
+    for pool in &config.pools {
+        match of_old().find(|lane| lane.config.is_same_but_for_endpoints(pool)) {
+            Some(lane) => {
+                if pool.discover.is_none() {
+                    let (lane, addresses) = (lane.clone(), pool.endpoints.clone());
+                    let newcomers = lane.newcomers(&addresses)?;
+                    regroupings.push(Regrouping { lane, addresses, newcomers });
+                }
+                lanes.push(lane.clone());
+            }
+            None => {
+                let quota = quotas.entry(&pool.quota_group).or_default().clone();
+                lanes.push(Arc::new(Lane::new(pool.clone(), quota, dial)?));
+            }
+        }
+    }
+    Ok((lanes, regroupings))
 }
 
 /// Keeps the budgets of routes that hedge as they did, makes the others.

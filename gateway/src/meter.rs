@@ -149,8 +149,8 @@ pub(crate) fn tell_attempt(app: &App, lease: &Lease) {
         detail: &attempt.detail,
         tpot_ms: attempt.tpot_ms,
     });
-    if let Some(is_up) = attempt.replica_up {
-        app.observe.emit(Event::Replica { pool, replica: &attempt.replica, is_up });
+    if let Some(change) = attempt.replica_change {
+        app.observe.emit(Event::Replica { pool, replica: &attempt.replica, change });
     }
     tell_pool(app, &chosen.live.lanes[attempt.step.pool]);
 }
@@ -164,7 +164,9 @@ pub(crate) fn tell_pool(app: &App, lane: &Lane) {
         in_flight: counts.in_flight,
         limit: counts.limit,
         up: counts.up,
+        resting: counts.resting,
         ejected: counts.ejected,
+        draining: counts.draining,
     });
 }
 

@@ -5,9 +5,9 @@
 
 use crate::app::App;
 use crate::lane::{Lane, Slot};
+use crate::lease;
 use crate::observe::Event;
-use sluice_experts::{ErrorKind, ExpertError};
-use sluice_router::Verdict;
+use sluice_router::{Change, Verdict};
 use std::sync::Arc;
 
 /// Probes every replica of the lane that is due; each in a task of its own, one at a time for each replica.
@@ -21,17 +21,12 @@ pub(crate) fn probe_due(app: &Arc<App>, lane: &Arc<Lane>) {
 async fn probe(app: &App, pool: &str, slot: Slot) {
     let answer = slot.engine().probe().await;
     let now = app.clock.now();
+    let replica = slot.address().to_owned();
     if answer.is_ok() && slot.on_answering(now) {
-        app.observe.emit(Event::Replica { pool, replica: slot.address(), is_up: true });
+        app.observe.emit(Event::Replica { pool, replica: &replica, change: Change::Back });
     }
-    slot.end(verdict(&answer), now);
-}
-
-fn verdict(answer: &Result<(), ExpertError>) -> Verdict {
-    match answer {
-        Err(error) if error.is_ill_health() => {
-            Verdict::Ill { unreachable: error.kind == ErrorKind::Unreachable }
-        }
-        Ok(()) | Err(_) => Verdict::Neutral,
+    let verdict = answer.map_or_else(|error| lease::verdict(&error), |()| Verdict::Neutral);
+    if let Some(change) = slot.end(verdict, now) {
+        app.observe.emit(Event::Replica { pool, replica: &replica, change });
     }
 }

@@ -11,6 +11,7 @@ use futures::StreamExt as _;
 use futures::stream::{iter, once};
 use sluice_experts::{ErrorKind, Event as EngineEvent, ExpertError, Finish};
 use sluice_proto::v1;
+use sluice_router::Change;
 
 /// Hands the answer of the try with this number on, event by event. The engine is read no faster than the client reads.
 ///
@@ -100,7 +101,7 @@ fn note_answering(app: &App, n: u8, lease: &Lease) {
     let slot = open.slot();
     if slot.on_answering(app.clock.now()) {
         let pool = chosen.pool_name(open.step().pool);
-        app.observe.emit(Event::Replica { pool, replica: slot.address(), is_up: true });
+        app.observe.emit(Event::Replica { pool, replica: slot.address(), change: Change::Back });
     }
 }
 
@@ -174,7 +175,7 @@ fn fault(expert: &str, error: &ExpertError) -> Fault {
     match error.kind {
         ErrorKind::Rejected { .. } => Fault::new(FaultCode::UpstreamRejected, detail),
         ErrorKind::ContextTooLong => Fault::new(FaultCode::ContextLengthExceeded, detail),
-        ErrorKind::Busy { retry_after } => {
+        ErrorKind::Busy { retry_after, .. } => {
             let ms = retry_after.map_or(1_000, |after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX));
             Fault::passing(FaultCode::NoCapacity, ms, detail)
         }

@@ -2,15 +2,18 @@
 
 use crate::app::{App, Clock};
 use crate::config::{Config, ServerConfig};
+use crate::discover;
 use crate::edge;
 use crate::entrance::Entrance;
-use crate::live::Live;
+use crate::lane::Lane;
+use crate::live::{Live, Regrouping};
 use crate::machine::Machine;
 use crate::meter;
 use crate::observe::{Event, Observer};
 use crate::probe::probe_due;
 use crate::promise::check_domains;
 use crate::record::Record;
+use crate::reports;
 use crate::store::StoreError;
 use arc_swap::ArcSwap;
 use sluice_experts::{Dial, EndpointError};
@@ -55,7 +58,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let data = take_port(&machine, config.server.listen).await?;
     let admin = take_port(&machine, config.server.admin_listen).await?;
     let journal = (machine.journal)(&config.journal)?;
-    let live = build(config.clone(), None, machine.dial.clone()).await?;
+    let (live, _) = build(config.clone(), None, machine.dial.clone()).await?;
     let app = Arc::new(App {
         clock,
         ids: machine.ids,
@@ -68,6 +71,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         requests: TaskTracker::new(),
         tasks: TaskTracker::new(),
     });
+    discover::fill(&app, &app.live()).await;
     record(&app, &app.live()).await;
     configured(&app, false);
     let running = Running {
@@ -143,10 +147,12 @@ impl Running {
         if config.journal != self.journal {
             return Err(StartError::NeedsRestart("[store]"));
         }
-        let live = build(config, Some(self.app.live()), self.dial.clone()).await?;
+        let (live, regroupings) = build(config, Some(self.app.live()), self.dial.clone()).await?;
+        discover::fill(&self.app, &live).await;
         // Before any decision refers to it, so that no crash leaves a receipt without its configuration.
         record(&self.app, &live).await;
         self.app.live.store(Arc::new(live));
+        regroupings.into_iter().for_each(|regrouping| regrouping.carry_out(self.app.clock.now()));
         Ok(())
     }
 
@@ -198,7 +204,11 @@ impl Running {
 }
 
 /// Reads the model and builds a version; certificates take a moment, so this runs beside the requests.
-async fn build(config: Config, old: Option<Arc<Live>>, dial: Arc<dyn Dial>) -> Result<Live, StartError> {
+async fn build(
+    config: Config,
+    old: Option<Arc<Live>>,
+    dial: Arc<dyn Dial>,
+) -> Result<(Live, Vec<Regrouping>), StartError> {
     let built = tokio::task::spawn_blocking(move || {
         let params = config.model.as_deref().map(load_model).transpose()?;
         check_domains(&config, params.as_ref())?;
@@ -218,20 +228,31 @@ pub fn load_model(path: &Path) -> Result<Params, StartError> {
     Params::from_bytes(&bytes).map_err(|error| StartError::Model { file, error })
 }
 
-/// Every second: offers replicas whose ejection has run out to those who wait, and tells how the pools are, how far
-/// the journal is behind, and whether it is in trouble.
+/// Every second: looks after the pools, and tells how they are, how far the journal is behind, and whether it is in
+/// trouble.
 async fn watch(app: Arc<App>, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_some() {
+    loop {
         for lane in &app.live().lanes {
-            probe_due(&app, lane);
-            lane.wake(app.clock.now()); // time alone tells nobody that a deadline can't be made any more
-            meter::tell_pool(&app, lane);
+            look_after(&app, lane, &stop);
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(WATCH_EVERY)).await.is_none() {
+            return;
         }
         let oldest = app.journal.oldest_waiting_ms();
         let lag_ms = oldest.map_or(0, |oldest| app.clock.unix_ms().saturating_sub(oldest));
         app.observe
             .emit(Event::Journal { trouble: app.journal.trouble().as_deref(), lag_s: lag_ms as f64 / 1e3 });
     }
+}
+
+/// Probes replicas whose ejection has run out, offers what time has freed to those who wait, and sees that its
+/// replicas are looked for and heard.
+fn look_after(app: &Arc<App>, lane: &Arc<Lane>, stop: &CancellationToken) {
+    discover::begin(app, lane, stop);
+    reports::begin(app, lane, stop);
+    probe_due(app, lane);
+    lane.wake(app.clock.now());
+    meter::tell_pool(app, lane);
 }
 
 /// Puts a configuration into the journal, for the receipts that will refer to it.

@@ -119,6 +119,9 @@ pub struct ReplicaState {
     pub in_flight: u32,
     /// Requests that it may answer at once.
     pub limit: u32,
+    /// Load there that isn't ours, as far as its engine's report is believed.
+    #[serde(default)]
+    pub foreign: u32,
     /// Requests whose first token has come.
     pub decoding: u32,
     /// Tokens of prompts and answers of those, by estimate.
@@ -127,6 +130,23 @@ pub struct ReplicaState {
     pub prefill_tokens: f64,
     /// Tokens of this request's prompt that its cache holds, by estimate.
     pub hit_tokens: u32,
+}
+
+impl ReplicaState {
+    /// The replica with the load that isn't ours counted like ours.
+    pub(crate) fn with_foreign(&self) -> ReplicaState {
+        if self.foreign == 0 {
+            return *self;
+        }
+        // Of contexts that nobody tells, the mean of ours is the best guess.
+        let each = if self.decoding > 0 { self.context_tokens / f64::from(self.decoding) } else { 0.0 };
+        ReplicaState {
+            in_flight: self.in_flight.saturating_add(self.foreign),
+            decoding: self.decoding.saturating_add(self.foreign),
+            context_tokens: self.context_tokens + f64::from(self.foreign) * each,
+            ..*self
+        }
+    }
 }
 
 impl PoolState {

@@ -48,9 +48,15 @@ pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
 pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy, ReplicaState};
 pub use flips::{Flip, Flips};
-pub use health::{EJECT_AFTER, FIRST_EJECTION_MS, Health, LONGEST_EJECTION_MS};
+pub use health::{
+    CALM_MS, CONFIRM_AFTER, Condition, Cooldown, DEFAULT_COOLDOWN_MS, EJECT_AFTER, FIRST_EJECTION_MS,
+    HOPELESS_AFTER, Health, LONGEST_COOLDOWN_MS, LONGEST_EJECTION_MS, SLOW_START_MS, Why,
+};
 pub use lexicon::Lexicon;
-pub use line::{Entered, Entrant, LimitRule, Line, LineCounts, LineRules, Prefix, Seat, Turn, Verdict, Work};
+pub use line::{
+    Change, Entered, Entrant, LimitRule, Line, LineCounts, LineRules, Prefix, ReplicaReport, Report, Seat,
+    Turn, Verdict, Work,
+};
 pub use objective::{DomainPromise, Route, Slo, WhenNone};
 pub use panel::{PanelParts, PanelView, posterior, standardise};
 pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};

@@ -6,6 +6,7 @@ use crate::worker::{Gauges, Refused, Ticket, Worker};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long written bytes get to leave before a connection is broken under them.
 const FLUSH: Duration = Duration::from_millis(5);
@@ -17,6 +18,8 @@ pub(crate) struct Desk {
     pub(crate) faults: Faults,
     pub(crate) model: String,
     pub(crate) api_key: Option<String>,
+    /// Changes when the worker stops: streams that would go on for ever end then.
+    pub(crate) closing: watch::Receiver<()>,
     /// Tokens of context that a sequence may have at most.
     pub(crate) context: u64,
 }

@@ -13,6 +13,8 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
 const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// Load is told no more often than this.
+const LEAST_EVERY: Duration = Duration::from_millis(100);
 
 /// The native face of a worker.
 pub(crate) struct Native(pub(crate) Arc<Desk>);
@@ -24,6 +26,25 @@ pub(crate) fn service(desk: Arc<Desk>) -> ExpertServer<Native> {
 #[tonic::async_trait]
 impl Expert for Native {
     type GenerateStream = BoxStream<'static, Result<v1::ExpertEvent, Status>>;
+    type StatusStream = BoxStream<'static, Result<v1::ExpertStatus, Status>>;
+
+    async fn status(
+        &self,
+        request: Request<v1::StatusRequest>,
+    ) -> Result<Response<Self::StatusStream>, Status> {
+        if !self.0.admits(request.metadata().as_ref()) {
+            return Err(Status::unauthenticated("wrong or missing API key"));
+        }
+        let every = Duration::from_millis(request.get_ref().every_ms.into()).max(LEAST_EVERY);
+        let told = unfold((self.0.clone(), true), move |(desk, is_first)| async move {
+            let mut closing = desk.closing.clone();
+            if !is_first && tokio::time::timeout(every, closing.changed()).await.is_ok() {
+                return None;
+            }
+            Some((Ok(load(&desk)), (desk, false)))
+        });
+        Ok(Response::new(told.boxed()))
+    }
 
     async fn generate(
         &self,
@@ -49,6 +70,15 @@ impl Expert for Native {
             Ok(Ok(answering)) => answering,
         };
         Ok(stream(answering, until))
+    }
+}
+
+fn load(desk: &Desk) -> v1::ExpertStatus {
+    let gauges = desk.gauges();
+    v1::ExpertStatus {
+        running: u32::try_from(gauges.running).unwrap_or(u32::MAX),
+        waiting: u32::try_from(gauges.waiting).unwrap_or(u32::MAX),
+        memory_used: Some(gauges.kv_usage),
     }
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Streams that one HTTP/2 connection may have open: more than any profile's batch and queue, so that the worker's
 /// own limits are the ones that show.
@@ -100,13 +100,14 @@ pub async fn start(config: SimConfig) -> io::Result<Running> {
     }
     let listener = TcpListener::bind(config.listen).await?;
     let addr = listener.local_addr()?;
-    let app = app(config).await;
+    let (close, closing) = watch::channel(());
+    let app = app(config, closing).await;
     let (stop, stopped) = oneshot::channel();
-    let server = spawn(serve(listener, app, stopped));
+    let server = spawn(serve(listener, app, stopped, close));
     Ok(Running { addr, stop: Some(stop), server: Some(server) })
 }
 
-async fn app(config: SimConfig) -> Router {
+async fn app(config: SimConfig, closing: watch::Receiver<()>) -> Router {
     let desk = Arc::new(Desk {
         worker: Worker::start(&config.profile, config.time_scale, config.max_queue),
         context: config.profile.capacity.kv_tokens,
@@ -114,6 +115,7 @@ async fn app(config: SimConfig) -> Router {
         faults: config.faults,
         model: config.model,
         api_key: config.api_key,
+        closing,
     });
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<sluice_proto::v1::expert_server::ExpertServer<grpc::Native>>().await;
@@ -122,7 +124,12 @@ async fn app(config: SimConfig) -> Router {
     rpc.into_axum_router().reset_fallback().merge(openai::routes(desk)).fallback(openai::unknown)
 }
 
-async fn serve(listener: TcpListener, app: Router, mut stopped: oneshot::Receiver<()>) {
+async fn serve(
+    listener: TcpListener,
+    app: Router,
+    mut stopped: oneshot::Receiver<()>,
+    close: watch::Sender<()>,
+) {
     let graceful = GracefulShutdown::new();
     // Dropped with this task, and all connections with it.
     let mut connections = tokio::task::JoinSet::new();
@@ -140,7 +147,7 @@ async fn serve(listener: TcpListener, app: Router, mut stopped: oneshot::Receive
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
-    drop(listener);
+    drop((listener, close));
     graceful.shutdown().await;
 }
 

@@ -2,15 +2,16 @@
 //!
 //! One HTTP/2 connection per endpoint, opened on first use and again when it breaks. A call is sent once.
 
-use crate::call::{Call, Endpoint, Engine, Event, Events, Finish, Usage};
+use crate::call::{Call, Endpoint, Engine, Event, Events, Finish, Reports, Usage};
 use crate::channel::{Connector, Version, address, causes};
 use crate::error::{ErrorKind, ExpertError};
 use crate::patience::Patience;
 use crate::protocol::{EndpointError, Row};
+use crate::report::LoadReport;
 use crate::retry_after::retry_after;
 use crate::scrub::Scrub;
 use futures::future::BoxFuture;
-use futures::stream::{StreamExt as _, once, try_unfold};
+use futures::stream::{StreamExt as _, TryStreamExt as _, empty, once, try_unfold};
 use http::HeaderMap;
 use sluice_proto::v1;
 use sluice_proto::v1::expert_client::ExpertClient;
@@ -62,6 +63,12 @@ impl Engine for Native {
     fn probe(&self) -> BoxFuture<'static, Result<(), ExpertError>> {
         let inner = self.0.clone();
         Box::pin(async move { inner.probe().await })
+    }
+
+    fn reports(&self, every: Duration) -> Reports {
+        let inner = self.0.clone();
+        let opened = async move { inner.reports(every).await };
+        Box::pin(once(opened).try_flatten())
     }
 }
 
@@ -141,6 +148,32 @@ impl Inner {
             }
         }
     }
+}
+
+impl Inner {
+    /// The engine's own stream of reports; an empty one where it has none.
+    async fn reports(&self, every: Duration) -> Result<Reports, ExpertError> {
+        let mut patience = Patience::for_probe(&self.endpoint);
+        patience.connected_within(self.endpoint.connect_timeout);
+        let scrub = Scrub::new(Vec::new(), self.endpoint.api_key.clone());
+        let every_ms = u32::try_from(every.as_millis()).unwrap_or(u32::MAX);
+        let mut request = Request::new(v1::StatusRequest { every_ms });
+        *request.metadata_mut() = self.metadata.clone();
+        let mut client = ExpertClient::new(self.channel.clone());
+        let opened = match patience.wait(client.status(request)).await? {
+            Err(status) if status.code() == Code::Unimplemented => return Ok(empty().boxed()),
+            opened => opened.map_err(|status| error_of(&status, &scrub))?.into_inner(),
+        };
+        let report = move |status: Result<v1::ExpertStatus, Status>| {
+            status.map(report).map_err(|status| error_of(&status, &scrub))
+        };
+        Ok(opened.map(report).boxed())
+    }
+}
+
+fn report(status: v1::ExpertStatus) -> LoadReport {
+    let memory = status.memory_used.filter(|share| share.is_finite()).map(|share| share.clamp(0.0, 1.0));
+    LoadReport { running: status.running, waiting: status.waiting, memory }
 }
 
 fn metadata(endpoint: &Endpoint) -> Result<MetadataMap, EndpointError> {
@@ -242,7 +275,8 @@ fn error_of(status: &Status, scrub: &Scrub) -> ExpertError {
 
 fn kind_of(code: Code, metadata: &HeaderMap) -> ErrorKind {
     match code {
-        Code::ResourceExhausted => ErrorKind::Busy { retry_after: retry_after(metadata) },
+        // A native engine is ours: what is used up is its own room.
+        Code::ResourceExhausted => ErrorKind::Busy { retry_after: retry_after(metadata), is_quota: false },
         Code::OutOfRange => ErrorKind::ContextTooLong,
         Code::InvalidArgument | Code::FailedPrecondition => ErrorKind::Rejected { status: 400 },
         Code::NotFound => ErrorKind::Rejected { status: 404 },

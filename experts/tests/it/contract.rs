@@ -98,14 +98,20 @@ async fn each_failure_has_its_kind() {
     each(100.0, async |name, endpoint, faults| {
         let engine = engine(name, endpoint);
         let wait = Duration::from_millis(2_500);
+        // Over HTTP a 429 is about the account; a native engine speaks of itself.
+        let is_quota = name == "openai";
         let table = [
-            (Fault::Busy { retry_after: Some(wait) }, "", ErrorKind::Busy { retry_after: Some(wait) }),
+            (
+                Fault::Busy { retry_after: Some(wait) },
+                "",
+                ErrorKind::Busy { retry_after: Some(wait), is_quota },
+            ),
             (
                 Fault::Busy { retry_after: Some(wait * 1_000) },
                 "",
-                ErrorKind::Busy { retry_after: Some(Duration::from_secs(60)) },
+                ErrorKind::Busy { retry_after: Some(Duration::from_secs(60)), is_quota },
             ),
-            (Fault::Busy { retry_after: None }, "", ErrorKind::Busy { retry_after: None }),
+            (Fault::Busy { retry_after: None }, "", ErrorKind::Busy { retry_after: None, is_quota }),
             (Fault::Status(500), "", ErrorKind::Failed),
             (Fault::Status(400), "", ErrorKind::Rejected { status: 400 }),
             (Fault::Status(404), "", ErrorKind::Rejected { status: 404 }),

@@ -121,9 +121,10 @@ async fn errors_in_odd_places_are_found() {
 async fn refusals_are_told_apart_and_redirects_not_followed() {
     let body = "{\"error\":{\"message\":\"full\",\"code\":\"x\"}}";
     let refuse = |status: &str, headers: &str| vec![Do::Write(response(status, headers, body))];
-    let busy = |ms: u64| Err(ErrorKind::Busy { retry_after: Some(Duration::from_millis(ms)) });
-    check("429", refuse("429 Slow", "retry-after: 7\r\n"), "", busy(7_000)).await;
-    check("503", refuse("503 Full", "retry-after: 900\r\nretry-after-ms: 20\r\n"), "", busy(20)).await;
+    let busy =
+        |ms: u64, is_quota| Err(ErrorKind::Busy { retry_after: Some(Duration::from_millis(ms)), is_quota });
+    check("429", refuse("429 Slow", "retry-after: 7\r\n"), "", busy(7_000, true)).await;
+    check("503", refuse("503 Full", "retry-after: 900\r\nretry-after-ms: 20\r\n"), "", busy(20, false)).await;
     check("400", refuse("400 Bad", ""), "", Err(ErrorKind::Rejected { status: 400 })).await;
     check("401", refuse("401 No", ""), "", Err(ErrorKind::Unauthorised)).await;
     check("500", refuse("500 Oops", ""), "", Err(ErrorKind::Failed)).await;
@@ -271,7 +272,7 @@ async fn probes_ask_health_and_else_the_model_list() {
     };
     check(&ok, b"", None).await;
     check(&not_found, &ok, None).await;
-    check(&response("503 Loading", "", ""), b"", Some(ErrorKind::Busy { retry_after: None })).await;
+    check(&response("503 Loading", "", ""), b"", Some(ErrorKind::Failed)).await;
     check(&not_found, &response("401 No", "", ""), Some(ErrorKind::Unauthorised)).await;
 }
 

@@ -4,6 +4,8 @@ mod expert;
 mod pool;
 mod route;
 
+pub(crate) use pool::is_http_address;
+
 use super::mistake::{ConfigError, Mistakes, did_you_mean, place};
 use super::raw::{RawConfig, RawServer};
 use super::{Config, Overrides, ServerConfig};

@@ -9,6 +9,8 @@ pub use mistake::{ConfigError, Mistake};
 pub use raw::RawConfig;
 pub use starter::STARTER;
 
+pub(crate) use check::is_http_address;
+
 use sluice_experts::Secret;
 use sluice_router::{CertifyBy, Expert, LimitRule, NanoUsd, Slo, WhenNone};
 use std::collections::BTreeMap;
@@ -50,7 +52,8 @@ pub struct ServerConfig {
     pub drain: Duration,
 }
 
-/// A pool with its engines. Equal ones keep their connections and their health over a reload.
+/// A pool with its engines. Those that differ in their endpoints at most keep line, connections and health over a
+/// reload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolConfig {
     /// Its name, unique.
@@ -61,6 +64,12 @@ pub struct PoolConfig {
     pub protocol: String,
     /// One address for each replica.
     pub endpoints: Vec<String>,
+    /// Where replicas are found while the gateway runs; `None` for the list above.
+    pub discover: Option<DiscoverConfig>,
+    /// Pools with the same one share the pause after a 429.
+    pub quota_group: String,
+    /// Whether the engines' own reports of their load are heard.
+    pub hears_reports: bool,
     /// The engine's own name of the model.
     pub model: String,
     /// The engine's key.
@@ -85,6 +94,24 @@ pub struct PoolConfig {
     pub headers: Vec<(String, String)>,
     /// What a simulated pool is made of.
     pub sim: Option<SimConfig>,
+}
+
+impl PoolConfig {
+    /// Whether the two differ in their endpoints at most.
+    pub(crate) fn is_same_but_for_endpoints(&self, other: &PoolConfig) -> bool {
+        *self == PoolConfig { endpoints: self.endpoints.clone(), ..other.clone() }
+    }
+}
+
+/// Where a pool's replicas are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoverConfig {
+    /// The way: `dns` or `file`.
+    pub source: &'static str,
+    /// What is asked: `host:port`, or an absolute path.
+    pub place: String,
+    /// Whether a public name may lead to private addresses.
+    pub allow_private: bool,
 }
 
 /// What a simulated pool is made of.

@@ -186,6 +186,9 @@ pub struct RawPool {
     /// One address for each replica.
     #[serde(default)]
     pub endpoints: Vec<String>,
+    /// Where replicas are found while the gateway runs, instead of `endpoints`.
+    #[serde(default)]
+    pub discover: Option<RawDiscover>,
     /// The engine's own name of the model; the expert's name when absent.
     #[serde(default)]
     pub model: Option<String>,
@@ -195,6 +198,12 @@ pub struct RawPool {
     /// Path of the file that holds the engine's key.
     #[serde(default)]
     pub api_key_file: Option<String>,
+    /// Pools with the same word share a quota: a 429 from one of them pauses all; the pool's name when absent.
+    #[serde(default)]
+    pub quota_group: Option<String>,
+    /// Whether the engines' own reports of their load are heard.
+    #[serde(default)]
+    pub report: RawReport,
     /// Requests that one replica answers at once, to begin with.
     #[serde(default = "default_concurrency")]
     pub max_concurrency: u32,
@@ -237,6 +246,29 @@ pub struct RawPool {
     /// Protocols `sim` and `replay`: how many simulated replicas.
     #[serde(default)]
     pub replicas: Option<u32>,
+}
+
+/// Where replicas are found: one of `dns` and `file`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawDiscover {
+    /// A name with a port, `host:port`: each of its addresses is a replica.
+    pub dns: Option<String>,
+    /// Path of a file with one address a line, relative to this file.
+    pub file: Option<String>,
+    /// Whether a public name may lead to private addresses.
+    pub allow_private: bool,
+}
+
+/// Whether the engines' own reports of their load are heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawReport {
+    /// Where there are any.
+    #[default]
+    Auto,
+    /// No.
+    Off,
 }
 
 fn default_protocol() -> String {

@@ -17,6 +17,7 @@ pub(super) fn router(door: Arc<dyn Door>) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/metrics", get(metrics))
+        .route("/pools", get(pools))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(unknown_url)
@@ -27,6 +28,7 @@ pub(super) fn router(door: Arc<dyn Door>) -> Router {
 async fn index() -> Response {
     let paths = "sluice admin\n\
         /metrics  counters and histograms, Prometheus text format\n\
+        /pools    pools and replicas with their states, JSON\n\
         /healthz  200 while the process lives\n\
         /readyz   200 while new requests are taken, else 503 and why\n";
     text(StatusCode::OK, "text/plain; charset=utf-8", paths)
@@ -35,6 +37,10 @@ async fn index() -> Response {
 /// Always the Prometheus text format: scrapers that ask for OpenMetrics take it too.
 async fn metrics(State(door): State<Arc<dyn Door>>) -> Response {
     text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", door.metrics())
+}
+
+async fn pools(State(door): State<Arc<dyn Door>>) -> Response {
+    text(StatusCode::OK, "application/json", door.pools())
 }
 
 async fn healthz() -> Response {

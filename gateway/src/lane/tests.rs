@@ -2,7 +2,7 @@
 
 use super::*;
 use futures::FutureExt as _;
-use sluice_router::Prefix;
+use sluice_router::{Prefix, Why};
 use std::time::Duration;
 
 const NOW: Tick = Tick(1_000);
@@ -13,6 +13,9 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
         expert: 0,
         protocol: "openai".to_owned(),
         endpoints: (0..replicas).map(|at| format!("http://127.0.0.1:{}", at + 1)).collect(),
+        discover: None,
+        quota_group: "pool".to_owned(),
+        hears_reports: false,
         model: "m".to_owned(),
         api_key: None,
         max_concurrency,
@@ -26,7 +29,7 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
         headers: vec![],
         sim: None,
     };
-    Arc::new(Lane::new(config, &sluice_experts::Tcp::shared()).expect("addresses are valid"))
+    Arc::new(Lane::new(config, Arc::default(), &sluice_experts::Tcp::shared()).expect("addresses are valid"))
 }
 
 fn entrant(seed: u64, tried: &[usize]) -> Entrant {
@@ -121,13 +124,13 @@ fn an_ill_replica_gets_no_work_and_those_who_wait_go_elsewhere() {
     let slot = now(&lane, &[]);
     let mut waiting = waits(&lane);
     assert!(waiting.as_mut().now_or_never().is_none());
-    assert_eq!(slot.end(ILL, NOW), Some(false));
+    assert_eq!(slot.end(ILL, NOW), Some(Change::Ejected(Why::Unreachable)));
     let end = waiting.as_mut().now_or_never().expect("told at once");
     assert_eq!(end.err().map(|fault| fault.code), Some(FaultCode::UpstreamError));
     assert_eq!((lane.pool_state(NOW, &Prefix::default()).replicas_up, lane.counts(NOW).ejected), (0, 1));
     let later = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
     let Ok(Entered::Granted(trial)) = lane.enter(entrant(0, &[]), later) else { panic!("a trial is due") };
-    assert_eq!(trial.end(answered(), later), Some(true));
+    assert_eq!(trial.end(answered(), later), Some(Change::Back));
 }
 
 #[test]
@@ -153,4 +156,61 @@ fn nobody_overtakes_those_who_wait() {
     let due = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
     let Ok(Entered::Waiting(_late)) = lane.enter(entrant(0, &[]), due) else { panic!("it came later") };
     assert!(waiting.as_mut().now_or_never().is_some(), "the trial is the first one's");
+}
+
+fn addresses(of: &[u16]) -> Vec<String> {
+    of.iter().map(|port| format!("http://127.0.0.1:{port}")).collect()
+}
+
+fn regroup(lane: &Arc<Lane>, ports: &[u16]) -> (usize, usize) {
+    let addresses = addresses(ports);
+    let newcomers = lane.newcomers(&addresses).expect("addresses are valid");
+    lane.regroup(&addresses, newcomers, NOW)
+}
+
+#[test]
+fn replicas_that_leave_end_what_they_have_and_newcomers_take_over() {
+    let lane = lane(2, 1, 8);
+    let slots = [now(&lane, &[]), now(&lane, &[])];
+    let mut waiting = waits(&lane);
+    assert!(waiting.as_mut().now_or_never().is_none());
+    assert_eq!(regroup(&lane, &[2, 3]), (1, 1));
+    let third = waiting.as_mut().now_or_never().expect("granted").expect("a slot");
+    assert_eq!(third.address(), "http://127.0.0.1:3");
+    assert_eq!((lane.counts(NOW).draining, lane.counts(NOW).up), (1, 2));
+    let mut held: Vec<&str> = slots.iter().map(Slot::address).collect();
+    held.sort_unstable();
+    assert_eq!(held, ["http://127.0.0.1:1", "http://127.0.0.1:2"], "streams keep their replica");
+    drop(slots);
+    assert_eq!((lane.counts(NOW).draining, lane.counts(NOW).in_flight), (0, 1));
+    assert_eq!(regroup(&lane, &[2, 3, 4]), (1, 0));
+    assert_eq!(lane.replica_reports(NOW).len(), 3, "the free index was given away again");
+}
+
+#[test]
+fn an_address_that_cannot_be_used_changes_nothing() {
+    let lane = lane(2, 1, 8);
+    assert!(lane.newcomers(&["http://127.0.0.1:1".to_owned(), "nonsense".to_owned()]).is_err());
+    assert_eq!(lane.members().len(), 2);
+}
+
+#[test]
+fn row_11_a_quota_pauses_every_pool_that_shares_it() {
+    let quota: Arc<Quota> = Arc::default();
+    let of = |lane: Arc<Lane>| {
+        Arc::new(
+            Lane::new(lane.config.clone(), quota.clone(), &sluice_experts::Tcp::shared()).expect("valid"),
+        )
+    };
+    let (first, second, other) = (of(lane(2, 4, 8)), of(lane(1, 4, 8)), lane(1, 4, 8));
+    let slot = now(&first, &[]);
+    assert_eq!(slot.end(Verdict::Busy { retry_after_ms: 3_000, is_quota: true }, NOW), None);
+    assert_eq!(refused(&first, &[]), FaultCode::NoCapacity);
+    assert_eq!(refused(&second, &[]), FaultCode::NoCapacity);
+    assert_eq!(
+        (first.cools_for_ms(NOW), second.cools_for_ms(NOW), other.cools_for_ms(NOW)),
+        (Some(3_000), Some(3_000), None)
+    );
+    now(&other, &[]);
+    assert!(second.enter(entrant(0, &[]), NOW.plus_ms(3_000)).is_ok());
 }

@@ -4,8 +4,8 @@ use super::usage::{Bounds, Used, used};
 use super::{Attempt, Ending};
 use crate::lane::Slot;
 use crate::observe::{AttemptEnd, Span};
-use sluice_experts::ErrorKind;
-use sluice_router::{Step, Tick, Verdict, estimate_tokens, estimate_twentieths};
+use sluice_experts::{ErrorKind, ExpertError};
+use sluice_router::{DEFAULT_COOLDOWN_MS, Step, Tick, Verdict, estimate_tokens, estimate_twentieths};
 
 /// A try that runs, with its place on a replica.
 pub(crate) struct OpenAttempt {
@@ -93,7 +93,7 @@ impl OpenAttempt {
         let (end, detail) = told(&ending, reached_client, doubt);
         let replica = self.slot.address().to_owned();
         self.slot.on_output(tokens.output);
-        let replica_up = self.slot.end(verdict(&ending, answered), now);
+        let replica_change = self.slot.end(judge(&ending, answered), now);
         Attempt {
             n: self.n,
             step: self.step,
@@ -107,20 +107,30 @@ impl OpenAttempt {
             ttft_ms,
             tpot_ms,
             total_ms,
-            replica_up,
+            replica_change,
         }
     }
 }
 
 /// What the end of a try tells of its replica.
-fn verdict(ending: &Ending<'_>, answered: Verdict) -> Verdict {
+fn judge(ending: &Ending<'_>, answered: Verdict) -> Verdict {
     match ending {
         Ending::Complete(_) => answered,
-        Ending::Failed(error) if error.is_ill_health() => {
-            Verdict::Ill { unreachable: error.kind == ErrorKind::Unreachable }
-        }
+        Ending::Failed(error) => verdict(error),
         // Late is not ill: the try that lost was merely slower than another.
-        Ending::Failed(_) | Ending::Cut | Ending::HedgeLost | Ending::Overran => Verdict::Neutral,
+        Ending::Cut | Ending::HedgeLost | Ending::Overran => Verdict::Neutral,
+    }
+}
+
+/// What an engine's failure tells of its replica.
+pub(crate) fn verdict(error: &ExpertError) -> Verdict {
+    match error.kind {
+        ErrorKind::Busy { retry_after, is_quota } => {
+            let named = retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+            Verdict::Busy { retry_after_ms: named.unwrap_or(DEFAULT_COOLDOWN_MS), is_quota }
+        }
+        kind if error.is_ill_health() => Verdict::Ill { unreachable: kind == ErrorKind::Unreachable },
+        _ => Verdict::Neutral,
     }
 }
 

@@ -173,6 +173,16 @@ impl Expert for Engine {
             Script::Play(acts) => Ok(tonic::Response::new(events(acts, open))),
         }
     }
+
+    type StatusStream = BoxStream<'static, Result<v1::ExpertStatus, Status>>;
+
+    /// It keeps its load to itself.
+    async fn status(
+        &self,
+        _: tonic::Request<v1::StatusRequest>,
+    ) -> Result<tonic::Response<Self::StatusStream>, Status> {
+        Err(Status::unimplemented("tells nothing"))
+    }
 }
 
 fn events(acts: VecDeque<Act>, open: Open) -> BoxStream<'static, Result<v1::ExpertEvent, Status>> {

@@ -1,7 +1,7 @@
 //! Everything worth telling, as a type. Prompts and keys have no field.
 
 use crate::error::FaultCode;
-use sluice_router::{Certificate, Decision, NanoUsd, Tokens};
+use sluice_router::{Certificate, Change, Decision, NanoUsd, Tokens};
 
 /// Something that happened. Emitting it writes the log line and moves the metrics.
 #[derive(Debug, Clone, Copy)]
@@ -83,8 +83,12 @@ pub enum Event<'a> {
         limit: usize,
         /// Replicas that take work.
         up: usize,
+        /// Replicas that are well, but have asked for a pause.
+        resting: usize,
         /// Replicas that don't.
         ejected: usize,
+        /// Replicas that leave and still have work.
+        draining: usize,
     },
     /// The first token of an answer came.
     FirstToken {
@@ -116,8 +120,24 @@ pub enum Event<'a> {
         pool: &'a str,
         /// The replica's address.
         replica: &'a str,
-        /// Whether it takes work now.
-        is_up: bool,
+        /// Which of the two, and why.
+        change: Change,
+    },
+    /// Replicas of a pool were found, or have gone.
+    Discovered {
+        /// The pool.
+        pool: &'a str,
+        /// How many are new.
+        joined: usize,
+        /// How many have gone.
+        left: usize,
+    },
+    /// Looking for a pool's replicas failed, wholly or in part; it keeps those that it has.
+    DiscoveryFailed {
+        /// The pool.
+        pool: &'a str,
+        /// Why.
+        why: &'a str,
     },
     /// A request ended.
     Settled {

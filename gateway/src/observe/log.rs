@@ -2,6 +2,7 @@
 
 use super::event::{AttemptEnd, Event};
 use crate::error::Blame;
+use sluice_router::Change;
 use tracing::{debug, error, info, trace, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -50,13 +51,19 @@ pub(super) fn write(event: &Event<'_>) {
             "decided"
         ),
         Event::Joined { pool, wait_ms } => trace!(pool, wait_ms, "slot taken"),
-        Event::Pool { pool, queued, in_flight, limit, up, ejected } => {
-            trace!(pool, queued, in_flight, limit, up, ejected, "pool");
+        Event::Pool { pool, queued, in_flight, limit, up, resting, ejected, draining } => {
+            trace!(pool, queued, in_flight, limit, up, resting, ejected, draining, "pool");
         }
         Event::FirstToken { expert, ttft_ms } => trace!(expert, ttft_ms, "first token"),
         Event::Attempt { .. } => attempt(event),
-        Event::Replica { pool, replica, is_up: true } => info!(pool, replica, "replica takes work again"),
-        Event::Replica { pool, replica, is_up: false } => warn!(pool, replica, "replica ejected"),
+        Event::Replica { pool, replica, change: Change::Back } => {
+            info!(pool, replica, "replica takes work again")
+        }
+        Event::Replica { pool, replica, change: Change::Ejected(why) } => {
+            warn!(pool, replica, why = why.name(), "replica ejected");
+        }
+        Event::Discovered { pool, joined, left } => info!(pool, joined, left, "replicas discovered"),
+        Event::DiscoveryFailed { pool, why } => warn!(pool, why, "discovery failed, the pool stays as it is"),
         Event::Settled { .. } => settled(event),
         Event::Journal { trouble: Some(trouble), lag_s } => {
             error!(trouble, lag_s, "journal can't be written")

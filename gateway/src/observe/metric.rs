@@ -10,7 +10,7 @@ use crate::error::FaultCode;
 use family::{Bounded, Family, status_text};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use sluice_router::Certificate;
+use sluice_router::{Certificate, Change};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -32,6 +32,8 @@ pub(super) struct Metrics {
     first_token: Family<Histogram>,
     inter_token: Family<Histogram>,
     replica_state: Family<Gauge>,
+    ejections: Family<Counter>,
+    discoveries: Family<Counter>,
     attempts: Family<Counter>,
     tokens: Family<Counter>,
     cost: Family<Counter>,
@@ -71,6 +73,8 @@ impl Metrics {
             first_token: histogram("sluice_time_to_first_token_seconds"),
             inter_token: histogram("sluice_inter_token_latency_seconds"),
             replica_state: gauge("sluice_replica_state"),
+            ejections: counter("sluice_replica_ejections_total"),
+            discoveries: counter("sluice_discoveries_total"),
             attempts: counter("sluice_upstream_attempts_total"),
             tokens: counter("sluice_tokens_total"),
             cost: counter("sluice_cost_nanousd_total"),
@@ -95,7 +99,16 @@ impl Metrics {
             Event::Configured { is_reload: false, .. }
             | Event::Ready { .. }
             | Event::Draining { .. }
-            | Event::Replica { .. } => {}
+            | Event::Replica { change: Change::Back, .. } => {}
+            Event::Replica { pool, change: Change::Ejected(why), .. } => {
+                self.ejections.with(&[pool, why.name()], |counter| counter.increment(1));
+            }
+            Event::Discovered { pool, .. } => {
+                self.discoveries.with(&[pool, "changed"], |counter| counter.increment(1));
+            }
+            Event::DiscoveryFailed { pool, .. } => {
+                self.discoveries.with(&[pool, "failed"], |counter| counter.increment(1));
+            }
             Event::Configured { is_reload: true, .. } => {
                 // Those that stay in force are told again.
                 self.certificates.each(|gauge| gauge.set(0.0));
@@ -110,12 +123,14 @@ impl Metrics {
                 self.observe(&self.decide, &[], decide_us as f64 / 1e6);
             }
             Event::Joined { pool, wait_ms } => self.observe(&self.queue_wait, &[pool], wait_ms / 1e3),
-            Event::Pool { pool, queued, in_flight, limit, up, ejected } => {
+            Event::Pool { pool, queued, in_flight, limit, up, resting, ejected, draining } => {
                 self.limit.with(&[pool], |gauge| gauge.set(limit as f64));
                 self.queue_depth.with(&[pool], |gauge| gauge.set(queued as f64));
                 self.in_flight.with(&[pool], |gauge| gauge.set(in_flight as f64));
-                self.replica_state.with(&[pool, "up"], |gauge| gauge.set(up as f64));
-                self.replica_state.with(&[pool, "ejected"], |gauge| gauge.set(ejected as f64));
+                let states = [("up", up), ("resting", resting), ("ejected", ejected), ("draining", draining)];
+                for (state, count) in states {
+                    self.replica_state.with(&[pool, state], |gauge| gauge.set(count as f64));
+                }
             }
             Event::FirstToken { expert, ttft_ms } => {
                 self.observe(&self.first_token, &[expert], ttft_ms / 1e3);

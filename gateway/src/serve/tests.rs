@@ -5,7 +5,7 @@ use crate::app::Clock;
 use crate::config::{self, Overrides};
 use crate::door::Door as _;
 use crate::entrance::Entrance;
-use crate::lane::Lane;
+use crate::lane::{Lane, Member};
 use crate::live::Live;
 use crate::observe::Observer;
 use crate::record::{Record, Settled};
@@ -86,12 +86,17 @@ fn gateway(engine: Scripted) -> (App, MemoryJournal) {
 fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let config = config::parse("test.toml", CONFIG, Path::new("/nowhere"), &Overrides::new());
     let config = config.unwrap_or_else(|error| panic!("{error}"));
-    let mut live =
+    let (mut live, _) =
         Live::new(&config, None, None, &sluice_experts::Tcp::shared()).expect("addresses are valid");
-    let engines = (0..replicas).map(|_| Arc::new(engine) as Arc<dyn Engine>).collect();
+    let member = |at| Member::new(format!("http://127.0.0.1:{at}"), Arc::new(engine) as Arc<dyn Engine>);
     let mut pool = config.pools[0].clone();
     pool.endpoints = (1..=replicas).map(|at| format!("http://127.0.0.1:{at}")).collect();
-    live.lanes = vec![Arc::new(Lane::with_engines(pool, engines))];
+    live.lanes = vec![Arc::new(Lane::with_members(
+        pool,
+        Arc::default(),
+        sluice_experts::Tcp::shared(),
+        (1..=replicas).map(member).collect(),
+    ))];
     let journal = MemoryJournal::new();
     let app = App {
         clock: Clock::new(),

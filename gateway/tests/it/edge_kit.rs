@@ -208,6 +208,10 @@ impl Door for ScriptedDoor {
     fn metrics(&self) -> String {
         "# TYPE sluice_requests_total counter\nsluice_requests_total 1\n".to_owned()
     }
+
+    fn pools(&self) -> String {
+        r#"{"pools":[]}"#.to_owned()
+    }
 }
 
 /// A listener that serves until it is told to stop or dropped.

@@ -9,6 +9,7 @@ mod edge_refusals;
 mod edge_stack;
 mod failover;
 mod peer;
+mod pools;
 mod running;
 mod spine;
 mod support;

@@ -83,7 +83,8 @@ async fn going_past_a_full_line_is_no_retry_and_has_no_budget() {
     let full = "name = \"big-pool\"\nmax_concurrency = 1\nmax_queue = 0\n";
     let gateway = Gateway::start(&text.replace("name = \"big-pool\"\n", full)).await;
     let mut client = gateway.client.clone();
-    let _runs = client.generate(request("auto", "a long story", 512)).await.expect("begun");
+    // A prompt whose filler is one of the longest, some six seconds of it.
+    let _runs = client.generate(request("auto", "a long story 40", 512)).await.expect("begun");
     for n in 0..150 {
         assert_eq!(gateway.ask(request("auto", "x", 1)).await.expert(), "small", "request {n}");
     }

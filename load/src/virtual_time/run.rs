@@ -268,7 +268,8 @@ impl<'a> Run<'a> {
     /// Ends the use of a seat.
     pub(super) fn free(&mut self, pool: usize, seat: Seat, verdict: Verdict) {
         let now = self.tick();
-        if self.lines[pool].end(seat, verdict, now) == Some(false) && !self.is_watching {
+        self.lines[pool].end(seat, verdict, now);
+        if !self.is_watching && !self.lines[pool].is_well(now) {
             self.is_watching = true;
             let next = (self.now / WATCH_EVERY + 1) * WATCH_EVERY;
             self.agenda.set(next, Due::Watch);
@@ -292,7 +293,7 @@ impl<'a> Run<'a> {
             self.wake(pool);
         }
         let anything_goes_on = self.next.is_some() || !self.follows.is_empty() || !self.requests.is_empty();
-        self.is_watching = anything_goes_on && self.lines.iter().any(|line| !line.is_well());
+        self.is_watching = anything_goes_on && self.lines.iter().any(|line| !line.is_well(now));
         if self.is_watching {
             self.agenda.set(self.now + WATCH_EVERY, Due::Watch);
         }

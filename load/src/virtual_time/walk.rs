@@ -6,8 +6,8 @@ use super::request::{Id, Place, Running};
 use super::run::Run;
 use crate::sample::FaultKind;
 use sluice_router::{
-    Bounds, Entered, Entrant, Help, Line, Lines, NanoUsd, Next, NoRoute, Prefix, Reason, Seat, Step, Tick,
-    Tokens, Try, Turn, Verdict, Walk, Work, decide,
+    Bounds, DEFAULT_COOLDOWN_MS, Entered, Entrant, Help, Line, Lines, NanoUsd, Next, NoRoute, Prefix, Reason,
+    Seat, Step, Tick, Tokens, Try, Turn, Verdict, Walk, Work, decide,
 };
 use sluice_sim::Event;
 
@@ -148,7 +148,7 @@ impl Run<'_> {
             }
             Entered::Late { retry_after_ms: Some(_) } => self.turned_away(id, &made, Failure::late()),
             Entered::Late { retry_after_ms: None } => self.turned_away(id, &made, Failure::deadline()),
-            Entered::Full => self.turned_away(id, &made, Failure::full()),
+            Entered::Full | Entered::Cooling(_) => self.turned_away(id, &made, Failure::full()),
             Entered::AllDown => self.turned_away(id, &made, Failure::all_down()),
         }
     }
@@ -365,7 +365,8 @@ fn refusal(refused: Refused) -> (Verdict, Failure) {
             Failure::new(Help::OtherReplica, "upstream_error", FaultKind::Target),
         ),
         Refused::Busy => {
-            (Verdict::Neutral, Failure::new(Help::OtherReplica, "no_capacity", FaultKind::Refused))
+            let verdict = Verdict::Busy { retry_after_ms: DEFAULT_COOLDOWN_MS, is_quota: false };
+            (verdict, Failure::new(Help::OtherReplica, "no_capacity", FaultKind::Refused))
         }
         Refused::TooLong => {
             (Verdict::Neutral, Failure::new(Help::OtherPool, "context_length_exceeded", FaultKind::Request))

@@ -16,8 +16,8 @@ mod tests {
 
     #[test]
     fn load_is_judged_by_the_share_of_room_in_use() {
-        let small = ReplicaLoad { in_flight: 1, limit: 2, is_up: true, finish_ms: 0.0 };
-        let large = ReplicaLoad { in_flight: 3, limit: 16, is_up: true, finish_ms: 0.0 };
+        let small = ReplicaLoad { in_flight: 1, limit: 2, is_up: true, ..ReplicaLoad::default() };
+        let large = ReplicaLoad { in_flight: 3, limit: 16, is_up: true, ..ReplicaLoad::default() };
         assert_eq!(pick(&[small, large], Pick::default()), Some(1));
     }
 }

@@ -11,6 +11,8 @@ pub struct ReplicaLoad {
     pub in_flight: u32,
     /// Requests that it may answer at once.
     pub limit: u32,
+    /// Load that isn't ours, as far as its engine's report is believed; it takes no room, but counts as load.
+    pub foreign: u32,
     /// Whether it takes work: healthy and not draining.
     pub is_up: bool,
     /// Predicted time until the request would be complete there, in milliseconds; 0 when nothing is known.
@@ -67,11 +69,11 @@ fn with_room(replicas: &[ReplicaLoad]) -> Vec<usize> {
     (0..replicas.len()).filter(|&at| replicas[at].has_room()).collect()
 }
 
-/// Orders two replicas by when the request would be complete there; of equals by the share of their room that is used,
-/// exact, in integers.
+/// Orders two replicas by when the request would be complete there; of equals by the share of their room that is used, by
+/// whomever, exact, in integers.
 fn by_finish(a: &ReplicaLoad, b: &ReplicaLoad) -> std::cmp::Ordering {
-    let left = u64::from(a.in_flight) * u64::from(b.limit);
-    let by_use = left.cmp(&(u64::from(b.in_flight) * u64::from(a.limit)));
+    let load = |replica: &ReplicaLoad| u64::from(replica.in_flight) + u64::from(replica.foreign);
+    let by_use = (load(a) * u64::from(b.limit)).cmp(&(load(b) * u64::from(a.limit)));
     a.finish_ms.total_cmp(&b.finish_ms).then(by_use)
 }
 
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     fn replica(in_flight: u32, is_up: bool) -> ReplicaLoad {
-        ReplicaLoad { in_flight, limit: 4, is_up, finish_ms: 0.0 }
+        ReplicaLoad { in_flight, limit: 4, is_up, ..ReplicaLoad::default() }
     }
 
     /// What every row must keep, whatever it prefers.

@@ -26,7 +26,7 @@ mod tests {
 
     #[test]
     fn requests_with_one_seed_reach_every_replica() {
-        let idle = [ReplicaLoad { in_flight: 0, limit: 4, is_up: true, finish_ms: 0.0 }; 8];
+        let idle = [ReplicaLoad { in_flight: 0, limit: 4, is_up: true, ..ReplicaLoad::default() }; 8];
         let picked: std::collections::BTreeSet<_> =
             (0..200).map(|turn| pick(&idle, Pick { seed: 42, turn })).collect();
         assert_eq!(picked.len(), 8);
@@ -34,8 +34,12 @@ mod tests {
 
     #[test]
     fn the_less_loaded_of_two_wins() {
-        let replicas =
-            [3, 1].map(|in_flight| ReplicaLoad { in_flight, limit: 4, is_up: true, finish_ms: 0.0 });
+        let replicas = [3, 1].map(|in_flight| ReplicaLoad {
+            in_flight,
+            limit: 4,
+            is_up: true,
+            ..ReplicaLoad::default()
+        });
         for seed in 0..50 {
             assert_eq!(pick(&replicas, Pick { seed, turn: 0 }), Some(1));
         }

@@ -14,8 +14,12 @@ mod tests {
 
     #[test]
     fn turns_go_round_and_skip_the_full() {
-        let replicas =
-            [0, 4, 0].map(|in_flight| ReplicaLoad { in_flight, limit: 4, is_up: true, finish_ms: 0.0 });
+        let replicas = [0, 4, 0].map(|in_flight| ReplicaLoad {
+            in_flight,
+            limit: 4,
+            is_up: true,
+            ..ReplicaLoad::default()
+        });
         let picks: Vec<_> = (0..4).map(|turn| pick(&replicas, Pick { seed: 0, turn })).collect();
         assert_eq!(picks, [Some(0), Some(2), Some(2), Some(0)]);
     }

@@ -28,6 +28,8 @@ pub enum LimitRule {
 pub(super) struct Limits {
     rule: LimitRule,
     replicas: Vec<Limit>,
+    /// What a replica begins with.
+    fresh: Limit,
     /// Requests without a first token, by the number of their seats.
     flights: BTreeMap<u64, Flight>,
 }
@@ -88,7 +90,15 @@ impl Limits {
             growing: 0,
             is_new: true,
         };
-        Limits { rule, replicas: vec![limit; replicas], flights: BTreeMap::new() }
+        Limits { rule, replicas: vec![limit.clone(); replicas], fresh: limit, flights: BTreeMap::new() }
+    }
+
+    /// A replica joins at this index: nothing is known of it.
+    pub(super) fn join(&mut self, replica: usize) {
+        match self.replicas.get_mut(replica) {
+            Some(limit) => *limit = self.fresh.clone(),
+            None => self.replicas.push(self.fresh.clone()),
+        }
     }
 
     /// The limit of a replica.

@@ -7,8 +7,7 @@
 
 use crate::balance::{Balancer, Pick, ReplicaLoad};
 use crate::fleet::{PoolState, ReplicaState};
-use crate::health::Health;
-use crate::line::work::InWork;
+use crate::health::{Cooldown, Why};
 use crate::speed::SpeedLearner;
 use crate::time::Tick;
 use limit::Limits;
@@ -16,13 +15,19 @@ use queue::{Queue, Room};
 
 mod at_once;
 mod entrant;
+mod foreign;
 mod limit;
 mod queue;
+mod roster;
 mod shares;
 mod work;
 
 pub use entrant::{Entrant, Prefix, Seat, Work};
+pub use foreign::Report;
 pub use limit::LimitRule;
+pub use roster::ReplicaReport;
+
+use roster::{Outlook, Replica};
 
 /// What a line is made of.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +51,8 @@ pub struct LineRules {
 pub struct Line<W> {
     rules: LineRules,
     replicas: Vec<Replica>,
+    /// The pause of the quota that all replicas share.
+    cooldown: Cooldown,
     queue: Queue<W>,
     limits: Limits,
     next_seat: u64,
@@ -56,13 +63,6 @@ pub struct Line<W> {
     speed: SpeedLearner,
     /// Kept for its memory only.
     loads: Vec<ReplicaLoad>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Replica {
-    in_flight: u32,
-    health: Health,
-    work: InWork,
 }
 
 /// What a request gets of a line.
@@ -81,6 +81,8 @@ pub enum Entered {
     },
     /// No replica takes work.
     AllDown,
+    /// The quota is used up until then.
+    Cooling(Tick),
 }
 
 /// What becomes of one who has waited.
@@ -110,6 +112,13 @@ pub enum Verdict {
     },
     /// It refused or was cut for a reason that tells nothing about it.
     Neutral,
+    /// It had no room, which tells nothing of its health.
+    Busy {
+        /// How long to stay away.
+        retry_after_ms: u64,
+        /// Whether the quota is used up, that the whole pool shares, and not this replica's own room.
+        is_quota: bool,
+    },
     /// It failed by its own fault.
     Ill {
         /// No connection could be made.
@@ -117,8 +126,17 @@ pub enum Verdict {
     },
 }
 
-/// How a line is, for events and readiness.
+/// What has become of a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It takes work again.
+    Back,
+    /// It was taken out of work.
+    Ejected(Why),
+}
+
+/// How a line is, for events and readiness.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineCounts {
     /// Requests that wait.
     pub queued: usize,
@@ -128,8 +146,12 @@ pub struct LineCounts {
     pub limit: usize,
     /// Replicas that take work.
     pub up: usize,
+    /// Replicas that are well, but have asked for a pause.
+    pub resting: usize,
     /// Replicas that don't.
     pub ejected: usize,
+    /// Replicas that leave and still have work.
+    pub draining: usize,
 }
 
 impl<W> Line<W> {
@@ -140,6 +162,7 @@ impl<W> Line<W> {
             queue: Queue::new(Room { places: rules.max_queue, bytes: rules.max_queue_bytes }),
             limits: Limits::new(rules.limit, rules.replicas, rules.max_concurrency),
             rules,
+            cooldown: Cooldown::default(),
             next_seat: 0,
             turn: 0,
             ttft_ms: Average::default(),
@@ -160,6 +183,9 @@ impl<W> Line<W> {
             self.begin(seat, &entrant, now);
             self.queue.charge(seat.number, &entrant);
             return Entered::Go(seat);
+        }
+        if let Some(until) = self.cools_until(now) {
+            return Entered::Cooling(until);
         }
         if !self.has_another(&entrant.tried, now) {
             return Entered::AllDown;
@@ -210,11 +236,10 @@ impl<W> Line<W> {
     /// How long a request would wait, in milliseconds, if it came now: for those that will go before it, by their
     /// priorities and their tenants' shares, over the rate at which places become free.
     pub fn expected_wait_ms(&self, entrant: &Entrant, now: Tick) -> f64 {
-        let mut limit = 0;
-        let mut in_flight = 0;
+        let (mut limit, mut in_flight, weather) = (0, 0, self.weather(now));
         for (at, replica) in self.replicas.iter().enumerate() {
-            if replica.health.takes_work(now) && !entrant.tried.contains(&at) {
-                limit += u64::from(self.limits.of(at));
+            if weather.takes_work(replica) && !entrant.tried.contains(&at) {
+                limit += u64::from(weather.limit(replica, self.limits.of(at)));
                 in_flight += u64::from(replica.in_flight);
             }
         }
@@ -230,11 +255,10 @@ impl<W> Line<W> {
 
     /// A seat on each replica whose ejection has run out, as its trial: nobody else gets one until it has ended.
     pub fn due(&mut self, now: Tick) -> Vec<Seat> {
-        let is_due = |replica: &Replica| {
-            matches!(replica.health, Health::Ejected { .. }) && replica.health.takes_work(now)
-        };
+        let weather = self.weather(now);
+        let is_due = |replica: &Replica| replica.health.is_due(now) && weather.takes_work(replica);
         let due: Vec<usize> = (0..self.replicas.len()).filter(|&at| is_due(&self.replicas[at])).collect();
-        due.into_iter().map(|at| self.seat(at)).collect() // a probe is no work
+        due.into_iter().map(|at| self.seat(at, now)).collect() // a probe is no work
     }
 
     /// The first event of an answer has come. Returns whether that has brought the replica back: then turns may have
@@ -243,30 +267,23 @@ impl<W> Line<W> {
         self.limits.first_token(seat, now);
         let replica = &mut self.replicas[seat.replica];
         replica.work.first(seat.number, &mut self.speed, now, self.tpot_ms.value());
-        replica.health.on_answering()
+        replica.health.on_answering(now)
     }
 
-    /// Ends the use of a seat and frees it: turns may have come. Returns whether the replica takes work now, where
-    /// that has changed.
-    pub fn end(&mut self, seat: Seat, verdict: Verdict, now: Tick) -> Option<bool> {
+    /// Ends the use of a seat and frees it: turns may have come. Returns what has become of the replica, where
+    /// something has.
+    pub fn end(&mut self, seat: Seat, verdict: Verdict, now: Tick) -> Option<Change> {
         self.queue.release(seat.number);
         let answered = match verdict {
             Verdict::Answered { tpot_ms, service_ms, .. } => Some((tpot_ms, service_ms)),
-            Verdict::Neutral | Verdict::Ill { .. } => None,
+            Verdict::Neutral | Verdict::Busy { .. } | Verdict::Ill { .. } => None,
         };
         self.limits.end(seat, answered);
         let replica = &mut self.replicas[seat.replica];
         replica.in_flight -= 1;
         let tpot_ms = answered.and_then(|(tpot_ms, _)| tpot_ms);
         replica.work.end(seat.number, tpot_ms, &mut self.speed, now, self.tpot_ms.value());
-        let health = &mut replica.health;
-        let was_up = takes_new_work(*health);
-        match verdict {
-            Verdict::Answered { .. } => health.on_success(),
-            Verdict::Neutral => health.on_unknown(now),
-            Verdict::Ill { unreachable } => health.on_failure(now, unreachable),
-        }
-        let is_up = takes_new_work(*health);
+        let change = self.judge(seat.replica, verdict, now);
         if let Verdict::Answered { ttft_ms, tpot_ms, service_ms } = verdict {
             self.ttft_ms.add(ttft_ms);
             self.service_ms.add(service_ms);
@@ -274,59 +291,81 @@ impl<W> Line<W> {
                 self.tpot_ms.add(tpot_ms);
             }
         }
-        (was_up != is_up).then_some(is_up)
+        self.vacate(seat.replica);
+        change
+    }
+
+    /// What a verdict means for the replica's health.
+    fn judge(&mut self, at: usize, verdict: Verdict, now: Tick) -> Option<Change> {
+        let health = &mut self.replicas[at].health;
+        match verdict {
+            Verdict::Answered { .. } => health.on_success(now).then_some(Change::Back),
+            Verdict::Neutral => {
+                health.on_unknown(now);
+                None
+            }
+            Verdict::Busy { retry_after_ms, is_quota: true } => {
+                health.on_unknown(now);
+                self.cooldown.ask(retry_after_ms, now);
+                None
+            }
+            Verdict::Busy { retry_after_ms, is_quota: false } => {
+                health.on_busy(retry_after_ms, now);
+                None
+            }
+            Verdict::Ill { unreachable } => {
+                let why = health.on_failure(now, unreachable).or_else(|| self.compare(at, now));
+                why.map(Change::Ejected)
+            }
+        }
     }
 
     /// How the pool is, for a decision on a request that begins with `prefix`.
     pub fn pool_state(&self, now: Tick, prefix: &Prefix) -> PoolState {
-        let up = self.up(now) as u32;
+        let outlook = self.outlook(now);
         let replicas: Vec<ReplicaState> =
-            (0..self.replicas.len()).map(|at| self.replica_state(at, now, prefix)).collect();
-        let limits = replicas.iter().filter(|replica| replica.is_up).map(|replica| replica.limit);
+            (0..self.replicas.len()).map(|at| self.replica_state(at, &outlook, prefix)).collect();
+        let up = || replicas.iter().filter(|replica| replica.is_up);
         PoolState {
             speed: Some(self.speed.speed()),
-            replicas_up: up,
+            replicas_up: up().count() as u32,
             in_flight: self.replicas.iter().map(|replica| replica.in_flight).sum(),
-            limit: limits.fold(0, u32::saturating_add),
-            replicas,
+            limit: up().fold(0, |sum, replica| sum.saturating_add(replica.limit)),
             queued: self.queue.len() as u32,
             ttft_ms: self.ttft_ms.value(),
             tpot_ms: self.tpot_ms.value(),
             service_ms: self.service_ms.value(),
+            replicas,
         }
     }
 
     /// How the pool is, for events.
     pub fn counts(&self, now: Tick) -> LineCounts {
-        let up = self.up(now);
-        LineCounts {
-            queued: self.queue.len(),
-            limit: self.limit(now),
-            in_flight: self.replicas.iter().map(|replica| replica.in_flight as usize).sum(),
-            up,
-            ejected: self.replicas.len() - up,
-        }
+        let mut counts = self.count_replicas(now);
+        counts.queued = self.queue.len();
+        counts
     }
 
     /// Whether a replica other than those in `tried` takes work.
     pub fn has_another(&self, tried: &[usize], now: Tick) -> bool {
-        let is_up = |(at, replica): (usize, &Replica)| !tried.contains(&at) && replica.health.takes_work(now);
+        let weather = self.weather(now);
+        let is_up = |(at, replica): (usize, &Replica)| !tried.contains(&at) && weather.takes_work(replica);
         self.replicas.iter().enumerate().any(is_up)
     }
 
     /// Whether every replica is as it should be: then time alone changes nothing.
-    pub fn is_well(&self) -> bool {
-        self.replicas.iter().all(|replica| takes_new_work(replica.health))
-    }
-
-    fn up(&self, now: Tick) -> usize {
-        self.replicas.iter().filter(|replica| replica.health.takes_work(now)).count()
+    pub fn is_well(&self, now: Tick) -> bool {
+        let is_settled = |replica: &Replica| !replica.is_member() || replica.health.is_settled(now);
+        self.replicas.iter().all(is_settled) && !self.cooldown.is_on(now)
     }
 
     /// Whether one more may go to a replica other than those in `tried`.
     fn has_room(&self, tried: &[usize], now: Tick) -> bool {
+        let weather = self.weather(now);
         let has_room = |(at, replica): (usize, &Replica)| {
-            replica.in_flight < self.limits.of(at) && replica.health.takes_work(now) && !tried.contains(&at)
+            replica.in_flight < weather.limit(replica, self.limits.of(at))
+                && weather.takes_work(replica)
+                && !tried.contains(&at)
         };
         !self.queue.is_empty() && self.replicas.iter().enumerate().any(has_room)
     }
@@ -393,59 +432,53 @@ impl<W> Line<W> {
         self.limits.begin(seat, in_flight, entrant.work, now);
     }
 
-    fn limit(&self, now: Tick) -> usize {
-        let up = self.replicas.iter().enumerate().filter(|(_, replica)| replica.health.takes_work(now));
-        up.map(|(at, _)| self.limits.of(at) as usize).sum()
-    }
-
     /// How one replica is for a request that begins with `prefix`.
-    fn replica_state(&self, at: usize, now: Tick, _prefix: &Prefix) -> ReplicaState {
+    fn replica_state(&self, at: usize, outlook: &Outlook, _prefix: &Prefix) -> ReplicaState {
         let replica = &self.replicas[at];
         ReplicaState {
-            is_up: replica.health.takes_work(now),
+            is_up: outlook.weather.takes_work(replica),
             in_flight: replica.in_flight,
-            limit: self.limits.of(at),
-            ..replica.work.state(now, self.tpot_ms.value())
+            limit: outlook.weather.limit(replica, self.limits.of(at)),
+            foreign: outlook.foreign(at),
+            ..replica.work.state(outlook.weather.now(), self.tpot_ms.value())
         }
     }
 
     /// Chooses a replica that has room and counts the request there.
     fn pick(&mut self, entrant: &Entrant, now: Tick) -> Option<Seat> {
+        let outlook = self.outlook(now);
         let mut loads = std::mem::take(&mut self.loads);
         loads.clear();
-        loads.extend((0..self.replicas.len()).map(|at| self.load(at, entrant, now)));
+        loads.extend((0..self.replicas.len()).map(|at| self.load(at, entrant, &outlook)));
         let chosen = (self.rules.balancer)(&loads, Pick { seed: entrant.seed, turn: self.turn });
         self.loads = loads;
         let chosen = chosen?;
         self.turn += 1;
-        let met = self.replica_state(chosen, now, &entrant.prefix);
-        let seat = self.seat(chosen);
+        let met = self.replica_state(chosen, &outlook, &entrant.prefix);
+        let seat = self.seat(chosen, now);
         self.replicas[chosen].work.add(seat.number, entrant.work, met, &self.speed, now);
         Some(seat)
     }
 
-    fn load(&self, at: usize, entrant: &Entrant, now: Tick) -> ReplicaLoad {
-        let state = self.replica_state(at, now, &entrant.prefix);
+    fn load(&self, at: usize, entrant: &Entrant, outlook: &Outlook) -> ReplicaLoad {
+        let state = self.replica_state(at, outlook, &entrant.prefix);
         let prompt = f64::from(entrant.work.prompt_tokens);
         let pace = self.speed.speed().pace(&state, prompt, prompt - f64::from(state.hit_tokens));
         ReplicaLoad {
             in_flight: state.in_flight,
             limit: state.limit,
+            foreign: state.foreign,
             is_up: state.is_up && !entrant.tried.contains(&at),
             finish_ms: pace.ttft_ms + entrant.work.output_tokens * pace.tpot_ms,
         }
     }
 
-    fn seat(&mut self, replica: usize) -> Seat {
+    fn seat(&mut self, replica: usize, now: Tick) -> Seat {
         self.replicas[replica].in_flight += 1;
-        self.replicas[replica].health.on_send();
+        self.replicas[replica].health.on_send(now);
         self.next_seat += 1;
         Seat { replica, number: self.next_seat }
     }
-}
-
-fn takes_new_work(health: Health) -> bool {
-    matches!(health, Health::Up | Health::Failing { .. })
 }
 
 /// An exponentially weighted mean; the first value counts whole.
@@ -465,5 +498,7 @@ impl Average {
 /// How much one answer moves the mean of its pool's times: about the last twenty count.
 const WEIGHT: f64 = 0.05;
 
+#[cfg(test)]
+mod health_tests;
 #[cfg(test)]
 mod tests;

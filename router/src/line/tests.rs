@@ -90,18 +90,18 @@ fn an_ill_replica_gets_no_work_and_those_who_wait_are_told() {
     let at = go(&mut line, &[]);
     waits(&mut line, &[], "first");
     waits(&mut line, &[], "second");
-    assert_eq!(line.end(at, ILL, NOW), Some(false));
+    assert_eq!(line.end(at, ILL, NOW), Some(Change::Ejected(Why::Unreachable)));
     assert_eq!(line.next_turn(NOW), Some(Turn::AllDown("first")));
     assert_eq!(line.next_turn(NOW), Some(Turn::AllDown("second")));
     assert_eq!(line.next_turn(NOW), None);
     assert_eq!(
-        (line.pool_state(NOW, &Prefix::default()).replicas_up, line.counts(NOW).ejected, line.is_well()),
+        (line.pool_state(NOW, &Prefix::default()).replicas_up, line.counts(NOW).ejected, line.is_well(NOW)),
         (0, 1, false)
     );
     let later = NOW.plus_ms(FIRST_EJECTION_MS);
     let Entered::Go(trial) = line.enter(entrant(0, &[]), later, || "trial") else { panic!("a trial is due") };
-    assert_eq!(line.end(trial, ANSWERED, later), Some(true));
-    assert!(line.is_well());
+    assert_eq!(line.end(trial, ANSWERED, later), Some(Change::Back));
+    assert!(line.is_well(NOW.plus_ms(60_000)));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_probe_is_a_trial_too() {
     assert!(line.due(due).is_empty(), "one at a time");
     assert!(line.on_answering(probe[0], due));
     line.end(probe[0], Verdict::Neutral, due);
-    assert!(line.is_well());
+    assert!(line.is_well(NOW.plus_ms(60_000)));
 }
 
 #[test]

@@ -123,6 +123,7 @@ mod tests {
             is_up: true,
             in_flight: decoding,
             limit: 64,
+            foreign: 0,
             decoding,
             context_tokens: f64::from(decoding) * 800.0,
             prefill_tokens,

@@ -53,8 +53,9 @@ const TPOT_TERMS: usize = 4;
 impl Speed {
     /// What a request with `uncached` tokens to work on, of `prompt` in all, may expect of a replica.
     pub fn pace(&self, replica: &ReplicaState, prompt: f64, uncached: f64) -> Pace {
-        let ttft = dot(&self.ttft, &ttft_terms(replica, uncached));
-        let tpot = dot(&self.tpot, &self.steady_terms(replica, prompt));
+        let replica = replica.with_foreign();
+        let ttft = dot(&self.ttft, &ttft_terms(&replica, uncached));
+        let tpot = dot(&self.tpot, &self.steady_terms(&replica, prompt));
         Pace {
             ttft_ms: ttft * libm::exp(self.ttft_error.bias),
             tpot_ms: tpot * libm::exp(self.tpot_error.bias),

@@ -4,13 +4,14 @@
 //! sent once: only one of which no byte has left yet goes to another connection. Redirects are not followed.
 
 mod answer;
+mod load;
 mod refusal;
 mod request;
 mod reuse;
 mod stream;
 
 use self::reuse::Reuse;
-use crate::call::{Call, Endpoint, Engine, Events};
+use crate::call::{Call, Endpoint, Engine, Events, Reports};
 use crate::channel::{Connector, Version, address, causes};
 use crate::error::{ErrorKind, ExpertError};
 use crate::patience::Patience;
@@ -63,6 +64,10 @@ impl Engine for OpenAi {
     fn probe(&self) -> BoxFuture<'static, Result<(), ExpertError>> {
         let inner = self.0.clone();
         Box::pin(async move { inner.probe().await })
+    }
+
+    fn reports(&self, every: Duration) -> Reports {
+        load::reports(self.0.clone(), every)
     }
 }
 

@@ -47,7 +47,9 @@ fn of_status(status: u16, wait: Option<Duration>, words: &Words, scrub: &Scrub) 
         // A vendor's account that is used up stays so until somebody pays: not a matter of waiting.
         _ if words.code == "insufficient_quota" => ErrorKind::Unauthorised,
         401..=403 => ErrorKind::Unauthorised,
-        429 | 503 | 529 => ErrorKind::Busy { retry_after: wait },
+        429 | 529 => ErrorKind::Busy { retry_after: wait, is_quota: true },
+        // Who is only busy says until when; who says nothing is still loading, or broken.
+        503 if wait.is_some() => ErrorKind::Busy { retry_after: wait, is_quota: false },
         408 => ErrorKind::Failed,
         400..=499 => ErrorKind::Rejected { status },
         500..=599 => ErrorKind::Failed,
@@ -117,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_status_tells_whose_fault_it_is() {
-        let busy = ErrorKind::Busy { retry_after: None };
+        let busy = ErrorKind::Busy { retry_after: None, is_quota: true };
         check(
             400,
             json!({ "error": { "message": "no messages." } }),
@@ -135,7 +137,12 @@ mod tests {
         check(402, json!({}), ErrorKind::Unauthorised, "402");
         check(429, json!({ "error": { "code": "rate_limit_exceeded" } }), busy, "429");
         check(429, json!({ "error": { "code": "insufficient_quota" } }), ErrorKind::Unauthorised, "429");
-        check(503, json!({ "error": { "message": "Loading model" } }), busy, "503: Loading model");
+        check(
+            503,
+            json!({ "error": { "message": "Loading model" } }),
+            ErrorKind::Failed,
+            "503: Loading model",
+        );
         check(500, json!(null), ErrorKind::Failed, "500");
         check(502, json!("x"), ErrorKind::Failed, "502");
         check(307, json!({}), ErrorKind::Protocol, "307");
@@ -160,10 +167,10 @@ mod tests {
         assert_eq!(kind(json!({ "error": { "code": 400 } })), Some(ErrorKind::Rejected { status: 400 }));
         assert_eq!(
             kind(json!({ "error": { "type": "overloaded_error" } })),
-            Some(ErrorKind::Busy { retry_after: None })
+            Some(ErrorKind::Busy { retry_after: None, is_quota: true })
         );
         assert_eq!(kind(json!({ "error": "boom" })), Some(ErrorKind::Failed));
-        assert_eq!(kind(json!({ "error": { "code": "503" } })), Some(ErrorKind::Busy { retry_after: None }));
+        assert_eq!(kind(json!({ "error": { "code": "503" } })), Some(ErrorKind::Failed));
         assert_eq!(kind(json!({ "error": null, "choices": [] })), None);
         assert_eq!(kind(json!([1])), None);
     }

@@ -1,8 +1,8 @@
 //! The rules of `[[expert.pool]]`: real engines with addresses, or simulated ones.
 
 use super::super::mistake::{Mistakes, did_you_mean};
-use super::super::raw::{RawExpert, RawLimit, RawPool};
-use super::super::{Overrides, PoolConfig, SimConfig};
+use super::super::raw::{RawExpert, RawLimit, RawPool, RawReport};
+use super::super::{DiscoverConfig, Overrides, PoolConfig, SimConfig};
 use sluice_experts::{PROTOCOLS, Secret};
 use sluice_router::{BALANCERS, LimitRule};
 use std::path::Path;
@@ -68,6 +68,9 @@ fn check_pool(
         expert,
         protocol: raw.protocol.clone(),
         endpoints: raw.endpoints.clone(),
+        discover: check_discover(place, raw, mistakes),
+        quota_group: raw.quota_group.clone().unwrap_or_else(|| raw.name.clone()),
+        hears_reports: raw.report == RawReport::Auto,
         model,
         api_key: check_key(place, raw, mistakes),
         max_concurrency: raw.max_concurrency,
@@ -94,15 +97,12 @@ fn check_endpoints(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) {
         mistakes
             .note(place.key("protocol"), format!("{:?} is none of {}{near}", raw.protocol, names.join(", ")));
     }
-    if raw.endpoints.is_empty() {
+    if raw.endpoints.is_empty() && raw.discover.is_none() {
         mistakes
             .note(place.key("endpoints"), "needs at least one address, such as [\"http://10.0.0.11:8000\"]");
     }
     for (at, endpoint) in raw.endpoints.iter().enumerate() {
-        let uri = endpoint.parse::<http::Uri>().ok();
-        let is_http =
-            uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
-        if !is_http {
+        if !is_http_address(endpoint) {
             let key = format!("{}[{at}]", place.key("endpoints"));
             mistakes.note(key, format!("{endpoint:?} is not an address such as \"http://10.0.0.11:8000\""));
         }
@@ -115,6 +115,45 @@ fn check_endpoints(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) {
     ];
     for (field, _) in simulated_only.iter().filter(|(_, given)| *given) {
         mistakes.note(place.key(field), "is for protocol \"sim\" or \"replay\" only");
+    }
+}
+
+/// Whether it looks like an engine's address; what an engine can't use is told when it is connected.
+pub(crate) fn is_http_address(text: &str) -> bool {
+    let uri = text.parse::<http::Uri>().ok();
+    uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+}
+
+/// `None` for a pool with a list of endpoints.
+fn check_discover(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) -> Option<DiscoverConfig> {
+    let discover = raw.discover.as_ref()?;
+    let mut wrong = |field: &str, what: &str| mistakes.note(place.key(field), what);
+    if !raw.endpoints.is_empty() {
+        wrong("discover", "give endpoints or discover, not both");
+    }
+    if SIMULATED.contains(&raw.protocol.as_str()) {
+        wrong("discover", "simulated replicas are not discovered; say replicas = 2 instead");
+    }
+    let allow_private = discover.allow_private;
+    match (&discover.dns, &discover.file) {
+        (Some(name), None) => {
+            let port = name.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+            if port.and_then(|(_, port)| port.parse::<u16>().ok()).is_none() {
+                wrong("discover", "dns needs a name with a port, such as \"experts.internal:8000\"");
+            }
+            Some(DiscoverConfig { source: "dns", place: name.clone(), allow_private })
+        }
+        (None, Some(file)) => {
+            if allow_private {
+                wrong("discover", "allow_private is for dns; a file's addresses are taken as they are");
+            }
+            let place = place.folder.join(file).display().to_string();
+            Some(DiscoverConfig { source: "file", place, allow_private })
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            wrong("discover", "needs dns or file, one of the two");
+            None
+        }
     }
 }
 

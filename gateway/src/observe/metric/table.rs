@@ -93,7 +93,19 @@ pub const METRICS: &[Row] = &[
         name: "sluice_replica_state",
         kind: Gauge,
         labels: &["pool", "state"],
-        help: "Replicas of a pool in each state: up, ejected.",
+        help: "Replicas of a pool in each state: up, resting, ejected, draining.",
+    },
+    Row {
+        name: "sluice_replica_ejections_total",
+        kind: Counter,
+        labels: &["pool", "reason"],
+        help: "Ejections of replicas, by why.",
+    },
+    Row {
+        name: "sluice_discoveries_total",
+        kind: Counter,
+        labels: &["pool", "outcome"],
+        help: "Looks for replicas that changed a pool, or failed.",
     },
     Row {
         name: "sluice_upstream_attempts_total",

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::observe::{AttemptEnd, Observer};
-use sluice_router::{Certificate, ChosenBy, Decision, NanoUsd, Tokens};
+use sluice_router::{Certificate, ChosenBy, Decision, NanoUsd, Tokens, Why};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A series with its labels as written, and its value.
@@ -74,8 +74,23 @@ fn everything() -> Observer {
         Event::Certified { route: "auto", domain: "", certificate: &certificate() },
         Event::ReloadRefused { why: "no such expert" },
         Event::Ready { data: "127.0.0.1:1", admin: "127.0.0.1:2" },
-        Event::Pool { pool: "small-a", queued: 3, in_flight: 8, limit: 16, up: 2, ejected: 1 },
-        Event::Replica { pool: "small-a", replica: "127.0.0.1:1", is_up: false },
+        Event::Pool {
+            pool: "small-a",
+            queued: 3,
+            in_flight: 8,
+            limit: 16,
+            up: 2,
+            resting: 0,
+            ejected: 1,
+            draining: 0,
+        },
+        Event::Discovered { pool: "small-a", joined: 1, left: 0 },
+        Event::DiscoveryFailed { pool: "small-a", why: "gone" },
+        Event::Replica {
+            pool: "small-a",
+            replica: "127.0.0.1:1",
+            change: Change::Ejected(Why::FailuresInRow),
+        },
         decided,
         Event::Joined { pool: "small-a", wait_ms: 4.0 },
         Event::FirstToken { expert: "small", ttft_ms: 30.0 },
