@@ -80,7 +80,7 @@ async fn a_replica_that_is_back_takes_work_again_without_a_request_to_try_it() {
 async fn going_past_a_full_line_is_no_retry_and_has_no_budget() {
     let (big, small) = (Sim::at_scale(0.1).await, Sim::start().await);
     let text = experts(&[("big", "native", vec![big.url()]), ("small", "native", vec![small.url()])]);
-    let full = "name = \"big-pool\"\nmax_concurrency = 1\nmax_queue = 0\n";
+    let full = "name = \"big-pool\"\nmax_concurrency = 1\nlimit = \"fixed\"\nmax_queue = 0\n";
     let gateway = Gateway::start(&text.replace("name = \"big-pool\"\n", full)).await;
     let mut client = gateway.client.clone();
     // A prompt whose filler is one of the longest, some six seconds of it.
@@ -183,8 +183,10 @@ async fn a_deadline_ends_a_stream_that_has_begun() {
 #[tokio::test]
 async fn a_full_line_is_refused_with_advice_to_come_back() {
     let sim = Sim::at_scale(1.0).await;
-    let text = experts(&[("big", "native", vec![sim.url()])])
-        .replace("name = \"big-pool\"\n", "name = \"big-pool\"\nmax_concurrency = 1\nmax_queue = 1\n");
+    let text = experts(&[("big", "native", vec![sim.url()])]).replace(
+        "name = \"big-pool\"\n",
+        "name = \"big-pool\"\nmax_concurrency = 1\nlimit = \"fixed\"\nmax_queue = 1\n",
+    );
     let gateway = Gateway::start(&text).await;
     let (mut runs, mut waits, mut late) =
         (gateway.client.clone(), gateway.client.clone(), gateway.client.clone());

@@ -50,7 +50,7 @@ struct Stage {
     worst: NanoUsd,
     /// Replicas that have failed the request.
     tried: Vec<usize>,
-    /// A connection was lost here; the same replicas may be tried once more.
+    /// A connection was lost here just now; the same replicas may be tried once more.
     lost: bool,
     repeated: bool,
     /// How many replicas asked to wait, and until when at the soonest.
@@ -167,7 +167,7 @@ impl Walk {
         self.owes_retry = true;
         let stage = &mut self.stages[running.stage];
         stage.tried.push(running.replica);
-        stage.lost |= failure.connection_lost;
+        stage.lost = failure.connection_lost;
         if let Some(ms) = failure.retry_after_ms {
             stage.ask_to_wait(now.plus_ms(ms));
         }
