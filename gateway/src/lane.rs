@@ -5,7 +5,7 @@
 use crate::config::PoolConfig;
 use crate::error::{Fault, FaultCode};
 use sluice_experts::{Dial, Endpoint, EndpointError, Engine};
-use sluice_router::{Entrant, Line, LineCounts, LineRules, PoolState, Prefix, Seat, Tick, Turn, Verdict};
+use sluice_router::{Entrant, Line, LineCounts, LineRules, PoolState, Seat, Tick, Turn, Verdict};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -131,9 +131,9 @@ impl Lane {
         Some(Slot::new(self, seat, now))
     }
 
-    /// How the pool is, for a decision.
-    pub(crate) fn pool_state(&self, now: Tick, prefix: &Prefix) -> PoolState {
-        self.lock().pool_state(now, prefix)
+    /// How the pool is, for a decision on this request.
+    pub(crate) fn pool_state(&self, now: Tick, asker: &Entrant) -> PoolState {
+        self.lock().pool_state_for(now, asker)
     }
 
     /// How the pool is, for events.
