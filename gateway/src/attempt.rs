@@ -80,16 +80,12 @@ fn entrant(lease: &Lease, made: &Try) -> Entrant {
     Entrant {
         seed: chosen.decision().seed,
         tried: made.tried.clone(),
-        tenant: lease.request.tenant,
-        weight: 1,
-        priority: 0,
-        deadline: Some(lease.request.ends_by()),
         bytes: u64::from(chosen.needs.prompt_bytes),
         work: Work {
             prompt_tokens: chosen.needs.prompt_tokens,
             output_tokens: quote.map_or(0.0, |quote| quote.output_tokens),
         },
-        prefix: chosen.prefix.clone(),
+        ..lease.request.asker(chosen.prefix.clone())
     }
 }
 

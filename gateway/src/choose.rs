@@ -63,7 +63,7 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
     let planned = span.in_scope(|| {
         let signals = live.rules.classify(&route, &needs::route_text(&request.body));
         let classified = app.clock.now();
-        let pools = live.pool_states(classified, &prefix);
+        let pools = live.pool_states(classified, &request.asker(prefix.clone()));
         let receipt = plan(&live.rules, &route, request, signals, pools, classified, app.new_id());
         let receipt = receipt.map_err(|fault| match live.cools_for_ms(&route, classified) {
             Some(ms) if fault.code == FaultCode::NoCapacity => Fault { retry: Retry::AfterMs(ms), ..fault },

@@ -11,8 +11,7 @@ use crate::error::{Fault, FaultCode};
 use crate::quota::Quota;
 use sluice_experts::{Dial, Endpoint, EndpointError, Engine, LoadReport};
 use sluice_router::{
-    Change, Entrant, Line, LineCounts, LineRules, PoolState, Prefix, ReplicaReport, Report, Seat, Tick, Turn,
-    Verdict,
+    Change, Entrant, Line, LineCounts, LineRules, PoolState, ReplicaReport, Report, Seat, Tick, Turn, Verdict,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -228,9 +227,9 @@ impl Lane {
         Some(Slot::new(self, seat, now))
     }
 
-    /// How the pool is, for a decision.
-    pub(crate) fn pool_state(&self, now: Tick, prefix: &Prefix) -> PoolState {
-        self.lock().line.pool_state(now, prefix)
+    /// How the pool is, for a decision on this request.
+    pub(crate) fn pool_state(&self, now: Tick, asker: &Entrant) -> PoolState {
+        self.lock().line.pool_state_for(now, asker)
     }
 
     /// How the pool is, for events.

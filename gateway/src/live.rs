@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use sluice_experts::{Dial, EndpointError};
 use sluice_proto::v1;
 use sluice_router::{
-    Binding, Fleet, HedgeBudget, Params, Pool, PoolState, Prefix, Route, Signals, Snapshot, Tick, Versions,
+    Binding, Entrant, Fleet, HedgeBudget, Params, Pool, PoolState, Route, Signals, Snapshot, Tick, Versions,
     classify,
 };
 use std::collections::BTreeMap;
@@ -66,8 +66,8 @@ impl Live {
     }
 
     /// How every pool is now.
-    pub(crate) fn pool_states(&self, now: Tick, prefix: &Prefix) -> Vec<PoolState> {
-        self.lanes.iter().map(|lane| lane.pool_state(now, prefix)).collect()
+    pub(crate) fn pool_states(&self, now: Tick, asker: &Entrant) -> Vec<PoolState> {
+        self.lanes.iter().map(|lane| lane.pool_state(now, asker)).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::Fault;
 use crate::serve::LONGEST_REQUEST_MS;
 use sluice_proto::v1;
-use sluice_router::{NanoUsd, Privacy, Tick};
+use sluice_router::{Entrant, NanoUsd, Prefix, Privacy, Tick};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -34,6 +34,18 @@ impl Request {
     /// When its answer must be complete, if need be by the gateway's own limit.
     pub fn ends_by(&self) -> Tick {
         self.deadline.unwrap_or(self.received.plus_ms(LONGEST_REQUEST_MS))
+    }
+
+    /// The request as pools' lines see it before anything is decided.
+    pub(crate) fn asker(&self, prefix: Prefix) -> Entrant {
+        Entrant {
+            tenant: self.tenant,
+            weight: 1,
+            priority: 0,
+            deadline: Some(self.ends_by()),
+            prefix,
+            ..Entrant::default()
+        }
     }
 }
 

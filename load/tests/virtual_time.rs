@@ -11,6 +11,9 @@ use sluice_sim::Profile;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+#[path = "virtual_time/overload.rs"]
+mod overload;
+
 const SECOND: u64 = 1_000_000_000;
 
 /// `small` is cheap and mostly capable, `big` is the dear reference; one pool each.
@@ -101,6 +104,7 @@ fn world(small: PoolSpec) -> World {
         seed: 7,
         deadline: 600 * SECOND,
         tells_deadline: false,
+        tenants: vec![],
         is_conversational: false,
     }
 }

@@ -94,7 +94,7 @@ pub struct PoolState {
     pub in_flight: u32,
     /// Requests that may be answered at once, over all replicas that are up.
     pub limit: u32,
-    /// Requests that wait in the gateway's line.
+    /// Requests that wait in the gateway's line and will go before the one that is decided on.
     pub queued: u32,
     /// Recent time to the first token, without the wait in line; 0 means not yet known.
     pub ttft_ms: f64,

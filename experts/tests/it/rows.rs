@@ -37,7 +37,7 @@ fn stream(random: &mut Random) -> (Vec<SseEvent>, Vec<u8>) {
         text.push('\u{feff}');
     }
     for _ in 0..random.below(6) {
-        let mut end =
+        let end =
             |text: &mut String, random: &mut Random| text.push_str(["\n", "\r\n", "\r"][random.below(3)]);
         match random.below(8) {
             0 => {

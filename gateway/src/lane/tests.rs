@@ -2,7 +2,7 @@
 
 use super::*;
 use futures::FutureExt as _;
-use sluice_router::{Prefix, Why};
+use sluice_router::Why;
 use std::time::Duration;
 
 const NOW: Tick = Tick(1_000);
@@ -127,7 +127,7 @@ fn an_ill_replica_gets_no_work_and_those_who_wait_go_elsewhere() {
     assert_eq!(slot.end(ILL, NOW), Some(Change::Ejected(Why::Unreachable)));
     let end = waiting.as_mut().now_or_never().expect("told at once");
     assert_eq!(end.err().map(|fault| fault.code), Some(FaultCode::UpstreamError));
-    assert_eq!((lane.pool_state(NOW, &Prefix::default()).replicas_up, lane.counts(NOW).ejected), (0, 1));
+    assert_eq!((lane.pool_state(NOW, &Entrant::default()).replicas_up, lane.counts(NOW).ejected), (0, 1));
     let later = NOW.plus_ms(sluice_router::FIRST_EJECTION_MS);
     let Ok(Entered::Granted(trial)) = lane.enter(entrant(0, &[]), later) else { panic!("a trial is due") };
     assert_eq!(trial.end(answered(), later), Some(Change::Back));

@@ -16,4 +16,4 @@ mod world;
 
 pub use capacity::{Needed, Trial, least_replicas};
 pub use run::{Totals, run};
-pub use world::{Asked, Length, Outage, PoolSpec, Prompted, World};
+pub use world::{Asked, Length, Outage, PoolSpec, Prompted, Rank, World};

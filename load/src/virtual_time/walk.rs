@@ -6,8 +6,8 @@ use super::request::{Id, Place, Running};
 use super::run::Run;
 use crate::sample::FaultKind;
 use sluice_router::{
-    Bounds, DEFAULT_COOLDOWN_MS, Entered, Entrant, Help, Line, Lines, NanoUsd, Next, NoRoute, Prefix, Reason,
-    Seat, Step, Tick, Tokens, Try, Turn, Verdict, Walk, Work, decide,
+    Bounds, DEFAULT_COOLDOWN_MS, Entered, Entrant, Help, Line, Lines, NanoUsd, Next, NoRoute, Reason, Seat,
+    Step, Tick, Tokens, Try, Turn, Verdict, Walk, Work, decide,
 };
 use sluice_sim::Event;
 
@@ -53,7 +53,7 @@ impl Failure {
         } else if any(|reason| matches!(reason, Reason::Down)) {
             Failure::last("no_capacity", FaultKind::Refused)
         } else if any(|reason| matches!(reason, Reason::Deadline)) {
-            Failure::deadline()
+            Failure::last("deadline_unreachable", FaultKind::Refused)
         } else if any(|reason| matches!(reason, Reason::MaxCost)) {
             Failure::last("cost_bound", FaultKind::Request)
         } else if any(|reason| matches!(reason, Reason::Context)) {
@@ -72,12 +72,12 @@ impl Run<'_> {
     /// Decides as the gateway does, on how the pools are now, and begins with the first step.
     pub(super) fn choose(&mut self, id: Id) {
         let now = self.tick();
+        let Some(asker) = self.asker(id) else { return };
         let Some(request) = self.requests.get(id) else { return };
         let ask = &mut self.prompts.get(request.planned.prompt).ask;
         ask.pools.clear();
-        ask.pools.extend(self.lines.iter().map(|line| line.pool_state(now, &Prefix::default())));
-        let deadline = Tick((request.sent + self.world.deadline) / 1_000);
-        ask.needs.deadline = self.world.tells_deadline.then_some(deadline);
+        ask.pools.extend(self.lines.iter().map(|line| line.pool_state_for(now, &asker)));
+        ask.needs.deadline = asker.deadline;
         let own = (ask.needs.prompt_tokens, ask.needs.prompt_bytes);
         let bytes = request.carried.saturating_mul(BYTES_PER_TOKEN);
         ask.needs.prompt_tokens = own.0.saturating_add(request.carried);
@@ -161,24 +161,34 @@ impl Run<'_> {
         }
     }
 
-    /// The request as its pool's line sees it.
-    fn entrant(&mut self, id: Id, made: &Try) -> Option<Entrant> {
+    /// The request as lines see it before anything is decided.
+    fn asker(&mut self, id: Id) -> Option<Entrant> {
         let request = self.requests.get(id)?;
-        let needs = &self.prompts.get(request.planned.prompt).ask.needs;
         let deadline = Tick((request.sent + self.world.deadline) / 1_000);
+        let rank = self.world.tenants.get(request.planned.tenant as usize).copied().unwrap_or_default();
         Some(Entrant {
             seed: request.seed,
-            tried: made.tried.clone(),
             tenant: u64::from(request.planned.tenant),
-            weight: 1,
-            priority: 0,
+            weight: rank.weight,
+            priority: rank.priority,
             deadline: self.world.tells_deadline.then_some(deadline),
+            ..Entrant::default()
+        })
+    }
+
+    /// The request as its pool's line sees it.
+    fn entrant(&mut self, id: Id, made: &Try) -> Option<Entrant> {
+        let asker = self.asker(id)?;
+        let request = self.requests.get(id)?;
+        let needs = &self.prompts.get(request.planned.prompt).ask.needs;
+        Some(Entrant {
+            tried: made.tried.clone(),
             bytes: u64::from(needs.prompt_bytes),
             work: Work {
                 prompt_tokens: needs.prompt_tokens.saturating_add(request.carried),
                 output_tokens: request.expected.get(made.stage).copied().unwrap_or(0.0),
             },
-            prefix: Prefix::default(),
+            ..asker
         })
     }
 

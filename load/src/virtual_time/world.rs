@@ -17,8 +17,25 @@ pub struct World {
     pub deadline: u64,
     /// Whether that is the client's own deadline, which a decision looks at.
     pub tells_deadline: bool,
+    /// What each tenant of the plan is entitled to; those beyond the list are ordinary.
+    pub tenants: Vec<Rank>,
     /// Whether turns of a session carry the earlier turns with them.
     pub is_conversational: bool,
+}
+
+/// What a tenant is entitled to in every line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rank {
+    /// Its share under contention.
+    pub weight: u32,
+    /// Higher goes first.
+    pub priority: u8,
+}
+
+impl Default for Rank {
+    fn default() -> Rank {
+        Rank { weight: 1, priority: 0 }
+    }
 }
 
 /// One pool: its line as the gateway keeps it, its replicas as `sluice sim` runs them.

@@ -9,7 +9,7 @@
 //! inside (Vegas: L x wait / time inside), at most half, and is judged anew only by requests that
 //! went after it. Sources: Jacobson (1988); Brakmo and Peterson, TCP Vegas (1995).
 
-use super::entrant::{Seat, Work};
+use super::entrant::Seat;
 use crate::time::Tick;
 use std::collections::BTreeMap;
 
@@ -106,13 +106,13 @@ impl Limits {
         self.replicas[replica].now
     }
 
-    /// A request goes to this seat, as the `in_flight`-th.
-    pub(super) fn begin(&mut self, seat: Seat, in_flight: u32, work: Work, now: Tick) {
+    /// A request goes to this seat, as the `in_flight`-th, with so many tokens to be read.
+    pub(super) fn begin(&mut self, seat: Seat, in_flight: u32, tokens: u32, now: Tick) {
         if self.rule == LimitRule::Fixed {
             return;
         }
         let was_full = in_flight >= self.of(seat.replica);
-        self.flights.insert(seat.number, Flight { dispatched: now, tokens: work.prompt_tokens, was_full });
+        self.flights.insert(seat.number, Flight { dispatched: now, tokens, was_full });
     }
 
     /// Its first token has come.

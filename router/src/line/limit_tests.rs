@@ -101,8 +101,7 @@ fn run(rule: LimitRule, begins: u32, slots: usize, demand: usize, kind: Kind, se
             let draw = mix(seats);
             let prompt = kind.prompt / 2 + (draw % u64::from(kind.prompt)) as u32;
             let output = kind.output / 2 + ((draw >> 32) % u64::from(kind.output)) as u32;
-            let work = Work { prompt_tokens: prompt, output_tokens: 0.0 };
-            limits.begin(Seat { replica: 0, number: seats }, in_flight, work, tick(now));
+            limits.begin(Seat { replica: 0, number: seats }, in_flight, prompt, tick(now));
             let prompt_left = f64::from(prompt);
             let output = output.max(1);
             engine.waiting.push_back(Job {
@@ -190,13 +189,12 @@ fn a_lasting_queue_does_not_become_the_usual() {
 #[test]
 fn an_engine_that_becomes_slow_is_not_choked() {
     let mut limits = Limits::new(LimitRule::Adaptive, 1, 32);
-    let work = Work { prompt_tokens: 500, output_tokens: 1.0 };
     let seat = |number| Seat { replica: 0, number };
     let mut now = 0;
     for number in 0..20_000 {
         // Whatever the limit, first tokens take ten times as long from some moment on.
         let (ttft_us, in_flight) = (if number < 2_000 { 100_000 } else { 1_000_000 }, limits.of(0));
-        limits.begin(seat(number), in_flight, work, Tick(now));
+        limits.begin(seat(number), in_flight, 500, Tick(now));
         limits.first_token(seat(number), Tick(now + ttft_us));
         limits.end(seat(number), Some((Some(10.0), 5_000.0)));
         now += 2_000_000;
@@ -225,8 +223,7 @@ fn bounds_hold_whatever_is_observed() {
             match next(3) {
                 0 => {
                     let seat = Seat { replica: next(2) as usize, number };
-                    let work = Work { prompt_tokens: next(100_000) as u32, output_tokens: 1.0 };
-                    limits.begin(seat, next(80) as u32, work, Tick(now));
+                    limits.begin(seat, next(80) as u32, next(100_000) as u32, Tick(now));
                     open.push(seat);
                 }
                 1 => open.iter().take(1).for_each(|seat| limits.first_token(*seat, Tick(now))),

@@ -339,6 +339,12 @@ impl<W> Line<W> {
         }
     }
 
+    /// The same for this request: of those who wait only those count who would go before it.
+    pub fn pool_state_for(&self, now: Tick, entrant: &Entrant) -> PoolState {
+        let queued = u32::try_from(self.queue.ahead(entrant)).unwrap_or(u32::MAX);
+        PoolState { queued, ..self.pool_state(now, &entrant.prefix) }
+    }
+
     /// How the pool is, for events.
     pub fn counts(&self, now: Tick) -> LineCounts {
         let mut counts = self.count_replicas(now);
@@ -428,8 +434,9 @@ impl<W> Line<W> {
 
     /// What is to be known of a request from the moment it goes.
     fn begin(&mut self, seat: Seat, entrant: &Entrant, now: Tick) {
-        let in_flight = self.replicas[seat.replica].in_flight;
-        self.limits.begin(seat, in_flight, entrant.work, now);
+        let replica = &self.replicas[seat.replica];
+        let uncached = replica.work.uncached(seat.number).unwrap_or(entrant.work.prompt_tokens);
+        self.limits.begin(seat, replica.in_flight, uncached, now);
     }
 
     /// How one replica is for a request that begins with `prefix`.

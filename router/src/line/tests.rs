@@ -211,3 +211,161 @@ fn whoever_never_waits_gets_a_free_seat_or_nothing_and_overtakes_nobody() {
     assert_eq!(line.enter_at_once(&entrant(0, &[]), NOW), None, "somebody waits for it");
     assert_eq!(next(&mut line, NOW), Some(("waits", Some(1))));
 }
+
+fn with_deadline(after_ms: u64, output_tokens: f64) -> Entrant {
+    let work = Work { prompt_tokens: 10, output_tokens };
+    Entrant { deadline: Some(NOW.plus_ms(after_ms)), work, ..Entrant::default() }
+}
+
+/// A line of one place whose answers take 100 ms and 10 ms for each token.
+fn measured(max_queue: usize) -> (Line<&'static str>, Seat) {
+    let mut line = line(1, 1, max_queue);
+    let at = go(&mut line, &[]);
+    line.end(at, Verdict::Answered { ttft_ms: 100.0, tpot_ms: Some(10.0), service_ms: 1_000.0 }, NOW);
+    let at = go(&mut line, &[]);
+    (line, at)
+}
+
+#[test]
+fn who_can_not_make_its_deadline_is_told_at_once_and_when_to_come_again() {
+    let (mut line, _) = measured(8);
+    // A second until a place is free, and another for an answer of 90 tokens.
+    let late = line.enter(with_deadline(1_500, 90.0), NOW, || "late");
+    assert_eq!(late, Entered::Late { retry_after_ms: Some(500) });
+    assert!(matches!(line.enter(with_deadline(2_000, 90.0), NOW, || "in time"), Entered::Wait(_)));
+    let late = line.enter(with_deadline(2_000, 90.0), NOW, || "behind it");
+    assert_eq!(late, Entered::Late { retry_after_ms: Some(1_000) });
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_refused_although_a_place_is_free() {
+    let mut line = line(1, 8, 8);
+    let past = Entrant { deadline: Some(NOW), ..Entrant::default() };
+    assert_eq!(line.enter(past, NOW, || "past"), Entered::Late { retry_after_ms: None });
+    assert!(matches!(line.enter(with_deadline(1, 1.0), NOW, || "nothing known"), Entered::Go(_)));
+    let ten_years = with_deadline(315_360_000_000, 1.0);
+    assert!(matches!(line.enter(ten_years, NOW, || "long"), Entered::Go(_)));
+    let longest = Entrant { deadline: Some(Tick(u64::MAX)), ..Entrant::default() };
+    assert!(matches!(line.enter(longest, NOW, || "for ever"), Entered::Go(_)));
+}
+
+#[test]
+fn who_can_not_make_its_deadline_any_more_is_told_while_it_waits() {
+    let (mut line, at) = measured(8);
+    assert!(matches!(line.enter(with_deadline(2_000, 90.0), NOW, || "first"), Entered::Wait(_)));
+    assert!(matches!(line.enter(entrant(0, &[]), NOW, || "patient"), Entered::Wait(_)));
+    let latest = NOW.plus_ms(1_000);
+    assert_eq!((line.next_turn(latest), line.next_late()), (None, Some(Tick(latest.0 + 1))));
+    assert_eq!(line.next_turn(Tick(latest.0 + 1)), Some(Turn::Late("first")));
+    assert_eq!((line.next_turn(Tick(latest.0 + 1)), line.next_late()), (None, None));
+    line.end(at, ANSWERED, latest);
+    assert_eq!(next(&mut line, latest).map(|(who, _)| who), Some("patient"));
+}
+
+#[test]
+fn who_loses_its_place_is_told() {
+    let mut line = line(1, 1, 2);
+    go(&mut line, &[]);
+    waits(&mut line, &[], "first of the flood");
+    waits(&mut line, &[], "last of the flood");
+    let other = Entrant { tenant: 7, ..Entrant::default() };
+    assert!(matches!(line.enter(other, NOW, || "other"), Entered::Wait(_)));
+    assert_eq!(line.next_turn(NOW), Some(Turn::Displaced("last of the flood")));
+    assert_eq!((line.next_turn(NOW), line.counts(NOW).queued), (None, 2));
+}
+
+#[test]
+fn a_flood_is_not_ahead_of_another_tenant() {
+    let (mut line, _) = measured(100);
+    for _ in 0..50 {
+        waits(&mut line, &[], "flood");
+    }
+    let flood = line.expected_wait_ms(&entrant(0, &[]), NOW);
+    let other = line.expected_wait_ms(&Entrant { tenant: 7, ..Entrant::default() }, NOW);
+    assert_eq!((flood, other), (51_000.0, 2_000.0));
+}
+
+/// The permit is held until the stream ends: neither its first token nor anything else frees the place before.
+#[test]
+fn a_place_is_free_when_the_stream_has_ended_and_not_before() {
+    let mut line = line(1, 1, 8);
+    let at = go(&mut line, &[]);
+    waits(&mut line, &[], "waits");
+    line.on_answering(at, NOW.plus_ms(5));
+    line.on_output(at, 3);
+    assert_eq!((line.next_turn(NOW.plus_ms(5)), line.counts(NOW).in_flight), (None, 1));
+    line.end(at, ANSWERED, NOW.plus_ms(9));
+    assert_eq!(next(&mut line, NOW.plus_ms(9)).map(|(who, _)| who), Some("waits"));
+}
+
+/// Whatever comes in whatever order, whoever enters ends exactly once, and no replica has more than its limit.
+#[test]
+fn nobody_is_lost_and_no_replica_has_more_than_its_limit() {
+    use crate::mix::mix;
+    use std::collections::BTreeSet;
+    for seed in 0..40 {
+        let balancer = crate::balance::balancer("p2c").expect("a known balancer").pick;
+        let (limit, max_queue_bytes) = (LimitRule::Fixed, 3_000);
+        let rules =
+            LineRules { replicas: 3, max_concurrency: 2, limit, max_queue: 6, max_queue_bytes, balancer };
+        let mut line: Line<u64> = Line::new(rules);
+        let mut state = mix(seed);
+        let mut next = |bound: u64| {
+            state = mix(state);
+            (state >> 16) % bound
+        };
+        let (mut waiting, mut seats, mut now) = (BTreeSet::new(), Vec::new(), 0u64);
+        let mut tickets = Vec::new();
+        for who in 0..800u64 {
+            now += next(200_000);
+            let at = Tick(now);
+            if next(3) > 0 {
+                let entrant = Entrant {
+                    seed: who,
+                    tried: if next(4) == 0 { vec![next(3) as usize] } else { vec![] },
+                    tenant: next(4),
+                    weight: next(3) as u32,
+                    priority: next(2) as u8,
+                    deadline: (next(2) == 0).then(|| at.plus_ms(next(4_000))),
+                    bytes: next(900),
+                    work: Work { prompt_tokens: next(500) as u32, output_tokens: next(100) as f64 },
+                    ..Entrant::default()
+                };
+                match line.enter(entrant, at, || who) {
+                    Entered::Go(seat) => seats.push(seat),
+                    Entered::Wait(ticket) => {
+                        waiting.insert(who);
+                        tickets.push((ticket, who));
+                    }
+                    Entered::Full | Entered::Late { .. } | Entered::AllDown | Entered::Cooling(_) => {}
+                }
+            } else if next(4) == 0 && !tickets.is_empty() {
+                let (ticket, who) = tickets.remove(next(tickets.len() as u64) as usize);
+                assert_eq!(line.leave(ticket).is_some(), waiting.remove(&who), "seed {seed}");
+            } else if !seats.is_empty() {
+                let seat = seats.remove(next(seats.len() as u64) as usize);
+                let verdict = match next(6) {
+                    0 => Verdict::Ill { unreachable: next(2) == 0 },
+                    1 => Verdict::Neutral,
+                    _ => Verdict::Answered { ttft_ms: 50.0, tpot_ms: Some(5.0), service_ms: 500.0 },
+                };
+                line.on_answering(seat, at);
+                line.on_output(seat, next(100) as u32);
+                line.end(seat, verdict, at);
+            }
+            while let Some(turn) = line.next_turn(at) {
+                let (who, seat) = match turn {
+                    Turn::Go(who, seat) => (who, Some(seat)),
+                    Turn::AllDown(who) | Turn::Late(who) | Turn::Displaced(who) => (who, None),
+                };
+                assert!(waiting.remove(&who), "seed {seed}: {who} didn't wait");
+                seats.extend(seat);
+            }
+            for replica in 0..3 {
+                assert!(seats.iter().filter(|seat| seat.replica == replica).count() <= 2, "seed {seed}");
+            }
+            assert_eq!(line.counts(at).queued, waiting.len(), "seed {seed}");
+            assert!(waiting.len() <= 6);
+        }
+    }
+}

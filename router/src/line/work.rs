@@ -58,6 +58,11 @@ impl InWork {
         }
     }
 
+    /// Tokens of a request's prompt that the replica's cache doesn't hold, by estimate.
+    pub(super) fn uncached(&self, seat: u64) -> Option<u32> {
+        self.seats.get(&seat).map(|seated| seated.uncached as u32)
+    }
+
     /// A request goes there; `met` is how the replica is before that.
     pub(super) fn add(
         &mut self,

@@ -11,7 +11,7 @@ use sluice_gateway::{LONGEST_REQUEST_MS, Offline};
 use sluice_load::Sample;
 use sluice_load::arrivals::{Asked, Trace, plan};
 use sluice_load::measure::{Slo, Tally, Tenant};
-use sluice_load::virtual_time::{PoolSpec, Totals, World, run};
+use sluice_load::virtual_time::{PoolSpec, Rank, Totals, World, run};
 use sluice_router::LineRules;
 use sluice_sim::Profile;
 use std::path::Path;
@@ -65,6 +65,7 @@ impl Test {
             seed: options.seed,
             deadline: nanos(deadline),
             tells_deadline: false,
+            tenants: tenants.iter().map(|name| rank(&options.measures.weights, name)).collect(),
             is_conversational: options.arrivals.turns.is_some(),
         };
         Ok(Test {
@@ -92,6 +93,12 @@ impl Test {
         let totals = run(&self.world, &mut self.book, &mut *arrivals, &mut sink);
         Ok(Ran { tally, totals })
     }
+}
+
+/// A tenant with its weight, in hundredths.
+fn rank(weights: &[(String, f64)], name: &str) -> Rank {
+    let weight = weights.iter().find(|(other, _)| other == name).map_or(1.0, |(_, weight)| *weight);
+    Rank { weight: ((weight * 100.0).round() as u32).max(1), ..Rank::default() }
 }
 
 fn spec(pool: &PoolConfig, profile: &Profile) -> PoolSpec {
