@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::lane::Lane;
 use serde::Serialize;
-use sluice_router::{Prefix, ReplicaReport, Tick};
+use sluice_router::{Entrant, ReplicaReport, Tick};
 
 /// Every pool in force, as JSON.
 pub(crate) fn page(app: &App) -> String {
@@ -68,7 +68,7 @@ struct Told {
 }
 
 fn pool<'a>(lane: &'a Lane, expert: &'a str, now: Tick) -> Pool<'a> {
-    let (config, state) = (&lane.config, lane.pool_state(now, &Prefix::default()));
+    let (config, state) = (&lane.config, lane.pool_state(now, &Entrant::default()));
     let replicas =
         lane.replica_reports(now).into_iter().map(|(address, report)| replica(address, &report, now));
     let discover = config.discover.as_ref();
