@@ -4,8 +4,8 @@ use sluice_load::arrivals::{self, Arrivals};
 use sluice_load::virtual_time::{Asked, Length, Outage, PoolSpec, Totals, World, run};
 use sluice_load::{End, FaultKind, Planned, Sample};
 use sluice_router::{
-    Ask, Certificate, Expert, ExpertSignal, Fleet, Kind, LimitRule, LineRules, NanoUsd, Needs, OutOfDomain,
-    Pool, Price, Privacy, Route, Signals, WhenNone,
+    Ask, Certificate, Expert, ExpertSignal, Fleet, Kind, LimitRule, LineRules, NanoUsd, Needs, Objective,
+    OutOfDomain, Pool, Price, Privacy, Route, Signals, WhenNone,
 };
 use sluice_sim::Profile;
 use std::hash::{Hash, Hasher};
@@ -46,6 +46,7 @@ fn route() -> Arc<Route> {
         reference: 1,
         quality_floor: 0.9,
         confidence: 0.95,
+        objective: Objective::Joint,
         latency_per_s: NanoUsd::ZERO,
         slo: None,
         max_cost: None,

@@ -9,7 +9,6 @@ use crate::invariants::check_settled;
 use crate::record::Settled;
 use sluice_router::MAX_ATTEMPTS;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Every promise that the run broke.

@@ -48,7 +48,7 @@ pub(in crate::cmd::load) fn resolve(args: &Args) -> Result<Option<Args>, Failure
 }
 
 /// Options that mean nothing on a wire.
-const VIRTUAL_ONLY: &[&str] = &["outage", "profile", "replicas", "capacity"];
+const VIRTUAL_ONLY: &[&str] = &["outage", "profile", "replicas", "capacity", "compare", "loads", "skills"];
 
 /// The words of one option.
 fn option(name: &str, value: &toml::Value) -> Result<Vec<OsString>, String> {
