@@ -79,6 +79,7 @@ fn entrant(lease: &Lease, made: &Try) -> Entrant {
     let quote = chosen.decision().quotes.iter().find(|quote| quote.expert == made.step.expert);
     Entrant {
         seed: chosen.decision().seed,
+        replica: quote.filter(|quote| quote.pool == Some(made.step.pool)).and_then(|quote| quote.replica),
         tried: made.tried.clone(),
         bytes: u64::from(chosen.needs.prompt_bytes),
         work: Work {

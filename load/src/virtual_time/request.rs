@@ -35,8 +35,8 @@ pub(super) struct Request {
     pub(super) sent: u64,
     /// The way through what was decided.
     pub(super) walk: Option<Walk>,
-    /// Expected tokens of the answer, by the plan's steps.
-    pub(super) expected: Vec<f64>,
+    /// Expected tokens of the answer and the replica that the offer was made for, by the plan's steps.
+    pub(super) expected: Vec<(f64, Option<usize>)>,
     pub(super) seed: u64,
     pub(super) place: Place,
     /// Time spent in lines.

@@ -91,7 +91,11 @@ impl Run<'_> {
         let bound = [ask.needs.max_cost, ask.route.max_cost].into_iter().flatten().min();
         let bounds = Bounds { max_cost: bound, deadline: ask.needs.deadline };
         let offer = |step: &Step| decision.quotes.iter().find(|quote| quote.expert == step.expert);
-        let expected = |step: &Step| offer(step).map_or(0.0, |quote| quote.output_tokens);
+        let expected = |step: &Step| {
+            let quote = offer(step);
+            let replica = quote.filter(|quote| quote.pool == Some(step.pool)).and_then(|quote| quote.replica);
+            (quote.map_or(0.0, |quote| quote.output_tokens), replica)
+        };
         request.expected = decision.steps.iter().map(expected).collect();
         request.walk = Some(Walk::new(&decision, bounds));
         self.walk(id);
@@ -181,13 +185,12 @@ impl Run<'_> {
         let asker = self.asker(id)?;
         let request = self.requests.get(id)?;
         let needs = &self.prompts.get(request.planned.prompt).ask.needs;
+        let (output_tokens, replica) = request.expected.get(made.stage).copied().unwrap_or_default();
         Some(Entrant {
+            replica,
             tried: made.tried.clone(),
             bytes: u64::from(needs.prompt_bytes),
-            work: Work {
-                prompt_tokens: needs.prompt_tokens.saturating_add(request.carried),
-                output_tokens: request.expected.get(made.stage).copied().unwrap_or(0.0),
-            },
+            work: Work { prompt_tokens: needs.prompt_tokens.saturating_add(request.carried), output_tokens },
             ..asker
         })
     }

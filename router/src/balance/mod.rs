@@ -33,6 +33,8 @@ pub struct Pick {
     pub seed: u64,
     /// How many requests the pool has sent before.
     pub turn: u64,
+    /// The replica that the decision was made for, if that is known.
+    pub decided: Option<usize>,
 }
 
 /// Chooses among the replicas that have room; `None` when none has.
@@ -55,7 +57,11 @@ pub const BALANCERS: &[Row] = &[
         pick: p2c::pick,
         about: "of two drawn at random, the one that would be done first; the default",
     },
-    Row { name: "least_load", pick: least_load::pick, about: "the one that would be done first" },
+    Row {
+        name: "least_load",
+        pick: least_load::pick,
+        about: "the one that the decision was made for, if it has room, else the one that would be done first",
+    },
     Row { name: "round_robin", pick: round_robin::pick, about: "one after the other" },
 ];
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub struct Entrant {
     /// For the draws of balancers.
     pub seed: u64,
+    /// The replica that its decision was made for.
+    pub replica: Option<usize>,
     /// Replicas that failed this request already.
     pub tried: Vec<usize>,
     /// Whose it is, as a hash; requests of one tenant wait for each other, not for the others'.

@@ -457,13 +457,16 @@ impl<W> Line<W> {
         let mut loads = std::mem::take(&mut self.loads);
         loads.clear();
         loads.extend((0..self.replicas.len()).map(|at| self.load(at, entrant, &outlook)));
-        let chosen = (self.rules.balancer)(&loads, Pick { seed: entrant.seed, turn: self.turn });
+        let chosen = (self.rules.balancer)(
+            &loads,
+            Pick { seed: entrant.seed, turn: self.turn, decided: entrant.replica },
+        );
         self.loads = loads;
         let chosen = chosen?;
         self.turn += 1;
         let met = self.replica_state(chosen, &outlook, &entrant.prefix);
         let seat = self.seat(chosen, now);
-        self.replicas[chosen].work.add(seat.number, entrant.work, met, &self.speed, now);
+        self.replicas[chosen].work.add(seat.number, entrant.work, met, now);
         Some(seat)
     }
 

@@ -25,8 +25,6 @@ struct Seated {
     since: Tick,
     /// How the replica was before it came.
     met: ReplicaState,
-    /// What was predicted of its time per token, by the bare law.
-    tpot_ms: f64,
     first: Option<(Tick, Sums)>,
 }
 
@@ -64,19 +62,11 @@ impl InWork {
     }
 
     /// A request goes there; `met` is how the replica is before that.
-    pub(super) fn add(
-        &mut self,
-        seat: u64,
-        work: Work,
-        met: ReplicaState,
-        learner: &SpeedLearner,
-        now: Tick,
-    ) {
+    pub(super) fn add(&mut self, seat: u64, work: Work, met: ReplicaState, now: Tick) {
         let prompt = f64::from(work.prompt_tokens);
         let uncached = (prompt - f64::from(met.hit_tokens)).max(1.0);
-        let tpot_ms = learner.raw_tpot_ms(&met, prompt);
         self.sums.prefill += uncached;
-        self.seats.insert(seat, Seated { prompt, uncached, since: now, met, tpot_ms, first: None });
+        self.seats.insert(seat, Seated { prompt, uncached, since: now, met, first: None });
     }
 
     /// Its first token has come.
@@ -116,7 +106,7 @@ impl InWork {
         }
         let took_ms = now.since_ms(first);
         if let Some(tpot) = answered.filter(|tpot| *tpot > 0.0 && took_ms > 0.0) {
-            learner.answer(self.sums.since(&then, took_ms, tpot), seated.tpot_ms);
+            learner.answer(self.sums.since(&then, took_ms, tpot));
         }
     }
 }
@@ -163,7 +153,7 @@ mod tests {
     #[test]
     fn prompts_ahead_become_context_that_grows() {
         let (mut work, mut learner) = (InWork::default(), SpeedLearner::new());
-        work.add(1, WORK, ReplicaState { hit_tokens: 40, ..ReplicaState::default() }, &learner, at(0));
+        work.add(1, WORK, ReplicaState { hit_tokens: 40, ..ReplicaState::default() }, at(0));
         let before = work.state(at(5), 10.0);
         assert_eq!((before.decoding, before.prefill_tokens, before.context_tokens), (0, 60.0, 0.0));
         work.first(1, &mut learner, at(50), 10.0);
@@ -179,7 +169,7 @@ mod tests {
     fn whoever_leaves_takes_everything_along() {
         let (mut work, mut learner) = (InWork::default(), SpeedLearner::new());
         for seat in 0..50 {
-            work.add(seat, WORK, ReplicaState::default(), &learner, at(seat));
+            work.add(seat, WORK, ReplicaState::default(), at(seat));
             if seat % 3 > 0 {
                 work.first(seat, &mut learner, at(seat + 20), 7.0);
             }

@@ -44,8 +44,8 @@ impl SpeedLearner {
             tpot: Ridge::new(TPOT_PRIOR, LEAST_TPOT_MS),
             uncached: UNCACHED_PRIOR,
             output: OUTPUT_PRIOR,
-            ttft_error: Spread::PRIOR,
-            tpot_error: Spread::PRIOR,
+            ttft_error: Spread::prior(TTFT_SLACK_MS),
+            tpot_error: Spread::prior(TPOT_SLACK_MS),
         }
     }
 
@@ -68,28 +68,26 @@ impl SpeedLearner {
         self.uncached += MIX_WEIGHT * (uncached - self.uncached);
     }
 
-    /// An answer is complete. `predicted_ms` is what its time per token was predicted to be, before any correction.
-    pub fn answer(&mut self, seen: Observation, predicted_ms: f64) {
+    /// An answer is complete. The doubt that is learned is about the law, at the batch that was met: how batches grow is
+    /// decided by those who ask.
+    pub fn answer(&mut self, seen: Observation) {
         let terms = tpot_terms(seen.sequences, seen.context, seen.prefill / seen.steps);
+        let predicted_ms = dot(&self.tpot.theta(), &terms);
         self.tpot.add(terms, seen.tpot_ms);
         self.tpot_error.add(seen.tpot_ms.max(LEAST_TPOT_MS), predicted_ms.max(LEAST_TPOT_MS));
         self.output += MIX_WEIGHT * (seen.steps + 1.0 - self.output);
-    }
-
-    /// What the law says for a request that goes to `replica` now, without correction for bias: to be given back with
-    /// its answer.
-    pub fn raw_tpot_ms(&self, replica: &ReplicaState, prompt: f64) -> f64 {
-        let speed = self.speed();
-        dot(&speed.tpot, &speed.steady_terms(replica, prompt))
     }
 }
 
 impl Spread {
     /// Off by about a third either way, until more is known.
-    const PRIOR: Spread = Spread { bias: 0.0, variance: 0.09 };
+    fn prior(slack_ms: f64) -> Spread {
+        Spread { slack_ms, bias: 0.0, variance: 0.09 }
+    }
 
     fn add(&mut self, real: f64, predicted: f64) {
-        let error = libm::log(real / predicted).clamp(-LARGEST_ERROR, LARGEST_ERROR);
+        let error = libm::log((real + self.slack_ms) / (predicted + self.slack_ms))
+            .clamp(-LARGEST_ERROR, LARGEST_ERROR);
         self.bias += ERROR_WEIGHT * (error - self.bias);
         let off = error - self.bias;
         self.variance += ERROR_WEIGHT * (off * off - self.variance);
@@ -105,6 +103,9 @@ const OUTPUT_PRIOR: f64 = 200.0;
 /// Errors below these don't matter to anybody.
 const LEAST_TTFT_MS: f64 = 2.0;
 const LEAST_TPOT_MS: f64 = 0.5;
+/// Differences of so much are noise at any speed: a few steps for the first token, one for the others.
+const TTFT_SLACK_MS: f64 = 200.0;
+const TPOT_SLACK_MS: f64 = 20.0;
 /// How much one request moves the mean lengths.
 const MIX_WEIGHT: f64 = 0.01;
 /// How much one answer moves the spread of errors: about the last hundred count.
@@ -142,8 +143,7 @@ mod tests {
             let (context, prefill) = (sequences * 800.0, sequences * 4.0);
             let tpot_ms = 12.0 + 0.1 * sequences + context * 2e-4 + prefill * 0.2;
             let seen = Observation { sequences, context, prefill: prefill * 100.0, steps: 100.0, tpot_ms };
-            let predicted = learner.raw_tpot_ms(&state, 800.0);
-            learner.answer(seen, predicted);
+            learner.answer(seen);
         }
         learner
     }

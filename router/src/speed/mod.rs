@@ -29,9 +29,13 @@ pub struct Speed {
     tpot_error: Spread,
 }
 
-/// How real times lie around predicted ones: their ratio is taken as log-normal.
+/// How real times lie around predicted ones: their ratio is taken as log-normal, once a time that matters to nobody is
+/// added to both. Without it the noise of short times would pass for doubt about long ones.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
+    /// What is added, in milliseconds.
+    #[serde(default)]
+    slack_ms: f64,
     /// Mean logarithm of real over predicted.
     bias: f64,
     /// Its variance.
@@ -56,10 +60,7 @@ impl Speed {
         let replica = replica.with_foreign();
         let ttft = dot(&self.ttft, &ttft_terms(&replica, uncached));
         let tpot = dot(&self.tpot, &self.steady_terms(&replica, prompt));
-        Pace {
-            ttft_ms: ttft * libm::exp(self.ttft_error.bias),
-            tpot_ms: tpot * libm::exp(self.tpot_error.bias),
-        }
+        Pace { ttft_ms: self.ttft_error.corrected(ttft), tpot_ms: self.tpot_error.corrected(tpot) }
     }
 
     /// The probability that the time to the first token is above `limit_ms` where `predicted_ms` is expected.
@@ -74,7 +75,8 @@ impl Speed {
 
     /// The time to the first token that 95 of 100 requests stay below where `predicted_ms` is expected.
     pub fn ttft_p95_ms(&self, predicted_ms: f64) -> f64 {
-        predicted_ms * libm::exp(NORMAL_P95 * libm::sqrt(self.ttft_error.variance))
+        let Spread { slack_ms, variance, .. } = self.ttft_error;
+        (predicted_ms + slack_ms) * libm::exp(NORMAL_P95 * libm::sqrt(variance)) - slack_ms
     }
 
     /// The batch once everybody who is there, and the request, puts tokens out; each brings its share of prompts.
@@ -86,11 +88,18 @@ impl Speed {
 }
 
 impl Spread {
+    /// What the law says, less what it is usually off by; never below a quarter of it.
+    fn corrected(&self, predicted_ms: f64) -> f64 {
+        let corrected = (predicted_ms + self.slack_ms) * libm::exp(self.bias) - self.slack_ms;
+        corrected.max(predicted_ms / 4.0)
+    }
+
     fn p_above(&self, predicted_ms: f64, limit_ms: f64) -> f64 {
         if predicted_ms <= 0.0 {
             return 0.0;
         }
-        let z = (libm::log(limit_ms) - libm::log(predicted_ms)) / libm::sqrt(self.variance);
+        let log = |ms: f64| libm::log(ms + self.slack_ms);
+        let z = (log(limit_ms) - log(predicted_ms)) / libm::sqrt(self.variance);
         0.5 * libm::erfc(z / std::f64::consts::SQRT_2)
     }
 }
