@@ -49,6 +49,7 @@ async fn start(
     recordings: &mut Recordings,
 ) -> Result<Vec<Running>, Failure> {
     let profile = profile(&sim.profile)?;
+    check_batches(pool, &profile)?;
     let answers: Arc<dyn Answers> = match sim.data.as_slice() {
         [] => Arc::new(Filler::default()),
         files => Arc::new(Recorded::new(recordings.rows(files)?, expert)),
@@ -65,6 +66,23 @@ async fn start(
         replicas.push(started.map_err(|error| anyhow!("pool {}: no simulated engine: {error}", pool.name))?);
     }
     Ok(replicas)
+}
+
+/// Whether pool and profile agree on who makes batches.
+pub(crate) fn check_batches(pool: &PoolConfig, profile: &Profile) -> Result<(), Failure> {
+    let told = |what: &str| Err(Failure::input(anyhow!("pool {}: {what}", pool.name)));
+    match (pool.window, profile.whole_batch) {
+        (Some(_), None) => {
+            told("batching mode \"window\" needs a profile with whole_batch; this engine batches by itself")
+        }
+        (None, Some(_)) => {
+            told("its profile's engine takes whole batches; say batching = { mode = \"window\" }")
+        }
+        (Some(rules), Some(law)) if rules.max_batch > law.max_batch => {
+            told("max_batch is more than its profile's engine takes")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A profile by its name, or from a file.

@@ -1,7 +1,7 @@
 //! One call of an engine: what goes in, and the events that come out.
 
 use crate::dial::Dial;
-use crate::error::ExpertError;
+use crate::error::{ErrorKind, ExpertError};
 use crate::report::LoadReport;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -75,6 +75,20 @@ pub struct Usage {
 /// Dropping it cancels the engine's work.
 pub type Events = BoxStream<'static, Result<Event, ExpertError>>;
 
+/// One answer of a batch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// The text, possibly empty.
+    pub text: String,
+    /// The engine's message object where it holds more than text; empty otherwise.
+    pub json: String,
+    /// How it ended.
+    pub finish: Finish,
+}
+
+/// The results of a batch, one for each call, in the calls' order.
+pub type Answers = Vec<Result<Answer, ExpertError>>;
+
 /// One endpoint of an engine, whatever its dialect.
 pub trait Engine: Send + Sync {
     /// Sends a call; resolves when the engine has accepted it and its first event is at hand or known to come.
@@ -85,6 +99,19 @@ pub trait Engine: Send + Sync {
     /// # Cancel safety
     /// Dropping the future cancels the call.
     fn generate(&self, call: Call) -> BoxFuture<'static, Result<Events, ExpertError>>;
+
+    /// Sends several calls as one batch, for engines that work on whole batches; resolves when all have a result.
+    ///
+    /// # Errors
+    /// [`ExpertError`] when nobody was answered. [`ErrorKind::Protocol`] where the dialect knows no batches, and where
+    /// the engine's results don't fit the calls one to one.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the whole batch.
+    fn generate_batch(&self, _calls: Vec<Call>) -> BoxFuture<'static, Result<Answers, ExpertError>> {
+        let why = "this dialect knows no batches";
+        Box::pin(std::future::ready(Err(ExpertError::new(ErrorKind::Protocol, why))))
+    }
 
     /// Whether the engine says that it can serve.
     ///

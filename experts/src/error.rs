@@ -46,6 +46,11 @@ pub enum ErrorKind {
     Protocol,
     /// The deadline passed.
     Deadline,
+    /// It was not sent: the batches before it take longer than its deadline allows, by so many milliseconds.
+    Late {
+        /// By how much.
+        by_ms: u32,
+    },
 }
 
 impl ExpertError {
@@ -66,7 +71,8 @@ impl ExpertError {
             | ErrorKind::FirstTokenTimeout
             | ErrorKind::IdleTimeout
             | ErrorKind::Truncated
-            | ErrorKind::Protocol => true,
+            | ErrorKind::Protocol
+            | ErrorKind::Late { .. } => true,
         }
     }
 
@@ -76,7 +82,8 @@ impl ExpertError {
             ErrorKind::Busy { .. }
             | ErrorKind::Rejected { .. }
             | ErrorKind::ContextTooLong
-            | ErrorKind::Deadline => false,
+            | ErrorKind::Deadline
+            | ErrorKind::Late { .. } => false,
             ErrorKind::Unreachable
             | ErrorKind::Unauthorised
             | ErrorKind::Failed

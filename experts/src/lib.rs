@@ -12,7 +12,7 @@ mod retry_after;
 mod scrub;
 mod wire;
 
-pub use call::{Call, Endpoint, Engine, Event, Events, Finish, Reports, Secret, Usage};
+pub use call::{Answer, Answers, Call, Endpoint, Engine, Event, Events, Finish, Reports, Secret, Usage};
 pub use codec::{SseError, SseEvent, SseParser};
 pub use dial::{Dial, DialError, Duplex, Tcp};
 pub use error::{ErrorKind, ExpertError};

@@ -28,9 +28,9 @@ pub(crate) struct App {
     /// The durable record.
     pub(crate) journal: Arc<dyn Journal>,
     /// Logs and metrics.
-    pub(crate) observe: Observer,
+    pub(crate) observe: Arc<Observer>,
     /// How many more tries the gateway may spend.
-    pub(crate) retries: RetryBudget,
+    pub(crate) retries: Arc<RetryBudget>,
     /// True from the moment that a drain begins.
     pub(crate) draining: AtomicBool,
     /// Cancelled when the drain's time is over: running requests end.

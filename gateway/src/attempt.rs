@@ -1,6 +1,7 @@
 //! One try, up to its first event: a place in the pool's line, then a call of its engine.
 
 use crate::app::App;
+use crate::batch::{self, Tools};
 use crate::error::Fault;
 use crate::lane::{Entered, Lane, Slot};
 use crate::lease::{Lease, OpenAttempt};
@@ -52,9 +53,25 @@ pub(crate) fn send(app: &App, step: Step, n: u8, (slot, wait_ms): (Slot, f64), l
     meter::tell_pool(app, &lane);
     let now = app.clock.now();
     let span = call_span(&lane, lease, step, n, &slot);
-    let calling = slot.engine().generate(engine_call(&lease.request, step, now));
+    let calling = calling(app, &slot, step, lease, now);
     lease.open(OpenAttempt::new(n, step, slot, span.clone(), wait_ms, now));
     Box::pin(async move { (n, begun(calling).await) }.within(&span))
+}
+
+/// The call of its engine, or of the batcher before that.
+fn calling(
+    app: &App,
+    slot: &Slot,
+    step: Step,
+    lease: &Lease,
+    now: Tick,
+) -> BoxFuture<'static, Result<Events, ExpertError>> {
+    let call = engine_call(&lease.request, step, now);
+    let Some(batches) = slot.batches() else { return slot.engine().generate(call) };
+    let chosen = lease.decided();
+    let priority = lease.request.asker(chosen.prefix.clone()).priority;
+    let item = batch::item(&call, chosen.needs.prompt_tokens, priority, now);
+    batches.generate(Tools::of(app), item, call)
 }
 
 /// The answer from its first event on.

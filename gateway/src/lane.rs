@@ -6,6 +6,7 @@ mod member;
 
 pub(crate) use member::Member;
 
+use crate::batch::Batches;
 use crate::config::PoolConfig;
 use crate::error::{Fault, FaultCode};
 use crate::quota::Quota;
@@ -84,7 +85,7 @@ impl Lane {
         quota: Arc<Quota>,
         dial: &Arc<dyn Dial>,
     ) -> Result<Lane, EndpointError> {
-        let member = |url: &String| Ok(Member::new(url.clone(), connect(&config, url, dial)?));
+        let member = |url: &String| Ok(Member::of_pool(&config, url.clone(), connect(&config, url, dial)?));
         let members = config.endpoints.iter().map(member).collect::<Result<Vec<_>, _>>()?;
         Ok(Lane::with_members(config, quota, dial.clone(), members))
     }
@@ -119,7 +120,8 @@ impl Lane {
         let mut new: Vec<Arc<Member>> = Vec::new();
         for address in addresses {
             if !known.contains(address) && !new.iter().any(|member| member.address == *address) {
-                new.push(Member::new(address.clone(), connect(&self.config, address, &self.dial)?));
+                let engine = connect(&self.config, address, &self.dial)?;
+                new.push(Member::of_pool(&self.config, address.clone(), engine));
             }
         }
         Ok(new)
@@ -376,6 +378,11 @@ impl Slot {
     /// The replica's engine.
     pub(crate) fn engine(&self) -> &Arc<dyn Engine> {
         &self.member.engine
+    }
+
+    /// The replica's batches, where its engine takes them whole.
+    pub(crate) fn batches(&self) -> Option<&Arc<Batches>> {
+        self.member.batches.as_ref()
     }
 
     /// The first event of the answer has come. Returns whether that has brought the replica back.

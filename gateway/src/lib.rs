@@ -2,6 +2,7 @@
 
 mod app;
 mod attempt;
+mod batch;
 mod choose;
 pub mod config;
 mod discover;

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::attempt::{Begun, unfinished};
 use crate::error::{Fault, FaultCode};
+use crate::lane::retry_ms;
 use crate::lease::{Ending, Lease, OpenAttempt};
 use crate::meter;
 use crate::observe::{Event, Traced as _};
@@ -183,6 +184,9 @@ fn fault(expert: &str, error: &ExpertError) -> Fault {
             Fault::passing(FaultCode::UpstreamTimeout, 1_000, detail)
         }
         ErrorKind::Deadline => Fault::new(FaultCode::DeadlineExceeded, detail),
+        ErrorKind::Late { by_ms } => {
+            Fault::passing(FaultCode::DeadlineUnreachable, retry_ms(by_ms.into()), detail)
+        }
         ErrorKind::Unauthorised => Fault::new(FaultCode::UpstreamError, detail),
         ErrorKind::Unreachable | ErrorKind::Failed | ErrorKind::Truncated | ErrorKind::Protocol => {
             Fault::passing(FaultCode::UpstreamError, 1_000, detail)

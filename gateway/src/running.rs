@@ -9,7 +9,7 @@ use crate::lane::Lane;
 use crate::live::{Live, Regrouping};
 use crate::machine::Machine;
 use crate::meter;
-use crate::observe::{Event, Observer};
+use crate::observe::Event;
 use crate::probe::probe_due;
 use crate::promise::check_domains;
 use crate::record::Record;
@@ -17,7 +17,7 @@ use crate::reports;
 use crate::store::StoreError;
 use arc_swap::ArcSwap;
 use sluice_experts::{Dial, EndpointError};
-use sluice_router::{Certificate, Params, ParamsError, RetryBudget};
+use sluice_router::{Certificate, Params, ParamsError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,8 +64,8 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         ids: machine.ids,
         live: ArcSwap::from_pointee(live),
         journal,
-        observe: Observer::new(),
-        retries: RetryBudget::new(),
+        observe: Arc::default(),
+        retries: Arc::default(),
         draining: AtomicBool::new(false),
         cut: CancellationToken::new(),
         requests: TaskTracker::new(),

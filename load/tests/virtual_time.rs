@@ -11,6 +11,8 @@ use sluice_sim::Profile;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+#[path = "virtual_time/batching.rs"]
+mod batching;
 #[path = "virtual_time/overload.rs"]
 mod overload;
 
@@ -93,6 +95,7 @@ fn pool(profile: &str, replicas: usize, max_concurrency: u32, max_queue: usize) 
             balancer,
         },
         capacity: Profile::named(profile).expect("a known profile").capacity,
+        window: None,
         engine_queue: 1_024,
         first_token_timeout: 30 * SECOND,
     }

@@ -6,6 +6,7 @@
 mod ask;
 mod attribution;
 mod balance;
+mod batch;
 mod calibration;
 mod certificate;
 mod certify;
@@ -40,6 +41,7 @@ mod weights;
 pub use ask::Ask;
 pub use attribution::{Attribution, Move, MoveKind, Placed};
 pub use balance::{BALANCERS, Balancer, Pick, ReplicaLoad, Row as BalancerRow, balancer};
+pub use batch::{Batch, BatchRules, Batcher, Blame, Called, Ended, Item, Joined, Row, halves};
 pub use calibration::{Calibration, MISSING_SCORE, UNKNOWN_DOMAIN, UNKNOWN_TOKENS};
 pub use certificate::{Certificate, ExpertRegret};
 pub use certify::{ByDomain, Cell, CertifyAsk, CertifyBy, Pairs, Refusal, certify_pairs, certify_pairs_by};

@@ -1,5 +1,6 @@
 //! One request at the worker: accepted or refused, then its answer piece by piece, whatever the protocol.
 
+use crate::batches::Batches;
 use crate::faults::{Fault, Faults};
 use crate::text::{Answer, Answers, Words, cut, input_tokens};
 use crate::worker::{Gauges, Refused, Ticket, Worker};
@@ -22,6 +23,28 @@ pub(crate) struct Desk {
     pub(crate) closing: watch::Receiver<()>,
     /// Tokens of context that a sequence may have at most.
     pub(crate) context: u64,
+    /// Set where the engine takes whole batches, and nothing else.
+    pub(crate) batches: Option<Batches>,
+}
+
+/// An answer before any work: its words, its length, and how it will end.
+pub(crate) struct Prepared {
+    answer: Answer,
+    input: u32,
+    reason: &'static str,
+}
+
+impl Prepared {
+    fn end(&self) -> Piece {
+        let is_simulated = self.answer.text.is_none();
+        Piece::End { reason: self.reason, input: self.input, output: self.answer.output_tokens, is_simulated }
+    }
+
+    /// The whole answer at once, and its end.
+    pub(crate) fn whole(self) -> (String, Piece) {
+        let (end, output) = (self.end(), self.answer.output_tokens);
+        (Words::new(self.answer.text, output).between(0, output), end)
+    }
 }
 
 /// Why there is no answer.
@@ -84,6 +107,14 @@ impl Desk {
             Some(Fault::SlowFirst { wall }) => tokio::time::sleep(wall).await,
             Some(Fault::BreakAfter { .. } | Fault::EndAfter { .. } | Fault::StallAfter { .. }) | None => {}
         }
+        if self.batches.is_some() {
+            return Err(Refusal::Status(501));
+        }
+        self.queue(self.prepare(prompt, max_tokens)?, fault)
+    }
+
+    /// What will be answered.
+    pub(crate) fn prepare(&self, prompt: &str, max_tokens: u32) -> Result<Prepared, Refusal> {
         let answer = self.answers.answer(prompt, max_tokens);
         let input = input_tokens(&answer, prompt);
         let room = self.context.saturating_sub(u64::from(input));
@@ -91,27 +122,20 @@ impl Desk {
             return Err(Refusal::TooLong { need: u64::from(input) + 1, capacity: self.context });
         }
         let limit = max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
-        self.queue(answer, input, limit, fault)
+        let (answer, is_whole) = cut(answer, limit);
+        Ok(Prepared { answer, input, reason: if is_whole { "stop" } else { "length" } })
     }
 
-    fn queue(
-        &self,
-        answer: Answer,
-        input: u32,
-        limit: u32,
-        fault: Option<Fault>,
-    ) -> Result<Answering, Refusal> {
-        let (answer, is_whole) = cut(answer, limit);
-        let output = answer.output_tokens;
-        let ticket = self.worker.submit(input, output).map_err(|refused| match refused {
+    fn queue(&self, prepared: Prepared, fault: Option<Fault>) -> Result<Answering, Refusal> {
+        let (end, output) = (prepared.end(), prepared.answer.output_tokens);
+        let ticket = self.worker.submit(prepared.input, output).map_err(|refused| match refused {
             Refused::Full => Refusal::Busy(Some(Duration::from_secs(1))),
             Refused::TooLong { need, capacity } => Refusal::TooLong { need, capacity },
         })?;
-        let reason = if is_whole { "stop" } else { "length" };
         Ok(Answering {
             ticket,
-            end: Piece::End { reason, input, output, is_simulated: answer.text.is_none() },
-            words: Words::new(answer.text, output),
+            end,
+            words: Words::new(prepared.answer.text, output),
             output,
             sent: 0,
             is_over: false,
@@ -121,7 +145,9 @@ impl Desk {
     }
 
     pub(crate) fn gauges(&self) -> Gauges {
-        self.worker.gauges()
+        let gauges = self.worker.gauges();
+        let (running, waiting) = self.batches.as_ref().map_or((0, 0), Batches::rows);
+        Gauges { running: gauges.running + running, waiting: gauges.waiting + waiting, ..gauges }
     }
 }
 

@@ -46,6 +46,18 @@ impl Expert for Native {
         Ok(Response::new(told.boxed()))
     }
 
+    async fn generate_batch(
+        &self,
+        request: Request<v1::ExpertBatch>,
+    ) -> Result<Response<v1::ExpertBatchAnswer>, Status> {
+        if !self.0.admits(request.metadata().as_ref()) {
+            return Err(Status::unauthenticated("wrong or missing API key"));
+        }
+        let deadline = deadline(request.metadata());
+        let answered = crate::grpc_batch::answer(&self.0, request.into_inner());
+        tokio::time::timeout(deadline, answered).await.map_err(|_| late())?
+    }
+
     async fn generate(
         &self,
         request: Request<v1::ExpertRequest>,
@@ -55,9 +67,7 @@ impl Expert for Native {
         }
         let deadline = deadline(request.metadata());
         let request = request.into_inner();
-        if request.messages.is_empty() || request.max_tokens == 0 {
-            return Err(Status::invalid_argument("at least one message and one token are needed"));
-        }
+        check(&request)?;
         let texts: Vec<String> = request.messages.iter().map(text).collect();
         let prompt = texts.join("\n");
         let opened = tokio::time::timeout(deadline, self.0.open(&prompt, request.max_tokens));
@@ -71,6 +81,14 @@ impl Expert for Native {
         };
         Ok(stream(answering, until))
     }
+}
+
+/// What no engine can answer.
+pub(crate) fn check(request: &v1::ExpertRequest) -> Result<(), Status> {
+    if request.messages.is_empty() || request.max_tokens == 0 {
+        return Err(Status::invalid_argument("at least one message and one token are needed"));
+    }
+    Ok(())
 }
 
 fn load(desk: &Desk) -> v1::ExpertStatus {
@@ -106,22 +124,20 @@ fn broken() -> Response<<Native as Expert>::GenerateStream> {
 fn event(piece: Piece) -> v1::ExpertEvent {
     let event = match piece {
         Piece::Text(text) => Event::Text(v1::TextDelta { text, delta_json: String::new() }),
-        Piece::End { reason, input, output, is_simulated } => Event::Finished(v1::ExpertFinished {
-            finish_reason: reason.to_owned(),
-            usage: Some(v1::Usage {
-                prompt_tokens: input,
-                cached_tokens: 0,
-                output_tokens: output,
-                estimated: false,
-            }),
-            simulated: is_simulated,
-        }),
+        Piece::End { reason, input, output, is_simulated } => {
+            Event::Finished(finished(reason, input, output, is_simulated))
+        }
     };
     v1::ExpertEvent { event: Some(event) }
 }
 
+pub(crate) fn finished(reason: &str, input: u32, output: u32, simulated: bool) -> v1::ExpertFinished {
+    let usage = v1::Usage { prompt_tokens: input, cached_tokens: 0, output_tokens: output, estimated: false };
+    v1::ExpertFinished { finish_reason: reason.to_owned(), usage: Some(usage), simulated }
+}
+
 /// A message's text: its own field, else what its JSON holds.
-fn text(message: &v1::Message) -> String {
+pub(crate) fn text(message: &v1::Message) -> String {
     match (message.content.is_empty(), serde_json::from_str(&message.json)) {
         (true, Ok(json)) => content_text(&json),
         _ => message.content.clone(),
@@ -132,26 +148,28 @@ fn late() -> Status {
     Status::deadline_exceeded("the deadline passed before the answer was complete")
 }
 
-fn status(refusal: &Refusal) -> Status {
+pub(crate) fn status(refusal: &Refusal) -> Status {
     match refusal {
         Refusal::TooLong { need, capacity } => Status::out_of_range(format!(
             "the maximum context length is {capacity} tokens, this needs {need}"
         )),
-        Refusal::Busy(wait) => {
-            let mut metadata = MetadataMap::new();
-            if let Some(wait) = wait
-                && let Ok(millis) = wait.as_millis().to_string().parse()
-            {
-                metadata.insert("grpc-retry-pushback-ms", millis);
-            }
-            Status::with_metadata(Code::ResourceExhausted, "the queue is full", metadata)
-        }
+        Refusal::Busy(wait) => busy(*wait),
         Refusal::Status(status) => Status::new(code(*status), "a failure that was ordered"),
         Refusal::HangUp => Status::unavailable("hung up"),
     }
 }
 
-fn code(status: u16) -> Code {
+pub(crate) fn busy(wait: Option<Duration>) -> Status {
+    let mut metadata = MetadataMap::new();
+    if let Some(wait) = wait
+        && let Ok(millis) = wait.as_millis().to_string().parse()
+    {
+        metadata.insert("grpc-retry-pushback-ms", millis);
+    }
+    Status::with_metadata(Code::ResourceExhausted, "the queue is full", metadata)
+}
+
+pub(crate) fn code(status: u16) -> Code {
     match status {
         400 | 422 => Code::InvalidArgument,
         401 => Code::Unauthenticated,

@@ -1,9 +1,11 @@
 //! A GPU worker in virtual time, behind both protocols.
 
 mod answering;
+mod batches;
 mod clock;
 mod faults;
 mod grpc;
+mod grpc_batch;
 mod http;
 mod outside;
 mod pool;
@@ -12,6 +14,7 @@ mod server;
 mod text;
 mod timing;
 mod tokens;
+mod whole_batch;
 mod worker;
 
 pub use faults::{Fault, Faults};
@@ -22,3 +25,4 @@ pub use server::{Running, SimConfig, start};
 pub use text::{Answer, Answers, Filler};
 pub use timing::Timing;
 pub use tokens::count_tokens;
+pub use whole_batch::WholeBatch;

@@ -3,6 +3,7 @@
 use crate::outside::Outside;
 use crate::pool::Capacity;
 use crate::timing::Timing;
+use crate::whole_batch::WholeBatch;
 use serde::Deserialize;
 
 /// The profiles that a name stands for: one file and one row each. The order is the order of the reference.
@@ -45,6 +46,8 @@ pub struct Profile {
     pub source: String,
     /// What it holds and how fast it is.
     pub capacity: Capacity,
+    /// Set for an engine that takes whole batches; its own law is the only one then.
+    pub whole_batch: Option<WholeBatch>,
     /// GPUs, or other devices, of one worker.
     pub gpus: u32,
     /// What one of them costs an hour, in nano-USD; sellers differ by a factor of two to four.
@@ -89,8 +92,12 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`] with the place or the key.
     pub fn from_toml(text: &str) -> Result<Profile, ProfileError> {
-        let raw: Raw = toml::from_str(text).map_err(|error| ProfileError::Toml(error.to_string()))?;
-        raw.check()
+        let told = |error: toml::de::Error| ProfileError::Toml(error.to_string());
+        let table: toml::Table = toml::from_str(text).map_err(told)?;
+        if table.contains_key("whole_batch") {
+            return toml::from_str::<RawWhole>(text).map_err(told)?.check();
+        }
+        toml::from_str::<Raw>(text).map_err(told)?.check()
     }
 }
 
@@ -178,7 +185,64 @@ impl Raw {
         let gpu_hour_nanousd = hour.map(|usd| (usd * 1e9).round() as i64);
         let Raw { about, basis, source, .. } = self;
         let name = "file".to_owned();
-        Ok(Profile { name, about, basis, source, capacity, gpus, gpu_hour_nanousd })
+        Ok(Profile { name, about, basis, source, capacity, whole_batch: None, gpus, gpu_hour_nanousd })
+    }
+}
+
+/// The profile of an engine that takes whole batches, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawWhole {
+    #[serde(default)]
+    about: String,
+    #[serde(default)]
+    basis: String,
+    #[serde(default)]
+    source: String,
+    whole_batch: RawLaw,
+    /// Tokens of context that one row may have.
+    context_tokens: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLaw {
+    base_ms: f64,
+    per_item_ms: f64,
+    max_batch: usize,
+}
+
+impl RawWhole {
+    fn check(self) -> Result<Profile, ProfileError> {
+        let base_ns = nanos(within("whole_batch.base_ms", self.whole_batch.base_ms, 0.0, 1e6)? * 1e6);
+        let each_ms = within("whole_batch.per_item_ms", self.whole_batch.per_item_ms, 0.0, 1e6)?;
+        let (per_item_ns, max_batch) = (nanos(each_ms * 1e6), self.whole_batch.max_batch);
+        #[allow(clippy::cast_precision_loss, reason = "checked against bounds far below 2^53")]
+        {
+            within("whole_batch.max_batch", max_batch as f64, 1.0, 65_536.0)?;
+            within("context_tokens", self.context_tokens as f64, 2.0, 1e12)?;
+        }
+        // Of the law of steps nothing is used; these are the nearest figures.
+        let timing = Timing {
+            base_ns: base_ns.max(1),
+            per_seq_ns: per_item_ns,
+            per_kv_ns: 0,
+            prefill_ns: 0.0,
+            prefill_half: f64::MAX,
+            chunk: CHUNK,
+            noise: 0.0,
+        };
+        let RawWhole { about, basis, source, .. } = self;
+        Ok(Profile {
+            name: "file".to_owned(),
+            about,
+            basis,
+            source,
+            capacity: Capacity { timing, kv_tokens: self.context_tokens, max_seqs: max_batch, outside: None },
+            whole_batch: Some(WholeBatch { base_ns, per_item_ns, max_batch }),
+            gpus: 1,
+            gpu_hour_nanousd: None,
+        })
     }
 }
 
@@ -316,6 +380,17 @@ mod tests {
             }
             assert!(page.contains(&raw.source), "{name}: the page doesn't name its source");
         }
+    }
+
+    #[test]
+    fn an_engine_that_takes_whole_batches_has_a_law_of_its_own() {
+        let text = "context_tokens = 8192\nwhole_batch = { base_ms = 8, per_item_ms = 0.5, max_batch = 64 }";
+        let law = Profile::from_toml(text).unwrap().whole_batch.unwrap();
+        assert_eq!((law.batch_ns(64), law.max_batch), (40_000_000, 64));
+        let wrong = Profile::from_toml(&text.replace("= 64", "= 0")).unwrap_err().to_string();
+        assert!(wrong.contains("whole_batch.max_batch = 0 must be from 1"), "{wrong}");
+        let mixed = Profile::from_toml(&format!("decode_base_ms = 1.0\n{text}")).unwrap_err().to_string();
+        assert!(mixed.contains("unknown field `decode_base_ms`"), "{mixed}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A worker behind one listener: gRPC over HTTP/2 and the OpenAI dialect over either version.
 
 use crate::answering::{Cut, Desk};
+use crate::batches::Batches;
 use crate::clock::{Task, spawn};
 use crate::faults::Faults;
 use crate::profile::Profile;
@@ -111,6 +112,7 @@ async fn app(config: SimConfig, closing: watch::Receiver<()>) -> Router {
     let desk = Arc::new(Desk {
         worker: Worker::start(&config.profile, config.time_scale, config.max_queue),
         context: config.profile.capacity.kv_tokens,
+        batches: config.profile.whole_batch.map(|law| Batches::new(law, config.time_scale)),
         answers: config.answers,
         faults: config.faults,
         model: config.model,

@@ -2,7 +2,9 @@
 //!
 //! One HTTP/2 connection per endpoint, opened on first use and again when it breaks or falls silent. A call is sent once.
 
-use crate::call::{Call, Endpoint, Engine, Event, Events, Finish, Reports, Usage};
+mod batch;
+
+use crate::call::{Answers, Call, Endpoint, Engine, Event, Events, Finish, Reports, Usage};
 use crate::channel::{Connector, Version, address, causes};
 use crate::error::{ErrorKind, ExpertError};
 use crate::patience::Patience;
@@ -59,6 +61,11 @@ impl Engine for Native {
     fn generate(&self, call: Call) -> BoxFuture<'static, Result<Events, ExpertError>> {
         let inner = self.0.clone();
         Box::pin(async move { inner.generate(call).await })
+    }
+
+    fn generate_batch(&self, calls: Vec<Call>) -> BoxFuture<'static, Result<Answers, ExpertError>> {
+        let inner = self.0.clone();
+        Box::pin(async move { inner.generate_batch(calls).await })
     }
 
     fn probe(&self) -> BoxFuture<'static, Result<(), ExpertError>> {
@@ -119,7 +126,21 @@ impl Inner {
         if let Ok(id) = call.request_id.parse() {
             metadata.insert("x-request-id", id);
         }
-        let mut request = Request::new(v1::ExpertRequest {
+        let time_left = call.time_left;
+        self.timed(self.message(call), metadata, time_left)
+    }
+
+    fn timed<T>(&self, message: T, metadata: MetadataMap, time_left: Option<Duration>) -> Request<T> {
+        let mut request = Request::new(message);
+        *request.metadata_mut() = metadata;
+        if let Some(left) = time_left {
+            request.set_timeout(left.min(LONGEST_TIMEOUT));
+        }
+        request
+    }
+
+    fn message(&self, call: Call) -> v1::ExpertRequest {
+        v1::ExpertRequest {
             request_id: call.request_id,
             model: self.endpoint.model.clone(),
             messages: call.messages,
@@ -129,12 +150,7 @@ impl Inner {
             stop: call.stop,
             seed: call.seed,
             extra_json: call.extra_json,
-        });
-        *request.metadata_mut() = metadata;
-        if let Some(left) = call.time_left {
-            request.set_timeout(left.min(LONGEST_TIMEOUT));
         }
-        request
     }
 
     async fn probe(&self) -> Result<(), ExpertError> {

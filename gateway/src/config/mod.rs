@@ -12,7 +12,7 @@ pub use starter::STARTER;
 pub(crate) use check::is_http_address;
 
 use sluice_experts::Secret;
-use sluice_router::{CertifyBy, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
+use sluice_router::{BatchRules, CertifyBy, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -82,6 +82,9 @@ pub struct PoolConfig {
     pub max_queue: usize,
     /// Bytes that those who wait may keep in memory.
     pub max_queue_bytes: u64,
+    /// Set for engines that take whole batches: what those are made of. Twice so many requests are on a replica at
+    /// most then, one batch in work and one that gathers.
+    pub window: Option<BatchRules>,
     /// Name of a row of [`sluice_router::BALANCERS`].
     pub balance: String,
     /// How long a connection may take.

@@ -314,18 +314,26 @@ pub enum RawLimit {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawBatching {
-    /// The engine batches by itself.
+    /// Who groups them.
     #[serde(default)]
     pub mode: RawBatchMode,
+    /// Mode `window`: most requests of one batch.
+    #[serde(default)]
+    pub max_batch: Option<u32>,
+    /// Mode `window`: most tokens, prompts and longest answers together, of one batch; no bound when absent.
+    #[serde(default)]
+    pub max_batch_tokens: Option<u64>,
 }
 
 /// Who groups requests.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RawBatchMode {
     /// The engine, by continuous batching: each request goes when a slot is free.
     #[default]
     Continuous,
+    /// Sluice, for engines that take whole batches: whoever waits when the engine is free goes together.
+    Window,
 }
 
 /// A virtual model name with its promise.

@@ -75,6 +75,24 @@ fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
             "is not set",
         ),
         (
+            with("name = \"big-a\"", "name = \"a\"\nbatching = { mode = \"window\" }"),
+            "pool[0].batching",
+            "over protocol \"native\"; \"openai\" has no such call",
+        ),
+        (
+            with("name = \"big-a\"", "name = \"a\"\nbatching = { max_batch = 8 }"),
+            "pool[0].batching",
+            "for mode = \"window\"",
+        ),
+        (
+            with(
+                "name = \"big-a\"",
+                "name = \"a\"\nprotocol = \"native\"\nbatching = { mode = \"window\", max_batch = 0 }",
+            ),
+            "pool[0].batching",
+            "between 1 and 4096",
+        ),
+        (
             with("name = \"big\"", "name = \"big\"\nkind = \"vertical\""),
             "expert[0].domains",
             "at least one domain",
@@ -130,6 +148,16 @@ fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
     for (told, key, mend) in cases {
         assert!(told.contains(key) && told.contains(mend), "{told}");
     }
+}
+
+#[test]
+fn a_pool_with_whole_batches_has_two_of_them_on_each_replica() {
+    let batching =
+        "name = \"a\"\nprotocol = \"native\"\nbatching = { mode = \"window\", max_batch_tokens = 9000 }";
+    let config = read(&MINIMAL.replace("name = \"big-a\"", batching)).expect("valid");
+    let pool = &config.pools[0];
+    assert_eq!(pool.window.map(|rules| (rules.max_batch, rules.max_cost)), Some((32, Some(9_000))));
+    assert_eq!((pool.max_concurrency, pool.limit), (64, sluice_router::LimitRule::Fixed));
 }
 
 #[test]

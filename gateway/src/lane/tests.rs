@@ -22,6 +22,7 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
         limit: sluice_router::LimitRule::Fixed,
         max_queue,
         max_queue_bytes: 1 << 20,
+        window: None,
         balance: "least_load".to_owned(),
         connect_timeout: Duration::from_secs(1),
         first_token_timeout: Duration::from_secs(1),

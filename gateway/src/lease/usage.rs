@@ -82,7 +82,8 @@ fn accepted_nothing(kind: ErrorKind) -> bool {
         | ErrorKind::Rejected { .. }
         | ErrorKind::ContextTooLong
         | ErrorKind::Unauthorised
-        | ErrorKind::Failed => true,
+        | ErrorKind::Failed
+        | ErrorKind::Late { .. } => true,
         ErrorKind::FirstTokenTimeout
         | ErrorKind::IdleTimeout
         | ErrorKind::Truncated

@@ -178,6 +178,14 @@ impl Expert for Engine {
         }
     }
 
+    /// It batches by itself.
+    async fn generate_batch(
+        &self,
+        _: tonic::Request<v1::ExpertBatch>,
+    ) -> Result<tonic::Response<v1::ExpertBatchAnswer>, Status> {
+        Err(Status::unimplemented("takes no batches"))
+    }
+
     type StatusStream = BoxStream<'static, Result<v1::ExpertStatus, Status>>;
 
     /// It keeps its load to itself.

@@ -71,6 +71,13 @@ pub enum Event<'a> {
         /// Time in the pool's line, in milliseconds.
         wait_ms: f64,
     },
+    /// A batch went to an engine that takes them whole.
+    Batch {
+        /// The pool.
+        pool: &'a str,
+        /// Its requests.
+        rows: usize,
+    },
     /// How a pool is; sent whenever it changes.
     Pool {
         /// The pool.

@@ -50,6 +50,7 @@ pub(super) fn write(event: &Event<'_>) {
             decide_us,
             "decided"
         ),
+        Event::Batch { pool, rows } => trace!(pool, rows, "batch sent"),
         Event::Joined { pool, wait_ms } => trace!(pool, wait_ms, "slot taken"),
         Event::Pool { pool, queued, in_flight, limit, up, resting, ejected, draining } => {
             trace!(pool, queued, in_flight, limit, up, resting, ejected, draining, "pool");

@@ -29,6 +29,7 @@ pub(super) struct Metrics {
     queue_depth: Family<Gauge>,
     in_flight: Family<Gauge>,
     limit: Family<Gauge>,
+    batch_size: Family<Histogram>,
     first_token: Family<Histogram>,
     inter_token: Family<Histogram>,
     replica_state: Family<Gauge>,
@@ -70,6 +71,7 @@ impl Metrics {
             queue_depth: gauge("sluice_queue_depth"),
             in_flight: gauge("sluice_inflight_requests"),
             limit: gauge("sluice_concurrency_limit"),
+            batch_size: histogram("sluice_batch_size"),
             first_token: histogram("sluice_time_to_first_token_seconds"),
             inter_token: histogram("sluice_inter_token_latency_seconds"),
             replica_state: gauge("sluice_replica_state"),
@@ -122,6 +124,7 @@ impl Metrics {
                 self.observe(&self.classify, &[], classify_us as f64 / 1e6);
                 self.observe(&self.decide, &[], decide_us as f64 / 1e6);
             }
+            Event::Batch { pool, rows } => self.observe(&self.batch_size, &[pool], rows as f64),
             Event::Joined { pool, wait_ms } => self.observe(&self.queue_wait, &[pool], wait_ms / 1e3),
             Event::Pool { pool, queued, in_flight, limit, up, resting, ejected, draining } => {
                 self.limit.with(&[pool], |gauge| gauge.set(limit as f64));

@@ -7,7 +7,6 @@ use crate::door::Door as _;
 use crate::entrance::Entrance;
 use crate::lane::{Lane, Member};
 use crate::live::Live;
-use crate::observe::Observer;
 use crate::record::{Record, Settled};
 use crate::request::{Front, Hints, OUTLET_EVENTS, OutEvent};
 use crate::store::{Journal, MemoryJournal, StoreError, Stored};
@@ -16,7 +15,7 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use sluice_experts::{Call, Engine, ErrorKind, Event as EngineEvent, Events, ExpertError, Finish, Usage};
 use sluice_proto::v1;
-use sluice_router::{NanoUsd, RetryBudget};
+use sluice_router::NanoUsd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -104,8 +103,8 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         ids: crate::machine::ids(),
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
-        observe: Observer::new(),
-        retries: RetryBudget::new(),
+        observe: Arc::default(),
+        retries: Arc::default(),
         draining: AtomicBool::new(false),
         cut: CancellationToken::new(),
         requests: TaskTracker::new(),

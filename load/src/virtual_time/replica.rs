@@ -1,15 +1,60 @@
 //! One simulated replica: its batch, whether it lives, and when to look at it next.
 
-use sluice_sim::{Capacity, Event, Pool, TooLong};
+use super::window::{Told, Window, Windowed};
+use sluice_router::Item;
+use sluice_sim::{Capacity, Pool, TooLong};
 
 #[derive(Debug)]
 pub(super) struct Replica {
     capacity: Capacity,
-    pool: Pool,
+    window: Option<Window>,
+    engine: Engine,
     is_dead: bool,
     look_at: Option<u64>,
     /// Of lives before this one.
     busy: u64,
+}
+
+/// What answers.
+#[derive(Debug)]
+enum Engine {
+    /// By continuous batching.
+    Steps(Box<Pool>),
+    /// Batch by batch.
+    Batches(Box<Windowed>),
+}
+
+impl Engine {
+    fn new(capacity: Capacity, window: Option<Window>) -> Engine {
+        match window {
+            None => Engine::Steps(Box::new(Pool::new(capacity))),
+            Some(window) => Engine::Batches(Box::new(Windowed::new(window))),
+        }
+    }
+
+    fn step(&mut self, now: u64) -> Vec<Told> {
+        match self {
+            Engine::Steps(pool) => pool.step(now).into_iter().map(Told::Event).collect(),
+            Engine::Batches(windowed) => windowed.step(now),
+        }
+    }
+
+    fn busy(&self) -> u64 {
+        match self {
+            Engine::Steps(pool) => pool.busy(),
+            Engine::Batches(windowed) => windowed.busy(),
+        }
+    }
+}
+
+/// A request as a replica gets it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Submitted {
+    pub(super) id: u64,
+    pub(super) input: u32,
+    pub(super) output: u32,
+    /// As a batcher sees it; its cost is filled in.
+    pub(super) item: Item,
 }
 
 /// Why a replica doesn't take a request.
@@ -21,48 +66,62 @@ pub(super) enum Refused {
     Busy,
     /// It could never hold so long a prompt.
     TooLong,
+    /// Its batches are too long for the deadline.
+    Late,
 }
 
 impl Replica {
-    pub(super) fn new(capacity: Capacity) -> Replica {
-        Replica { capacity, pool: Pool::new(capacity), is_dead: false, look_at: None, busy: 0 }
+    pub(super) fn new(capacity: Capacity, window: Option<Window>) -> Replica {
+        let engine = Engine::new(capacity, window);
+        Replica { capacity, window, engine, is_dead: false, look_at: None, busy: 0 }
     }
 
     /// Takes a request; the answer is cut to what fits beside the prompt, as `sluice sim` does. Returns its length.
     /// The caller has let time pass until now.
-    pub(super) fn submit(
-        &mut self,
-        id: u64,
-        input: u32,
-        output: u32,
-        engine_queue: usize,
-    ) -> Result<u32, Refused> {
+    pub(super) fn submit(&mut self, submitted: Submitted, engine_queue: usize) -> Result<u32, Refused> {
         if self.is_dead {
             return Err(Refused::Unreachable);
         }
-        let input = input.max(1);
+        let Submitted { id, item, .. } = submitted;
+        let input = submitted.input.max(1);
         let room = self.capacity.kv_tokens.saturating_sub(u64::from(input));
         if room == 0 {
             return Err(Refused::TooLong);
         }
-        if self.pool.waiting() >= engine_queue.max(1) {
-            return Err(Refused::Busy);
+        let output = submitted.output.min(u32::try_from(room).unwrap_or(u32::MAX)).max(1);
+        match &mut self.engine {
+            Engine::Steps(pool) if pool.waiting() >= engine_queue.max(1) => return Err(Refused::Busy),
+            Engine::Steps(pool) => {
+                pool.submit(id, input, output).map_err(|TooLong { .. }| Refused::TooLong)?
+            }
+            Engine::Batches(windowed) => {
+                let cost = u64::from(input) + u64::from(output);
+                if !windowed.submit(id, Item { cost, ..item }) {
+                    return Err(Refused::Late);
+                }
+            }
         }
-        let output = output.min(u32::try_from(room).unwrap_or(u32::MAX)).max(1);
-        self.pool.submit(id, input, output).map_err(|TooLong { .. }| Refused::TooLong)?;
         Ok(output)
     }
 
     /// Lets time pass until `now`.
-    pub(super) fn step(&mut self, now: u64) -> Vec<Event> {
-        self.pool.step(now)
+    pub(super) fn step(&mut self, now: u64) -> Vec<Told> {
+        self.engine.step(now)
     }
 
     /// Gives a request up. Returns how many tokens it had by then.
     pub(super) fn cancel(&mut self, id: u64) -> u32 {
-        let produced = self.pool.produced(id).unwrap_or(0);
-        self.pool.cancel(id);
-        produced
+        match &mut self.engine {
+            Engine::Steps(pool) => {
+                let produced = pool.produced(id).unwrap_or(0);
+                pool.cancel(id);
+                produced
+            }
+            Engine::Batches(windowed) => {
+                windowed.cancel(id);
+                0
+            }
+        }
     }
 
     pub(super) fn is_dead(&self) -> bool {
@@ -71,25 +130,28 @@ impl Replica {
 
     /// Everything that it holds is lost.
     pub(super) fn die(&mut self) {
-        self.busy += self.pool.busy();
-        self.pool = Pool::new(self.capacity);
+        self.busy += self.engine.busy();
+        self.engine = Engine::new(self.capacity, self.window);
         self.is_dead = true;
     }
 
     pub(super) fn come_back(&mut self, now: u64) {
-        self.pool = Pool::new(self.capacity);
-        self.pool.step(now);
+        self.engine = Engine::new(self.capacity, self.window);
+        self.engine.step(now);
         self.is_dead = false;
     }
 
     /// Time in which there was work, in nanoseconds.
     pub(super) fn busy(&self) -> u64 {
-        self.busy + self.pool.busy()
+        self.busy + self.engine.busy()
     }
 
     /// When to look next, where that has changed.
     pub(super) fn next_look(&mut self) -> Option<u64> {
-        let next = self.pool.next_event();
+        let next = match &mut self.engine {
+            Engine::Steps(pool) => pool.next_event(),
+            Engine::Batches(windowed) => windowed.next_event(),
+        };
         let is_news = next != self.look_at;
         self.look_at = next;
         next.filter(|_| is_news)

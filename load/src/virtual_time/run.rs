@@ -4,12 +4,12 @@ use super::agenda::{Agenda, Alarm, Due};
 use super::replica::Replica;
 use super::request::{Id, Place, Request, Requests};
 use super::walk::Failure;
+use super::window::Told;
 use super::world::{PoolSpec, Prompted, World};
 use crate::arrivals::Arrivals;
 use crate::random::Random;
 use crate::sample::{Planned, Sample};
 use sluice_router::{Line, RetryBudget, Seat, Tick, Turn, Verdict};
-use sluice_sim::Event;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// What a run was, beside its samples.
@@ -68,7 +68,7 @@ pub(super) struct Run<'a> {
     /// Those whose turn has come, in that order.
     turns: VecDeque<(usize, Turn<Id>)>,
     /// Milestones of replicas that nobody has heard of yet.
-    milestones: VecDeque<Event>,
+    milestones: VecDeque<Told>,
     /// Replicas whose batch has changed.
     changed: Vec<(usize, usize)>,
     next: Option<Planned>,
@@ -88,8 +88,9 @@ impl<'a> Run<'a> {
     ) -> Run<'a> {
         let per_replica = world.pools.iter().map(|pool| vec![0; pool.line.replicas]).collect();
         let waits = world.pools.iter().map(|pool| pool.first_token_timeout);
-        let replicas =
-            |pool: &PoolSpec| (0..pool.line.replicas).map(|_| Replica::new(pool.capacity)).collect();
+        let replicas = |pool: &PoolSpec| {
+            (0..pool.line.replicas).map(|_| Replica::new(pool.capacity, pool.window)).collect()
+        };
         Run {
             alarms: std::iter::once(world.deadline).chain(waits).map(Alarm::new).collect(),
             lines: world.pools.iter().map(|pool| Line::new(pool.line)).collect(),
@@ -169,8 +170,8 @@ impl<'a> Run<'a> {
     /// Works off what has come of an event, in order, until nothing more does.
     fn settle(&mut self) {
         loop {
-            if let Some(event) = self.milestones.pop_front() {
-                self.milestone(event);
+            if let Some(told) = self.milestones.pop_front() {
+                self.hear(told);
             } else if let Some((pool, turn)) = self.turns.pop_front() {
                 self.turn(pool, turn);
             } else if let Some((pool, replica)) = self.changed.pop() {
@@ -316,8 +317,8 @@ impl<'a> Run<'a> {
 
     /// Hears what replicas have got done, before anything else.
     pub(super) fn hear_milestones(&mut self) {
-        while let Some(event) = self.milestones.pop_front() {
-            self.milestone(event);
+        while let Some(told) = self.milestones.pop_front() {
+            self.hear(told);
         }
     }
 

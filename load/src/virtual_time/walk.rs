@@ -1,13 +1,14 @@
 //! From a request's decision to its last try: carries out what [`Walk`] says, as the gateway's spine does.
 
 use super::agenda::Due;
-use super::replica::Refused;
+use super::replica::{Refused, Submitted};
 use super::request::{Id, Place, Running};
 use super::run::Run;
+use super::window::Told;
 use crate::sample::FaultKind;
 use sluice_router::{
-    Bounds, DEFAULT_COOLDOWN_MS, Entered, Entrant, Help, Line, Lines, NanoUsd, Next, NoRoute, Reason, Seat,
-    Step, Tick, Tokens, Try, Turn, Verdict, Walk, Work, decide,
+    Bounds, DEFAULT_COOLDOWN_MS, Entered, Entrant, Help, Item, Line, Lines, NanoUsd, Next, NoRoute, Reason,
+    Seat, Step, Tick, Tokens, Try, Turn, Verdict, Walk, Work, decide,
 };
 use sluice_sim::Event;
 
@@ -228,13 +229,16 @@ impl Run<'_> {
     fn dispatch(&mut self, id: Id, made: &Try, seat: Seat) {
         let (pool, replica, step) = (made.step.pool, seat.replica, made.step);
         self.advance(pool, replica);
+        let Some(asker) = self.asker(id) else { return };
+        let item = Item { deadline: asker.deadline, priority: asker.priority, ..Item::default() };
         let Some(request) = self.requests.get(id) else { return };
         let Some(n) = request.walk.as_mut().map(|walk| walk.sent(made, replica)) else { return };
         let length = self.prompts.get(request.planned.prompt).lengths[pool];
         let output = length.output.min(step.max_output_tokens);
         let input = length.input.max(1).saturating_add(request.carried);
         let queue = self.world.pools[pool].engine_queue;
-        match self.replicas[pool][replica].submit(id.to_sequence(), input, output, queue) {
+        let submitted = Submitted { id: id.to_sequence(), input, output, item };
+        match self.replicas[pool][replica].submit(submitted, queue) {
             Ok(output) => {
                 let (dispatched, first) = (self.now, None);
                 request.place = Place::Running(Running {
@@ -272,8 +276,27 @@ impl Run<'_> {
         }
     }
 
+    /// Hears what a replica has to tell.
+    pub(super) fn hear(&mut self, told: Told) {
+        match told {
+            Told::Event(event) => self.milestone(event),
+            Told::Late(id) => self.left_out(Id::from_sequence(id)),
+        }
+    }
+
+    /// The batches of its replica leave a request no time: nothing was done for it.
+    fn left_out(&mut self, id: Id) {
+        let Some(running) = self.running(id) else { return };
+        if let Some(request) = self.requests.get(id) {
+            request.place = Place::Nowhere;
+        }
+        self.free(running.pool, running.seat, Verdict::Neutral);
+        self.failed(id, running.n, Failure::late(), NanoUsd::ZERO);
+        self.walk(id);
+    }
+
     /// A replica has got so far with a request.
-    pub(super) fn milestone(&mut self, event: Event) {
+    fn milestone(&mut self, event: Event) {
         match event {
             Event::First { id, at } => {
                 let id = Id::from_sequence(id);
@@ -381,6 +404,7 @@ fn refusal(refused: Refused) -> (Verdict, Failure) {
             let verdict = Verdict::Busy { retry_after_ms: DEFAULT_COOLDOWN_MS, is_quota: false };
             (verdict, Failure::new(Help::OtherReplica, "no_capacity", FaultKind::Refused))
         }
+        Refused::Late => (Verdict::Neutral, Failure::late()),
         Refused::TooLong => {
             (Verdict::Neutral, Failure::new(Help::OtherPool, "context_length_exceeded", FaultKind::Request))
         }

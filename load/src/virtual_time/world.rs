@@ -1,5 +1,6 @@
 //! What a run in virtual time is made of: pools, prompts and outages.
 
+use super::window::Window;
 use sluice_router::{Ask, LineRules};
 use sluice_sim::Capacity;
 
@@ -45,6 +46,8 @@ pub struct PoolSpec {
     pub line: LineRules,
     /// What each replica holds, and how fast it is.
     pub capacity: Capacity,
+    /// For engines that take whole batches: how requests are grouped before each.
+    pub window: Option<Window>,
     /// Requests that wait inside of one replica before the next is refused as busy.
     pub engine_queue: usize,
     /// How long the first token may take, in nanoseconds.

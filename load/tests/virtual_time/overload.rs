@@ -5,7 +5,7 @@ use sluice_load::virtual_time::Rank;
 use sluice_router::Fleet;
 
 /// One expert with one pool, so that nothing can go elsewhere.
-fn alone() -> Vec<Asked> {
+pub(crate) fn alone() -> Vec<Asked> {
     let one = |n: u32| {
         let (input, output) = (100 + 37 * n % 300, 60 + 53 * n % 180);
         let mut asked = asked(0.9, input, output);
@@ -35,7 +35,7 @@ fn pool_alone() -> World {
 }
 
 /// Poisson arrivals of tenants by their shares.
-fn arriving(rate: f64, shares: &[f64], seconds: f64, seed: u64) -> Box<dyn Arrivals> {
+pub(crate) fn arriving(rate: f64, shares: &[f64], seconds: f64, seed: u64) -> Box<dyn Arrivals> {
     plan(arrivals::Asked {
         seed,
         rate: Some(rate),
@@ -45,7 +45,7 @@ fn arriving(rate: f64, shares: &[f64], seconds: f64, seed: u64) -> Box<dyn Arriv
     })
 }
 
-fn quantile(mut values: Vec<u64>, q: f64) -> f64 {
+pub(crate) fn quantile(mut values: Vec<u64>, q: f64) -> f64 {
     values.sort_unstable();
     values
         .get(((values.len() as f64 * q) as usize).min(values.len().saturating_sub(1)))

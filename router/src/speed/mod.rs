@@ -9,6 +9,7 @@ mod learn;
 mod ridge;
 
 pub use learn::{Observation, SpeedLearner};
+pub(crate) use ridge::Ridge;
 
 use self::ridge::dot;
 use crate::fleet::ReplicaState;

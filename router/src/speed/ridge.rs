@@ -6,7 +6,7 @@
 
 /// A linear law of `N` features.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Ridge<const N: usize> {
+pub(crate) struct Ridge<const N: usize> {
     prior: [f64; N],
     theta: [f64; N],
     /// Sum of weighted products of features.
@@ -20,17 +20,17 @@ pub(super) struct Ridge<const N: usize> {
 impl<const N: usize> Ridge<N> {
     /// A law that is `prior`, all above 0, until it is told more. Errors of outcomes below `least` count as if they were
     /// that large.
-    pub(super) fn new(prior: [f64; N], least: f64) -> Ridge<N> {
+    pub(crate) fn new(prior: [f64; N], least: f64) -> Ridge<N> {
         Ridge { prior, theta: prior, xx: [[0.0; N]; N], xy: [0.0; N], least }
     }
 
     /// What the law says now.
-    pub(super) fn theta(&self) -> [f64; N] {
+    pub(crate) fn theta(&self) -> [f64; N] {
         self.theta
     }
 
     /// Takes an observation in.
-    pub(super) fn add(&mut self, x: [f64; N], y: f64) {
+    pub(crate) fn add(&mut self, x: [f64; N], y: f64) {
         let scale = dot(&self.theta, &x).max(self.least);
         let weight = 1.0 / (scale * scale);
         for i in 0..N {

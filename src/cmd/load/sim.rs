@@ -34,6 +34,9 @@ pub(crate) struct VirtualTime {
     /// Replicas die at FROM and are back at UNTIL, in seconds; may be given again
     #[arg(long, value_name = "POOL[/N]@FROM[-UNTIL]")]
     outage: Vec<String>,
+    /// What each request tells of its own deadline, in seconds; whoever can't make it is refused
+    #[arg(long, value_name = "S")]
+    deadline: Option<f64>,
     /// How many replicas each pool has, whatever the configuration says; may be given again
     #[arg(long, value_name = "POOL=N")]
     replicas: Vec<String>,

@@ -1,5 +1,7 @@
 //! The rules of `[[expert.pool]]`: real engines with addresses, or simulated ones.
 
+mod batching;
+
 use super::super::mistake::{Mistakes, did_you_mean};
 use super::super::raw::{RawExpert, RawLimit, RawPool, RawReport};
 use super::super::{DiscoverConfig, Overrides, PoolConfig, SimConfig};
@@ -63,6 +65,12 @@ fn check_pool(
     for (field, _) in at_least_one.iter().filter(|(_, value)| *value == 0) {
         mistakes.note(place.key(field), "must be at least 1");
     }
+    let window = batching::check_batching(place, raw, mistakes);
+    let (max_concurrency, limit) = match (window, raw.limit) {
+        (Some(rules), _) => (batching::on_a_replica(rules), LimitRule::Fixed),
+        (None, RawLimit::Adaptive) => (raw.max_concurrency, LimitRule::Adaptive),
+        (None, RawLimit::Fixed) => (raw.max_concurrency, LimitRule::Fixed),
+    };
     PoolConfig {
         name: raw.name.clone(),
         expert,
@@ -73,11 +81,9 @@ fn check_pool(
         hears_reports: raw.report == RawReport::Auto,
         model,
         api_key: check_key(place, raw, mistakes),
-        max_concurrency: raw.max_concurrency,
-        limit: match raw.limit {
-            RawLimit::Adaptive => LimitRule::Adaptive,
-            RawLimit::Fixed => LimitRule::Fixed,
-        },
+        max_concurrency,
+        limit,
+        window,
         max_queue: raw.max_queue,
         max_queue_bytes: raw.max_queue_bytes,
         balance: raw.balance.clone(),
@@ -185,6 +191,9 @@ fn check_sim(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) -> Optio
         mistakes.note(place.key("profile"), "a simulated pool needs a GPU profile, such as \"8b-a100\"");
         return None;
     };
+    // Names have no ending; a file's path is relative to the configuration, like any other.
+    let is_file = profile.ends_with(".toml");
+    let profile = if is_file { place.folder.join(&profile).display().to_string() } else { profile };
     let data = raw.data.iter().map(|file| place.folder.join(file)).collect();
     Some(SimConfig { profile, time_scale, replicas, data })
 }

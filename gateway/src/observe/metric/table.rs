@@ -20,7 +20,7 @@ pub enum MetricKind {
     Counter,
     /// Up and down.
     Gauge,
-    /// Samples counted by these upper bounds, in seconds.
+    /// Samples counted by these upper bounds, in the metric's unit.
     Histogram(&'static [f64]),
 }
 
@@ -76,6 +76,12 @@ pub const METRICS: &[Row] = &[
         kind: Gauge,
         labels: &["pool"],
         help: "Requests that a pool's replicas may have in work at once, as learned or configured.",
+    },
+    Row {
+        name: "sluice_batch_size",
+        kind: Histogram(ROWS),
+        labels: &["pool"],
+        help: "Requests of each batch that went to an engine of a pool with batching mode window.",
     },
     Row {
         name: "sluice_time_to_first_token_seconds",
@@ -191,6 +197,7 @@ const OWN_WORK: &[f64] = &[
     0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
 ];
 const WAIT: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const ROWS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 4_096.0];
 /// The bounds of OpenTelemetry's `gen_ai.server.request.duration`.
 const REQUEST: &[f64] =
     &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];

@@ -92,6 +92,7 @@ fn everything() -> Observer {
             change: Change::Ejected(Why::FailuresInRow),
         },
         decided,
+        Event::Batch { pool: "small-a", rows: 12 },
         Event::Joined { pool: "small-a", wait_ms: 4.0 },
         Event::FirstToken { expert: "small", ttft_ms: 30.0 },
         attempt(AttemptEnd::Refused, None),

@@ -48,7 +48,8 @@ pub(in crate::cmd::load) fn resolve(args: &Args) -> Result<Option<Args>, Failure
 }
 
 /// Options that mean nothing on a wire.
-const VIRTUAL_ONLY: &[&str] = &["outage", "profile", "replicas", "capacity", "compare", "loads", "skills"];
+const VIRTUAL_ONLY: &[&str] =
+    &["outage", "profile", "replicas", "capacity", "compare", "loads", "skills", "deadline"];
 
 /// The words of one option.
 fn option(name: &str, value: &toml::Value) -> Result<Vec<OsString>, String> {

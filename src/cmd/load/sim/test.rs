@@ -11,7 +11,7 @@ use sluice_gateway::{LONGEST_REQUEST_MS, Offline};
 use sluice_load::Sample;
 use sluice_load::arrivals::{Asked, Trace, plan};
 use sluice_load::measure::{Slo, Tally, Tenant};
-use sluice_load::virtual_time::{PoolSpec, Rank, Totals, World, run};
+use sluice_load::virtual_time::{PoolSpec, Rank, Totals, Window, World, run};
 use sluice_router::LineRules;
 use sluice_sim::Profile;
 use std::path::Path;
@@ -61,13 +61,15 @@ impl Test {
                 count.ok_or_else(|| wrong(format!("--replicas {text:?}: give a number from 1 to 65536")))?;
         }
         let patience = prepare::seconds("--timeout", options.sending.timeout)?;
+        let told = args.deadline.map(|s| prepare::seconds("--deadline", s)).transpose()?;
+        let patience = told.map_or(patience, |told| told.min(patience));
         let deadline = patience.min(Duration::from_millis(LONGEST_REQUEST_MS));
         let world = World {
             outages: outage::read(&config, &pools, &args.outage)?,
             pools,
             seed: options.seed,
             deadline: nanos(deadline),
-            tells_deadline: false,
+            tells_deadline: told.is_some(),
             tenants: tenants.iter().map(|name| rank(&options.measures.weights, name)).collect(),
             is_conversational: options.arrivals.turns.is_some(),
         };
@@ -117,6 +119,7 @@ fn spec(pool: &PoolConfig, profile: &Profile) -> PoolSpec {
             balancer: balancer.pick,
         },
         capacity: profile.capacity,
+        window: pool.window.zip(profile.whole_batch).map(|(rules, law)| Window { rules, law }),
         engine_queue: sluice_sim::SimConfig::new(profile.clone()).max_queue,
         first_token_timeout: nanos(pool.first_token_timeout),
     }
@@ -139,7 +142,9 @@ fn profiles(config: &Config, given: &[String]) -> Result<Vec<Profile>, Failure> 
                 Profile::names().join(", ")
             ))
         })?;
-        sims::profile(&name)
+        let profile = sims::profile(&name)?;
+        sims::check_batches(pool, &profile)?;
+        Ok(profile)
     };
     config.pools.iter().zip(named).map(profile).collect()
 }
