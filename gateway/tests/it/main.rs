@@ -10,6 +10,7 @@ mod edge_stack;
 mod failover;
 mod peer;
 mod pools;
+mod rows;
 mod running;
 mod spine;
 mod support;
