@@ -260,6 +260,32 @@ async fn row_62_when_both_answer_at_once_exactly_one_reaches_the_client_and_both
 }
 
 #[tokio::test]
+async fn first_tries_are_compared_with_what_was_foreseen_and_later_ones_are_not() {
+    let scripts = Scripts::usually(answer_after(50, "usual"));
+    let gateway = gateway(&scripts, 2, "", "").await;
+    let seen = async |what: &str| {
+        gateway.metric(&format!("sluice_ttft_prediction_ratio_{what}{{pool=\"big-pool\"}}")).await
+    };
+    for _ in 0..20 {
+        assert_eq!(ask(&gateway, 20).await.expert(), "big");
+    }
+    let (count, sum) = (seen("count").await, seen("sum").await);
+    assert_eq!(count, 20.0);
+    for _ in 0..10 {
+        assert_eq!(ask(&gateway, 20).await.expert(), "big");
+    }
+    let mean = (seen("sum").await - sum) / 10.0;
+    assert!((0.5..2.0).contains(&mean), "it has learned what 50 ms are: {mean}");
+    scripts.next([vec![Do::Refuse(500, String::new())]]);
+    assert_eq!(ask(&gateway, 20).await.expert(), "big");
+    assert_eq!(
+        (seen("count").await, scripts.seen()),
+        (30.0, 32),
+        "the first had no token, the second is late"
+    );
+}
+
+#[tokio::test]
 async fn without_a_budget_nothing_is_hedged() {
     let scripts = Scripts::usually(answer("usual"));
     let gateway = gateway(&scripts, 2, "", "").await;
