@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_dates_and_milliseconds_are_read_and_clamped() {
+    fn row_11_seconds_dates_and_milliseconds_are_read_and_clamped() {
         check(&[], None);
         check(&[("retry-after", "3")], Some(3_000));
         check(&[("retry-after", "0")], Some(0));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_says_nothing() {
+    fn row_11_garbage_says_nothing() {
         for value in [
             "",
             "-1",

@@ -12,6 +12,7 @@ mod entrance;
 mod error;
 mod explain;
 mod failover;
+mod foresight;
 pub mod invariants;
 mod lane;
 mod lease;

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::edge::http_status;
 use crate::error::{Fault, FaultCode};
+use crate::foresight::{self, Foresight};
 use crate::invariants;
 use crate::lane::Lane;
 use crate::lease::{Attempt, Ending, Lease};
@@ -140,6 +141,7 @@ fn entry(lease: &Lease, attempt: &Attempt) -> Option<LedgerEntry> {
 pub(crate) fn tell_attempt(app: &App, lease: &Lease) {
     let Some((chosen, attempt)) = lease.chosen.as_ref().zip(lease.attempts.last()) else { return };
     let pool = chosen.pool_name(attempt.step.pool);
+    let Foresight { ttft_ratio, tpot_ratio } = foresight::of(chosen.decision(), attempt);
     app.observe.emit(Event::Attempt {
         request: &lease.request.label,
         expert: chosen.expert_name(attempt.step.expert),
@@ -148,6 +150,8 @@ pub(crate) fn tell_attempt(app: &App, lease: &Lease) {
         end: attempt.end,
         detail: &attempt.detail,
         tpot_ms: attempt.tpot_ms,
+        ttft_ratio,
+        tpot_ratio,
     });
     if let Some(change) = attempt.replica_change {
         app.observe.emit(Event::Replica { pool, replica: &attempt.replica, change });

@@ -58,7 +58,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let data = take_port(&machine, config.server.listen).await?;
     let admin = take_port(&machine, config.server.admin_listen).await?;
     let journal = (machine.journal)(&config.journal)?;
-    let (live, _) = build(config.clone(), None, machine.dial.clone()).await?;
+    let (live, _) = build_here(&config, None, &machine.dial)?;
     let app = Arc::new(App {
         clock,
         ids: machine.ids,
@@ -209,12 +209,20 @@ async fn build(
     old: Option<Arc<Live>>,
     dial: Arc<dyn Dial>,
 ) -> Result<(Live, Vec<Regrouping>), StartError> {
-    let built = tokio::task::spawn_blocking(move || {
-        let params = config.model.as_deref().map(load_model).transpose()?;
-        check_domains(&config, params.as_ref())?;
-        Ok(Live::new(&config, params.map(Arc::new), old.as_deref(), &dial)?)
-    });
+    let built = tokio::task::spawn_blocking(move || build_here(&config, old.as_deref(), &dial));
     built.await.map_err(|_| StartError::Panicked)?
+}
+
+/// The same at once, on this thread. A start does it so: nobody is served yet, and where the gateway runs in a simulation
+/// a thread beside it would finish at a moment that no seed decides.
+fn build_here(
+    config: &Config,
+    old: Option<&Live>,
+    dial: &Arc<dyn Dial>,
+) -> Result<(Live, Vec<Regrouping>), StartError> {
+    let params = config.model.as_deref().map(load_model).transpose()?;
+    check_domains(config, params.as_ref())?;
+    Ok(Live::new(config, params.map(Arc::new), old, dial)?)
 }
 
 /// Reads a router model.

@@ -154,7 +154,8 @@ async fn endless(head: Vec<u8>, piece: Vec<u8>) -> (SocketAddr, Arc<AtomicUsize>
     let ended = tokio::spawn(async move {
         let mut socket = listener.accept().await.expect("a client").0;
         let mut request = [0; 4_096];
-        socket.read(&mut request).await.expect("a request");
+        let read = socket.read(&mut request).await.expect("a request");
+        assert!(read > 0, "a request");
         socket.write_all(&head).await.expect("the head is taken");
         while socket.write_all(&piece).await.is_ok() {
             count.fetch_add(piece.len(), Ordering::SeqCst);
@@ -365,11 +366,13 @@ async fn row_02_a_connection_that_has_fallen_silent_is_left_for_a_new_one() {
     let engine_at = sim.addr;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = listener.local_addr().expect("bound");
+    #[allow(clippy::disallowed_methods, reason = "a test's peer lives as long as the test")]
     tokio::spawn(async move {
         let (_black_hole, _) = listener.accept().await.expect("the first connection");
         loop {
             let (mut client, _) = listener.accept().await.expect("another connection");
             let mut engine = TcpStream::connect(engine_at).await.expect("it listens");
+            #[allow(clippy::disallowed_methods, reason = "a test's peer lives as long as the test")]
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut engine).await });
         }
     });

@@ -120,6 +120,10 @@ pub enum Event<'a> {
         detail: &'a str,
         /// First token to end over the tokens between them, in milliseconds.
         tpot_ms: Option<f64>,
+        /// The time to its first token over what was predicted, for a request's first try.
+        ttft_ratio: Option<f64>,
+        /// `tpot_ms` over what was predicted, for a request's first try.
+        tpot_ratio: Option<f64>,
     },
     /// A replica stopped taking work, or takes it again.
     Replica {

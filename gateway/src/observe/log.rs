@@ -75,7 +75,7 @@ pub(super) fn write(event: &Event<'_>) {
 }
 
 fn attempt(event: &Event<'_>) {
-    let Event::Attempt { request, expert, pool, replica, end, detail, tpot_ms } = *event else { return };
+    let Event::Attempt { request, expert, pool, replica, end, detail, tpot_ms, .. } = *event else { return };
     let ended = end.name();
     match end {
         AttemptEnd::Done if !detail.is_empty() => {

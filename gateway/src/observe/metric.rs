@@ -32,6 +32,8 @@ pub(super) struct Metrics {
     batch_size: Family<Histogram>,
     first_token: Family<Histogram>,
     inter_token: Family<Histogram>,
+    ttft_ratio: Family<Histogram>,
+    tpot_ratio: Family<Histogram>,
     replica_state: Family<Gauge>,
     ejections: Family<Counter>,
     discoveries: Family<Counter>,
@@ -74,6 +76,8 @@ impl Metrics {
             batch_size: histogram("sluice_batch_size"),
             first_token: histogram("sluice_time_to_first_token_seconds"),
             inter_token: histogram("sluice_inter_token_latency_seconds"),
+            ttft_ratio: histogram("sluice_ttft_prediction_ratio"),
+            tpot_ratio: histogram("sluice_tpot_prediction_ratio"),
             replica_state: gauge("sluice_replica_state"),
             ejections: counter("sluice_replica_ejections_total"),
             discoveries: counter("sluice_discoveries_total"),
@@ -138,11 +142,14 @@ impl Metrics {
             Event::FirstToken { expert, ttft_ms } => {
                 self.observe(&self.first_token, &[expert], ttft_ms / 1e3);
             }
-            Event::Attempt { expert, pool, end, tpot_ms, .. } => {
+            Event::Attempt { expert, pool, end, tpot_ms, ttft_ratio, tpot_ratio, .. } => {
                 self.attempts.with(&[pool, end.name()], |counter| counter.increment(1));
-                if let Some(tpot_ms) = tpot_ms {
-                    self.observe(&self.inter_token, &[expert], tpot_ms / 1e3);
-                }
+                let seen = |family, label, value: Option<f64>| {
+                    value.into_iter().for_each(|value| self.observe(family, &[label], value));
+                };
+                seen(&self.inter_token, expert, tpot_ms.map(|ms| ms / 1e3));
+                seen(&self.ttft_ratio, pool, ttft_ratio);
+                seen(&self.tpot_ratio, pool, tpot_ratio);
             }
             Event::Settled { .. } => self.settled(event),
             Event::Journal { lag_s, .. } => self.lag.with(&[], |gauge| gauge.set(lag_s)),

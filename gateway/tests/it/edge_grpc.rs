@@ -406,7 +406,7 @@ async fn an_unknown_method_is_unimplemented_and_a_panic_internal() {
 }
 
 /// A message with gRPC's five bytes before it.
-fn frame(message: &impl Message) -> Bytes {
+pub(crate) fn frame(message: &impl Message) -> Bytes {
     let body = message.encode_to_vec();
     let mut bytes = BytesMut::new();
     bytes.put_u8(0);
@@ -416,7 +416,7 @@ fn frame(message: &impl Message) -> Bytes {
 }
 
 /// One call without a gRPC client: the bytes of its messages and its trailers, or its headers when it has no more.
-async fn raw_call(
+pub(crate) async fn raw_call(
     addr: SocketAddr,
     method: &str,
     headers: &[(&str, &str)],

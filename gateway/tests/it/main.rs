@@ -11,6 +11,7 @@ mod edge_stack;
 mod failover;
 mod peer;
 mod pools;
+mod rows;
 mod running;
 mod spine;
 mod support;

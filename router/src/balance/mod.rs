@@ -86,6 +86,7 @@ fn by_finish(a: &ReplicaLoad, b: &ReplicaLoad) -> std::cmp::Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mix::mix;
 
     fn replica(in_flight: u32, is_up: bool) -> ReplicaLoad {
         ReplicaLoad { in_flight, limit: 4, is_up, ..ReplicaLoad::default() }
@@ -102,6 +103,28 @@ mod tests {
             }
             assert_eq!((row.pick)(&replicas[..2], Pick::default()), None, "{}", row.name);
             assert_eq!((row.pick)(&[], Pick::default()), None, "{}", row.name);
+        }
+    }
+
+    /// The same over replicas at random, with limits that have shrunk below what is open and times that aren't known.
+    #[test]
+    fn a_balancer_finds_a_place_exactly_when_there_is_one() {
+        let draw = |case: u64, n: u64, bound: u64| (mix(mix(case) ^ n) >> 16) % bound;
+        for case in 0..2_000 {
+            let replica = |at: u64| ReplicaLoad {
+                in_flight: draw(case, 8 * at, 6) as u32,
+                limit: draw(case, 8 * at + 1, 5) as u32,
+                foreign: draw(case, 8 * at + 2, 1 << 32) as u32,
+                is_up: draw(case, 8 * at + 3, 3) > 0,
+                finish_ms: [0.0, 1.0, 1e300, f64::INFINITY][draw(case, 8 * at + 4, 4) as usize],
+            };
+            let replicas: Vec<ReplicaLoad> = (0..draw(case, 1 << 20, 9)).map(replica).collect();
+            let has_room = replicas.iter().any(ReplicaLoad::has_room);
+            for row in BALANCERS {
+                let picked = (row.pick)(&replicas, Pick { seed: mix(case), turn: case });
+                assert_eq!(picked.is_some(), has_room, "{}, case {case}", row.name);
+                assert!(picked.is_none_or(|at| replicas[at].has_room()), "{}, case {case}", row.name);
+            }
         }
     }
 

@@ -511,4 +511,6 @@ const WEIGHT: f64 = 0.05;
 #[cfg(test)]
 mod health_tests;
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

@@ -96,6 +96,18 @@ pub const METRICS: &[Row] = &[
         help: "Mean time between an answer's tokens.",
     },
     Row {
+        name: "sluice_ttft_prediction_ratio",
+        kind: Histogram(RATIO),
+        labels: &["pool"],
+        help: "Time to the first token of a request's first try, over what its quote predicted.",
+    },
+    Row {
+        name: "sluice_tpot_prediction_ratio",
+        kind: Histogram(RATIO),
+        labels: &["pool"],
+        help: "Mean time between the tokens of a request's first try, over what its quote predicted.",
+    },
+    Row {
         name: "sluice_replica_state",
         kind: Gauge,
         labels: &["pool", "state"],
@@ -207,3 +219,5 @@ const FIRST_TOKEN: &[f64] =
 /// The bounds of OpenTelemetry's `gen_ai.server.time_per_output_token`, and two below for small local models.
 const TOKEN: &[f64] =
     &[0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+/// As finely below 1 as above it.
+const RATIO: &[f64] = &[0.1, 0.25, 0.4, 0.5, 0.667, 0.8, 0.9, 1.0, 1.11, 1.25, 1.5, 2.0, 2.5, 4.0, 10.0];

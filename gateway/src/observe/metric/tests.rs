@@ -59,6 +59,8 @@ fn everything() -> Observer {
         end,
         detail: "",
         tpot_ms,
+        ttft_ratio: tpot_ms.map(|_| 1.5),
+        tpot_ratio: tpot_ms.map(|_| 0.5),
     };
     let decided = Event::Decided {
         request: "r-1",
@@ -198,6 +200,10 @@ fn amounts_times_and_states_are_as_the_events_said() {
         ("sluice_replica_state{pool=\"small-a\",state=\"up\"}", 2.0),
         ("sluice_replica_state{pool=\"small-a\",state=\"ejected\"}", 1.0),
         ("sluice_queue_wait_seconds_sum{pool=\"small-a\"}", 0.004),
+        ("sluice_ttft_prediction_ratio_sum{pool=\"small-a\"}", 1.5),
+        ("sluice_ttft_prediction_ratio_count{pool=\"small-a\"}", 1.0),
+        ("sluice_tpot_prediction_ratio_bucket{pool=\"small-a\",le=\"0.4\"}", 0.0),
+        ("sluice_tpot_prediction_ratio_bucket{pool=\"small-a\",le=\"0.5\"}", 1.0),
         ("sluice_time_to_first_token_seconds_bucket{expert=\"small\",le=\"0.02\"}", 0.0),
         ("sluice_time_to_first_token_seconds_bucket{expert=\"small\",le=\"0.04\"}", 1.0),
         ("sluice_decide_seconds_sum", 0.000_09),
