@@ -98,7 +98,8 @@ mod tests {
         let replicas = [replica(4, true), replica(0, false), replica(3, true), replica(1, true)];
         for row in BALANCERS {
             for seed in 0..200 {
-                let at = (row.pick)(&replicas, Pick { seed, turn: seed }).expect("two have room");
+                let at = (row.pick)(&replicas, Pick { seed, turn: seed, ..Pick::default() })
+                    .expect("two have room");
                 assert!(replicas[at].has_room(), "{} picked {at}", row.name);
             }
             assert_eq!((row.pick)(&replicas[..2], Pick::default()), None, "{}", row.name);
@@ -121,7 +122,7 @@ mod tests {
             let replicas: Vec<ReplicaLoad> = (0..draw(case, 1 << 20, 9)).map(replica).collect();
             let has_room = replicas.iter().any(ReplicaLoad::has_room);
             for row in BALANCERS {
-                let picked = (row.pick)(&replicas, Pick { seed: mix(case), turn: case });
+                let picked = (row.pick)(&replicas, Pick { seed: mix(case), turn: case, ..Pick::default() });
                 assert_eq!(picked.is_some(), has_room, "{}, case {case}", row.name);
                 assert!(picked.is_none_or(|at| replicas[at].has_room()), "{}, case {case}", row.name);
             }
@@ -135,7 +136,8 @@ mod tests {
             let mut seen = [false; 3];
             for turn in 0..300u64 {
                 let seed = turn.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                seen[(row.pick)(&replicas, Pick { seed, turn }).expect("all have room")] = true;
+                seen[(row.pick)(&replicas, Pick { seed, turn, ..Pick::default() }).expect("all have room")] =
+                    true;
             }
             assert_eq!(seen, [true; 3], "{}", row.name);
         }

@@ -28,7 +28,7 @@ mod tests {
     fn requests_with_one_seed_reach_every_replica() {
         let idle = [ReplicaLoad { in_flight: 0, limit: 4, is_up: true, ..ReplicaLoad::default() }; 8];
         let picked: std::collections::BTreeSet<_> =
-            (0..200).map(|turn| pick(&idle, Pick { seed: 42, turn })).collect();
+            (0..200).map(|turn| pick(&idle, Pick { seed: 42, turn, ..Pick::default() })).collect();
         assert_eq!(picked.len(), 8);
     }
 
@@ -41,7 +41,7 @@ mod tests {
             ..ReplicaLoad::default()
         });
         for seed in 0..50 {
-            assert_eq!(pick(&replicas, Pick { seed, turn: 0 }), Some(1));
+            assert_eq!(pick(&replicas, Pick { seed, turn: 0, ..Pick::default() }), Some(1));
         }
     }
 }

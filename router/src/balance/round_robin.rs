@@ -20,7 +20,8 @@ mod tests {
             is_up: true,
             ..ReplicaLoad::default()
         });
-        let picks: Vec<_> = (0..4).map(|turn| pick(&replicas, Pick { seed: 0, turn })).collect();
+        let picks: Vec<_> =
+            (0..4).map(|turn| pick(&replicas, Pick { seed: 0, turn, ..Pick::default() })).collect();
         assert_eq!(picks, [Some(0), Some(2), Some(2), Some(0)]);
     }
 }
