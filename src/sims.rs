@@ -48,7 +48,7 @@ async fn start(
     expert: &str,
     recordings: &mut Recordings,
 ) -> Result<Vec<Running>, Failure> {
-    let profile = profile(&sim.profile)?;
+    let profile = profile_of(pool, &sim.profile)?;
     let answers: Arc<dyn Answers> = match sim.data.as_slice() {
         [] => Arc::new(Filler::default()),
         files => Arc::new(Recorded::new(recordings.rows(files)?, expert)),
@@ -65,6 +65,15 @@ async fn start(
         replicas.push(started.map_err(|error| anyhow!("pool {}: no simulated engine: {error}", pool.name))?);
     }
     Ok(replicas)
+}
+
+/// The profile that a pool's replicas have, with the prefix cache that the pool says.
+pub(crate) fn profile_of(pool: &PoolConfig, name: &str) -> Result<Profile, Failure> {
+    let mut profile = profile(name)?;
+    if pool.prefix_tokens > 0 {
+        profile.capacity.prefix_tokens = pool.prefix_tokens;
+    }
+    Ok(profile)
 }
 
 /// A profile by its name, or from a file.

@@ -90,6 +90,7 @@ fn pool(profile: &str, replicas: usize, max_concurrency: u32, max_queue: usize) 
             max_queue,
             max_queue_bytes: 64 << 20,
             balancer,
+            prefix_tokens: 0,
         },
         capacity: Profile::named(profile).expect("a known profile").capacity,
         engine_queue: 1_024,

@@ -1,7 +1,9 @@
 //! One request at the worker: accepted or refused, then its answer piece by piece, whatever the protocol.
 
 use crate::faults::{Fault, Faults};
-use crate::text::{Answer, Answers, Words, cut, input_tokens};
+use crate::pool::Chain;
+use crate::prefix;
+use crate::text::{Answers, Words, cut, input_tokens};
 use crate::worker::{Gauges, Refused, Ticket, Worker};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +24,8 @@ pub(crate) struct Desk {
     pub(crate) closing: watch::Receiver<()>,
     /// Tokens of context that a sequence may have at most.
     pub(crate) context: u64,
+    /// Whether it has a prefix cache.
+    pub(crate) caches: bool,
 }
 
 /// Why there is no answer.
@@ -37,7 +41,7 @@ pub(crate) enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
     Text(String),
-    End { reason: &'static str, input: u32, output: u32, is_simulated: bool },
+    End { reason: &'static str, input: u32, cached: u32, output: u32, is_simulated: bool },
 }
 
 /// A switch that breaks the connection under a response.
@@ -74,8 +78,13 @@ pub(crate) struct Answering {
 }
 
 impl Desk {
-    /// Queues a request.
-    pub(crate) async fn open(&self, prompt: &str, max_tokens: u32) -> Result<Answering, Refusal> {
+    /// Queues a request. What prompts of one salt begin with is not shared with those of another.
+    pub(crate) async fn open(
+        &self,
+        prompt: &str,
+        salt: Option<&str>,
+        max_tokens: u32,
+    ) -> Result<Answering, Refusal> {
         let fault = self.faults.take();
         match fault {
             Some(Fault::HangUp) => return Err(Refusal::HangUp),
@@ -91,27 +100,20 @@ impl Desk {
             return Err(Refusal::TooLong { need: u64::from(input) + 1, capacity: self.context });
         }
         let limit = max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
-        self.queue(answer, input, limit, fault)
-    }
-
-    fn queue(
-        &self,
-        answer: Answer,
-        input: u32,
-        limit: u32,
-        fault: Option<Fault>,
-    ) -> Result<Answering, Refusal> {
         let (answer, is_whole) = cut(answer, limit);
         let output = answer.output_tokens;
-        let ticket = self.worker.submit(input, output).map_err(|refused| match refused {
+        let words = Words::new(answer.text.clone(), output);
+        let chain = || prefix::chain(prompt, input, &words.between(0, output), salt);
+        let chain = if self.caches { chain() } else { Chain::default() };
+        let ticket = self.worker.submit(input, output, chain).map_err(|refused| match refused {
             Refused::Full => Refusal::Busy(Some(Duration::from_secs(1))),
             Refused::TooLong { need, capacity } => Refusal::TooLong { need, capacity },
         })?;
         let reason = if is_whole { "stop" } else { "length" };
         Ok(Answering {
             ticket,
-            end: Piece::End { reason, input, output, is_simulated: answer.text.is_none() },
-            words: Words::new(answer.text, output),
+            end: Piece::End { reason, input, cached: 0, output, is_simulated: answer.text.is_none() },
+            words,
             output,
             sent: 0,
             is_over: false,
@@ -145,7 +147,11 @@ impl Answering {
                 self.is_over = true;
                 return Some(self.end.clone());
             }
-            let produced = self.ticket.progress().await.produced.min(stop_at);
+            let progress = self.ticket.progress().await;
+            if let Piece::End { cached, .. } = &mut self.end {
+                *cached = progress.cached;
+            }
+            let produced = progress.produced.min(stop_at);
             let text = self.words.between(self.sent, produced);
             self.sent = produced;
             if !text.is_empty() {

@@ -6,6 +6,7 @@ mod faults;
 mod grpc;
 mod http;
 mod pool;
+mod prefix;
 mod profile;
 mod server;
 mod text;
@@ -14,7 +15,7 @@ mod tokens;
 mod worker;
 
 pub use faults::{Fault, Faults};
-pub use pool::{Capacity, Event, Pool, TooLong};
+pub use pool::{Capacity, Chain, Event, Pool, TooLong};
 pub use profile::{Profile, ProfileError};
 pub use server::{Running, SimConfig, start};
 pub use text::{Answer, Answers, Filler};

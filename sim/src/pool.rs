@@ -3,6 +3,7 @@
 //! Pure: it is told the time, does no I/O and draws no random numbers. Times are nanoseconds since its start.
 
 use crate::timing::Timing;
+use sluice_router::{BLOCK_TOKENS, Prefix, PrefixCache};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a worker can hold, and how fast it is.
@@ -14,6 +15,17 @@ pub struct Capacity {
     pub kv_tokens: u64,
     /// Sequences that may be in the batch at once, prompts in work included.
     pub max_seqs: usize,
+    /// Tokens of prompts and answers that its prefix cache keeps, beside that memory; 0 when it has none.
+    pub prefix_tokens: u64,
+}
+
+/// What a sequence begins with and becomes, for the prefix cache.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chain {
+    /// Prompt and answer.
+    pub whole: Prefix,
+    /// How many of its blocks are the prompt's.
+    pub prompt_blocks: usize,
 }
 
 /// One sequence's milestone.
@@ -25,6 +37,8 @@ pub enum Event {
         id: u64,
         /// When.
         at: u64,
+        /// Tokens of its prompt that were in the prefix cache.
+        cached: u32,
     },
     /// Its last token is out; its memory is free again.
     Finished {
@@ -54,6 +68,9 @@ pub struct Pool {
     /// In the batch, prompt not yet done, oldest first.
     prefilling: VecDeque<u64>,
     seqs: BTreeMap<u64, Seq>,
+    cache: PrefixCache,
+    /// Of those that have one.
+    chains: BTreeMap<u64, Chain>,
     /// Running sequences by the step in which their last token comes.
     ends: BTreeSet<(u64, u64)>,
     /// Steps completed.
@@ -72,6 +89,8 @@ struct Seq {
     output: u32,
     /// Prompt tokens still to work on.
     left: u32,
+    /// Prompt tokens that were in the cache.
+    cached: u32,
     /// The number of the step that brought the first token.
     first_step: Option<u64>,
     /// Holds its share of the memory.
@@ -96,6 +115,8 @@ impl Pool {
             waiting: VecDeque::new(),
             prefilling: VecDeque::new(),
             seqs: BTreeMap::new(),
+            cache: PrefixCache::new(blocks(capacity.prefix_tokens)),
+            chains: BTreeMap::new(),
             ends: BTreeSet::new(),
             steps: 0,
             context: 0,
@@ -116,10 +137,22 @@ impl Pool {
         if need > self.capacity.kv_tokens {
             return Err(TooLong { need, capacity: self.capacity.kv_tokens });
         }
-        let seq = Seq { input, output, left: input, first_step: None, admitted: false };
+        let seq = Seq { input, output, left: input, cached: 0, first_step: None, admitted: false };
         let earlier = self.seqs.insert(id, seq);
         debug_assert!(earlier.is_none(), "sequence {id} is already here");
         self.waiting.push_back(id);
+        Ok(())
+    }
+
+    /// The same with what it begins with: what of that is in the cache when it is admitted needs no work.
+    ///
+    /// # Errors
+    /// [`TooLong`] as above.
+    pub fn submit_chain(&mut self, id: u64, input: u32, output: u32, chain: Chain) -> Result<(), TooLong> {
+        self.submit(id, input, output)?;
+        if self.capacity.prefix_tokens > 0 {
+            self.chains.insert(id, chain);
+        }
         Ok(())
     }
 
@@ -237,6 +270,10 @@ impl Pool {
             && let Some(seq) = self.seqs.get_mut(&id)
         {
             seq.admitted = true;
+            if let Some(chain) = self.chains.get(&id) {
+                seq.cached = look_up(&mut self.cache, chain).min(seq.input - 1);
+                seq.left = seq.input - seq.cached;
+            }
             self.kv_reserved += u64::from(seq.input) + u64::from(seq.output);
             self.prefilling.push_back(id);
         }
@@ -288,7 +325,10 @@ impl Pool {
             self.prefilling.retain(|other| *other != id);
             seq.first_step = Some(self.steps);
             self.context += u64::from(seq.input) + 1;
-            events.push(Event::First { id, at: self.now });
+            events.push(Event::First { id, at: self.now, cached: seq.cached });
+            if let Some(chain) = self.chains.get(&id) {
+                self.cache.keep(chain.prompt());
+            }
             match seq.output {
                 1 => self.finish(id, events),
                 output => {
@@ -300,18 +340,40 @@ impl Pool {
 
     fn finish(&mut self, id: u64, events: &mut Vec<Event>) {
         events.push(Event::Finished { id, at: self.now });
+        if let Some(chain) = self.chains.get(&id) {
+            self.cache.keep(&chain.whole.blocks);
+        }
         let held = self.seqs.get(&id).map_or(0, |seq| u64::from(seq.input) + u64::from(seq.output));
         self.context -= held;
         self.leave(id);
     }
 
     fn leave(&mut self, id: u64) {
+        self.chains.remove(&id);
         if let Some(seq) = self.seqs.remove(&id)
             && seq.admitted
         {
             self.kv_reserved -= u64::from(seq.input) + u64::from(seq.output);
         }
     }
+}
+
+impl Chain {
+    fn prompt(&self) -> &[u64] {
+        &self.whole.blocks[..self.prompt_blocks.min(self.whole.blocks.len())]
+    }
+}
+
+/// Tokens of a prompt that the cache holds; they are in use from now on.
+fn look_up(cache: &mut PrefixCache, chain: &Chain) -> u32 {
+    let hit = cache.hit(chain.prompt());
+    cache.keep(&chain.prompt()[..hit]);
+    chain.whole.tokens(hit)
+}
+
+/// Blocks of so many tokens.
+pub(crate) fn blocks(tokens: u64) -> usize {
+    usize::try_from(tokens / u64::from(BLOCK_TOKENS)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -328,7 +390,7 @@ mod tests {
     };
 
     fn pool(kv_tokens: u64, max_seqs: usize) -> Pool {
-        Pool::new(Capacity { timing: TIMING, kv_tokens, max_seqs })
+        Pool::new(Capacity { timing: TIMING, kv_tokens, max_seqs, prefix_tokens: 6_400 })
     }
 
     /// The milestones of a pool left to itself.
@@ -346,7 +408,7 @@ mod tests {
 
     fn first_at(events: &[Event], id: u64) -> u64 {
         let at = events.iter().find_map(|event| match event {
-            Event::First { id: other, at } if *other == id => Some(*at),
+            Event::First { id: other, at, .. } if *other == id => Some(*at),
             _ => None,
         });
         at.unwrap()
@@ -378,6 +440,56 @@ mod tests {
             at += TIMING.mixed_ns(1, context, TIMING.weight(done, tokens));
         }
         assert_eq!(first_at(&events, 2), at);
+    }
+
+    /// So many blocks of a session's prompt, and its answer's.
+    fn chain(session: u64, prompt_blocks: u64, answer_blocks: u64) -> Chain {
+        let blocks = (0..prompt_blocks + answer_blocks).map(|n| session << 32 | n).collect();
+        let whole = Prefix { blocks, block_tokens: BLOCK_TOKENS };
+        Chain { whole, prompt_blocks: usize::try_from(prompt_blocks).unwrap() }
+    }
+
+    fn cached(events: &[Event], id: u64) -> u32 {
+        let cached = events.iter().find_map(|event| match event {
+            Event::First { id: other, cached, .. } if *other == id => Some(*cached),
+            _ => None,
+        });
+        cached.unwrap()
+    }
+
+    #[test]
+    fn a_beginning_that_is_in_the_cache_needs_no_work() {
+        let mut pool = pool(100_000, 8);
+        pool.submit_chain(1, 640, 128, chain(1, 10, 2)).unwrap();
+        let events = drain(&mut pool);
+        assert_eq!(cached(&events, 1), 0);
+        let begun = pool.now();
+        pool.submit_chain(2, 1_280, 5, chain(1, 20, 0)).unwrap();
+        pool.submit_chain(3, 1_280, 5, chain(2, 20, 0)).unwrap();
+        let first = pool.step(u64::MAX / 2 + 1);
+        assert_eq!((cached(&first, 2), cached(&first, 3)), (768, 0), "prompt and answer of the turn before");
+        // 512 tokens at their true depth, all of one chunk.
+        let took = first_at(&first, 2) - begun;
+        assert_eq!(took, TIMING.mixed_ns(0, 0, TIMING.weight(768, 512)));
+        // One token at least is worked on: the last one makes the first of the answer.
+        pool.submit_chain(4, 1_280, 5, chain(1, 20, 0)).unwrap();
+        assert_eq!(cached(&pool.step(u64::MAX / 2 + 2 + 1_000_000_000), 4), 1_279);
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_without_room_there_is_none() {
+        let mut small = pool(100_000, 8);
+        for session in 0..30 {
+            small.submit_chain(session, 640, 5, chain(session, 10, 0)).unwrap();
+        }
+        drain(&mut small);
+        assert_eq!(small.cache.len(), 100, "6,400 tokens");
+        let mut none = Pool::new(Capacity { prefix_tokens: 0, ..small.capacity });
+        for id in 0..2 {
+            none.submit_chain(id, 640, 5, chain(1, 10, 0)).unwrap();
+            assert_eq!(cached(&none.step((id + 1) << 40), id), 0);
+        }
+        assert!(none.chains.is_empty() && small.chains.is_empty());
     }
 
     #[test]

@@ -111,6 +111,8 @@ struct Raw {
     #[serde(default)]
     max_num_batched_tokens: Option<u32>,
     #[serde(default)]
+    prefix_cache_tokens: u64,
+    #[serde(default)]
     gpus: Option<u32>,
     #[serde(default)]
     gpu_hour_usd: Option<f64>,
@@ -126,6 +128,7 @@ impl Raw {
         #[allow(clippy::cast_precision_loss, reason = "checked against bounds far below 2^53")]
         {
             within("kv_capacity_tokens", self.kv_capacity_tokens as f64, 2.0, 1e12)?;
+            within("prefix_cache_tokens", self.prefix_cache_tokens as f64, 0.0, 1e12)?;
             within("max_num_seqs", self.max_num_seqs as f64, 1.0, 65_536.0)?;
         }
         let chunk = self.max_num_batched_tokens.unwrap_or(CHUNK);
@@ -139,7 +142,12 @@ impl Raw {
             prefill_half,
             chunk,
         };
-        let capacity = Capacity { timing, kv_tokens: self.kv_capacity_tokens, max_seqs: self.max_num_seqs };
+        let capacity = Capacity {
+            timing,
+            kv_tokens: self.kv_capacity_tokens,
+            max_seqs: self.max_num_seqs,
+            prefix_tokens: self.prefix_cache_tokens,
+        };
         let gpus = self.gpus.unwrap_or(1);
         within("gpus", f64::from(gpus), 1.0, 65_536.0)?;
         let hour = self.gpu_hour_usd.map(|usd| within("gpu_hour_usd", usd, 0.0, 1e6)).transpose()?;

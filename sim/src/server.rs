@@ -111,6 +111,7 @@ async fn app(config: SimConfig, closing: watch::Receiver<()>) -> Router {
     let desk = Arc::new(Desk {
         worker: Worker::start(&config.profile, config.time_scale, config.max_queue),
         context: config.profile.capacity.kv_tokens,
+        caches: config.profile.capacity.prefix_tokens > 0,
         answers: config.answers,
         faults: config.faults,
         model: config.model,

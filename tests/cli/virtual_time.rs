@@ -198,5 +198,5 @@ fn every_scenario_runs_at_a_small_size() {
         assert!(report["ok"].as_u64() > Some(150), "{path}");
         assert!(!report["bounds"].as_array().expect("its objective").is_empty(), "{path}");
     }
-    assert_eq!(count, 5);
+    assert_eq!(count, 6);
 }

@@ -6,6 +6,7 @@
 //! samples on every machine, thousands of times faster than they would take.
 
 mod agenda;
+mod caches;
 mod capacity;
 mod finish;
 mod replica;
@@ -14,6 +15,7 @@ mod run;
 mod walk;
 mod world;
 
+pub use caches::{Oracle, turns_of};
 pub use capacity::{Needed, Trial, least_replicas};
 pub use run::{Totals, run};
 pub use world::{Asked, Length, Outage, PoolSpec, Prompted, Rank, World};

@@ -1,6 +1,6 @@
 //! One simulated replica: its batch, whether it lives, and when to look at it next.
 
-use sluice_sim::{Capacity, Event, Pool, TooLong};
+use sluice_sim::{Capacity, Chain, Event, Pool, TooLong};
 
 #[derive(Debug)]
 pub(super) struct Replica {
@@ -29,13 +29,14 @@ impl Replica {
     }
 
     /// Takes a request; the answer is cut to what fits beside the prompt, as `sluice sim` does. Returns its length.
-    /// The caller has let time pass until now.
+    /// `chain` is what prompt and an answer of that length are to the prefix cache. The caller has let time pass until now.
     pub(super) fn submit(
         &mut self,
         id: u64,
         input: u32,
         output: u32,
         engine_queue: usize,
+        chain: impl FnOnce(u32) -> Chain,
     ) -> Result<u32, Refused> {
         if self.is_dead {
             return Err(Refused::Unreachable);
@@ -49,7 +50,8 @@ impl Replica {
             return Err(Refused::Busy);
         }
         let output = output.min(u32::try_from(room).unwrap_or(u32::MAX)).max(1);
-        self.pool.submit(id, input, output).map_err(|TooLong { .. }| Refused::TooLong)?;
+        let chain = if self.capacity.prefix_tokens > 0 { chain(output) } else { Chain::default() };
+        self.pool.submit_chain(id, input, output, chain).map_err(|TooLong { .. }| Refused::TooLong)?;
         Ok(output)
     }
 

@@ -2,6 +2,7 @@
 
 mod least_load;
 mod p2c;
+mod prefix;
 mod round_robin;
 
 /// What a balancer knows of one replica.
@@ -17,6 +18,12 @@ pub struct ReplicaLoad {
     pub is_up: bool,
     /// Predicted time until the request would be complete there, in milliseconds; 0 when nothing is known.
     pub finish_ms: f64,
+    /// Tokens of the request's prompt that its cache probably holds.
+    pub hit_tokens: u32,
+    /// The prompt's other tokens.
+    pub uncached_tokens: f64,
+    /// Tokens that it has to work on for us: prompts ahead, and answers in work at what they weigh beside them.
+    pub work_tokens: f64,
 }
 
 impl ReplicaLoad {
@@ -56,6 +63,11 @@ pub const BALANCERS: &[Row] = &[
         about: "of two drawn at random, the one that would be done first; the default",
     },
     Row { name: "least_load", pick: least_load::pick, about: "the one that would be done first" },
+    Row {
+        name: "prefix",
+        pick: prefix::pick,
+        about: "the one whose cache holds most of the prompt, unless it has too much work; else the one with the least",
+    },
     Row { name: "round_robin", pick: round_robin::pick, about: "one after the other" },
 ];
 

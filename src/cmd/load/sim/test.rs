@@ -112,6 +112,7 @@ fn spec(pool: &PoolConfig, profile: &Profile) -> PoolSpec {
             max_queue: pool.max_queue,
             max_queue_bytes: pool.max_queue_bytes,
             balancer: balancer.pick,
+            prefix_tokens: pool.prefix_tokens,
         },
         capacity: profile.capacity,
         engine_queue: sluice_sim::SimConfig::new(profile.clone()).max_queue,
@@ -136,7 +137,7 @@ fn profiles(config: &Config, given: &[String]) -> Result<Vec<Profile>, Failure> 
                 Profile::names().join(", ")
             ))
         })?;
-        sims::profile(&name)
+        sims::profile_of(pool, &name)
     };
     config.pools.iter().zip(named).map(profile).collect()
 }
