@@ -11,6 +11,8 @@ use sluice_sim::Profile;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+#[path = "virtual_time/caches.rs"]
+mod caches;
 #[path = "virtual_time/overload.rs"]
 mod overload;
 
