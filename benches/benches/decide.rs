@@ -2,7 +2,7 @@
 
 use sluice_benches::{EXPERTS, experts, fleet, measure, prompt, trained};
 use sluice_router::{
-    Ask, Certificate, NanoUsd, Needs, PoolState, Route, Signals, Tick, WhenNone, classify, decide,
+    Ask, Certificate, NanoUsd, Needs, Objective, PoolState, Route, Signals, Tick, WhenNone, classify, decide,
     estimate_tokens,
 };
 use std::sync::Arc;
@@ -35,6 +35,7 @@ fn route() -> Route {
         reference: EXPERTS - 1,
         quality_floor: 0.95,
         confidence: 0.95,
+        objective: Objective::Joint,
         latency_per_s: NanoUsd(100_000),
         slo: None,
         max_cost: None,

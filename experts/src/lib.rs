@@ -10,6 +10,7 @@ mod protocol;
 mod report;
 mod retry_after;
 mod scrub;
+mod wire;
 
 pub use call::{Call, Endpoint, Engine, Event, Events, Finish, Reports, Secret, Usage};
 pub use codec::{SseError, SseEvent, SseParser};

@@ -204,6 +204,7 @@ fn pinned_route(fleet: &Fleet, expert: usize) -> Route {
         reference: expert,
         quality_floor: 0.0,
         confidence: 0.0,
+        objective: sluice_router::Objective::Joint,
         latency_per_s: sluice_router::NanoUsd::ZERO,
         slo: None,
         max_cost: None,

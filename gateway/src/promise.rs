@@ -54,6 +54,7 @@ pub(crate) fn certified_route(
         reference,
         quality_floor: route.quality_floor,
         confidence: route.confidence,
+        objective: route.objective,
         latency_per_s: route.latency_per_s,
         slo: route.slo,
         max_cost: route.max_cost,

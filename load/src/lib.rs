@@ -18,6 +18,7 @@ pub mod report;
 mod request;
 mod sample;
 pub mod search;
+pub mod study;
 pub mod target;
 pub mod virtual_time;
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::certificate::Certificate;
 use crate::fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy};
-use crate::objective::{DomainPromise, Route, WhenNone};
+use crate::objective::{DomainPromise, Objective, Route, WhenNone};
 use crate::price::{Price, Tokens};
 use crate::signals::{ExpertSignal, Needs, Share, Signals};
 use std::sync::Arc;
@@ -48,6 +48,7 @@ fn ask() -> Ask {
         reference: BIG,
         quality_floor: 0.95,
         confidence: 0.95,
+        objective: Objective::Joint,
         latency_per_s: NanoUsd::ZERO,
         slo: None,
         max_cost: None,

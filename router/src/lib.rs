@@ -58,7 +58,7 @@ pub use line::{
     Change, Entered, Entrant, LimitRule, Line, LineCounts, LineRules, ReplicaReport, Report, Seat, Turn,
     Verdict, Work,
 };
-pub use objective::{DomainPromise, Route, Slo, WhenNone};
+pub use objective::{DomainPromise, Objective, Route, Slo, WhenNone};
 pub use panel::{PanelParts, PanelView, posterior, standardise};
 pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};
 pub use policy::certified_choice;

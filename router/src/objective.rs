@@ -18,6 +18,9 @@ pub struct Route {
     pub quality_floor: f64,
     /// How sure the promise is, 0.5 to below 1.
     pub confidence: f64,
+    /// What is made least among the experts that keep the floor.
+    #[serde(default, skip_serializing_if = "Objective::is_joint")]
+    pub objective: Objective,
     /// What a second until the answer is complete is worth.
     pub latency_per_s: NanoUsd,
     /// What times are promised, and what a miss costs; `None` promises none.
@@ -36,6 +39,26 @@ pub struct Route {
     /// Domains with stricter floors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domain_promises: Vec<DomainPromise>,
+}
+
+/// What a route makes least.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// Cost, time and the risk of a missed SLO, as one sum of money.
+    #[default]
+    Joint,
+    /// The price alone, as a gateway does that is blind to queues.
+    Price,
+    /// The time to the first token alone, as a balancer does that is blind to prices.
+    Wait,
+}
+
+impl Objective {
+    /// Whether it is the one that routes have unless they say otherwise.
+    pub fn is_joint(&self) -> bool {
+        *self == Objective::Joint
+    }
 }
 
 /// Times that a route wants to keep.

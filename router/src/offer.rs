@@ -5,7 +5,7 @@
 
 use crate::ask::Ask;
 use crate::fleet::{PoolState, ReplicaState};
-use crate::objective::Slo;
+use crate::objective::{Objective, Slo};
 use crate::price::{NanoUsd, Price};
 use crate::speed::{Pace, Speed};
 
@@ -30,7 +30,7 @@ pub(crate) struct Offer {
     pub(crate) hit_tokens: u32,
     /// Probability that the route's SLO is missed; 0 without one.
     pub(crate) p_miss: f64,
-    /// The sum, in nano-USD.
+    /// The route's objective: with all of it in view the sum, in nano-USD.
     pub(crate) money: f64,
 }
 
@@ -102,7 +102,13 @@ fn judge(ask: &Ask, wanted: Wanted<'_>, place: Offer, pace: Pace, speed: Option<
     };
     let saved = f64::from(place.hit_tokens) * (wanted.price.input - wanted.price.cached_input) as f64 / 1e6;
     let miss = route.slo.as_ref().map_or(0.0, |slo| slo.miss.0 as f64);
-    let money = wanted.cost.0 as f64 - saved + route.latency_per_s.0 as f64 * total_ms / 1e3 + miss * p_miss;
+    let money = match route.objective {
+        Objective::Joint => {
+            wanted.cost.0 as f64 - saved + route.latency_per_s.0 as f64 * total_ms / 1e3 + miss * p_miss
+        }
+        Objective::Price => wanted.cost.0 as f64,
+        Objective::Wait => place.wait_ms + pace.ttft_ms,
+    };
     let ttft_p95_ms = speed.map_or(pace.ttft_ms, |speed| speed.ttft_p95_ms(pace.ttft_ms));
     Offer { ttft_ms: pace.ttft_ms, ttft_p95_ms, tpot_ms: pace.tpot_ms, total_ms, p_miss, money, ..place }
 }

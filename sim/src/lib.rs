@@ -5,6 +5,7 @@ mod clock;
 mod faults;
 mod grpc;
 mod http;
+mod outside;
 mod pool;
 mod prefix;
 mod profile;
@@ -15,6 +16,7 @@ mod tokens;
 mod worker;
 
 pub use faults::{Fault, Faults};
+pub use outside::Outside;
 pub use pool::{Capacity, Chain, Event, Pool, TooLong};
 pub use profile::{Profile, ProfileError};
 pub use server::{Running, SimConfig, start};

@@ -2,7 +2,8 @@
 //!
 //! Pure: it is told the time, does no I/O and draws no random numbers. Times are nanoseconds since its start.
 
-use crate::timing::Timing;
+use crate::outside::{Calls, Outside};
+use crate::timing::{NOISE_STEPS, Timing};
 use sluice_router::{BLOCK_TOKENS, Prefix, PrefixCache};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -17,6 +18,8 @@ pub struct Capacity {
     pub max_seqs: usize,
     /// Tokens of prompts and answers that its prefix cache keeps, beside that memory; 0 when it has none.
     pub prefix_tokens: u64,
+    /// An engine that is only known from outside: its times instead of all the above.
+    pub outside: Option<Outside>,
 }
 
 /// What a sequence begins with and becomes, for the prefix cache.
@@ -81,6 +84,8 @@ pub struct Pool {
     current: Option<Step>,
     /// Time spent in steps.
     busy: u64,
+    /// In place of the batch, where the engine is only known from outside.
+    calls: Option<Calls>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +128,7 @@ impl Pool {
             kv_reserved: 0,
             current: None,
             busy: 0,
+            calls: capacity.outside.map(Calls::new),
         }
     }
 
@@ -133,6 +139,10 @@ impl Pool {
     /// [`TooLong`] when it would wait for ever.
     pub fn submit(&mut self, id: u64, input: u32, output: u32) -> Result<(), TooLong> {
         let (input, output) = (input.max(1), output.max(1));
+        if let Some(calls) = &mut self.calls {
+            calls.submit(id, output);
+            return Ok(());
+        }
         let need = u64::from(input) + u64::from(output);
         if need > self.capacity.kv_tokens {
             return Err(TooLong { need, capacity: self.capacity.kv_tokens });
@@ -150,7 +160,7 @@ impl Pool {
     /// [`TooLong`] as above.
     pub fn submit_chain(&mut self, id: u64, input: u32, output: u32, chain: Chain) -> Result<(), TooLong> {
         self.submit(id, input, output)?;
-        if self.capacity.prefix_tokens > 0 {
+        if self.capacity.prefix_tokens > 0 && self.calls.is_none() {
             self.chains.insert(id, chain);
         }
         Ok(())
@@ -159,6 +169,10 @@ impl Pool {
     /// Takes a sequence out wherever it is. Its memory is free at once, the step under way ends as planned.
     /// A sequence that isn't here is no mistake: it may just have finished.
     pub fn cancel(&mut self, id: u64) {
+        if let Some(calls) = &mut self.calls {
+            calls.cancel(id);
+            return;
+        }
         let Some(seq) = self.seqs.get(&id).copied() else { return };
         if let Some(first) = seq.first_step {
             let made = self.steps - first + 1;
@@ -178,6 +192,9 @@ impl Pool {
 
     /// Lets time pass until `now` (an earlier time is taken as no time) and gives what happened, in order.
     pub fn step(&mut self, now: u64) -> Vec<Event> {
+        if let Some(calls) = &mut self.calls {
+            return calls.step(now);
+        }
         let mut events = Vec::new();
         while let Some(ends) = self.step_ends().or_else(|| self.begin()) {
             if ends > now {
@@ -193,23 +210,39 @@ impl Pool {
     /// When the next milestone comes if nothing is submitted or cancelled until then, or sooner while prompts are in
     /// work or about to be; `None` when idle. Starts the next step if none is under way.
     pub fn next_event(&mut self) -> Option<u64> {
+        if let Some(calls) = &self.calls {
+            return calls.next_event();
+        }
         let ends = self.step_ends().or_else(|| self.begin())?;
         let step = self.current.as_ref()?;
         let last = self.ends.first().map(|(last, _)| *last);
         let (Some(last), true) = (last, step.prompts.is_empty() && !self.may_admit()) else {
             return Some(ends);
         };
+        let timing = self.capacity.timing;
         let further = last.saturating_sub(self.steps + 1);
-        Some(ends + self.capacity.timing.run_ns(step.running, self.context + step.running, further))
+        if timing.noise == 0.0 {
+            return Some(ends + timing.run_ns(step.running, self.context + step.running, further));
+        }
+        // As far as one factor holds; sooner by less than a nanosecond a step, so never late.
+        let alike = NOISE_STEPS - 1 - self.steps % NOISE_STEPS;
+        let run = timing.run_ns(step.running, self.context + step.running, further.min(alike));
+        Some(ends + ((run as f64 * timing.factor(self.steps)) as u64).saturating_sub(alike))
     }
 
     /// When the step under way ends; `None` when idle.
     pub fn step_ends(&self) -> Option<u64> {
+        if let Some(calls) = &self.calls {
+            return calls.next_event();
+        }
         self.current.as_ref().map(|step| step.ends)
     }
 
     /// Tokens that a sequence has produced; `None` when it isn't here (any more).
     pub fn produced(&self, id: u64) -> Option<u32> {
+        if let Some(calls) = &self.calls {
+            return calls.produced(id);
+        }
         let seq = self.seqs.get(&id)?;
         let made = seq.first_step.map_or(0, |first| self.steps - first + 1);
         Some(u32::try_from(made).unwrap_or(u32::MAX))
@@ -217,12 +250,12 @@ impl Pool {
 
     /// Time since its start.
     pub fn now(&self) -> u64 {
-        self.now
+        self.calls.as_ref().map_or(self.now, Calls::now)
     }
 
     /// Time in which there was work, the step under way included.
     pub fn busy(&self) -> u64 {
-        self.busy
+        self.calls.as_ref().map_or(self.busy, Calls::busy)
     }
 
     /// Sequences in the queue.
@@ -232,7 +265,7 @@ impl Pool {
 
     /// Sequences in the batch.
     pub fn running(&self) -> usize {
-        self.seqs.len() - self.waiting.len()
+        self.calls.as_ref().map_or(self.seqs.len() - self.waiting.len(), Calls::len)
     }
 
     /// The share of the memory that is taken, 0 to 1.
@@ -256,7 +289,7 @@ impl Pool {
             }
         };
         // A law of all zeros must not stop time.
-        let took = took.max(1);
+        let took = ((took as f64 * timing.factor(self.steps)) as u64).max(1);
         let ends = self.now + took;
         self.busy += took;
         self.current = Some(Step { ends, prompts, running });
@@ -387,10 +420,11 @@ mod tests {
         prefill_ns: 100_000.0,
         prefill_half: 20_000.0,
         chunk: 512,
+        noise: 0.0,
     };
 
     fn pool(kv_tokens: u64, max_seqs: usize) -> Pool {
-        Pool::new(Capacity { timing: TIMING, kv_tokens, max_seqs, prefix_tokens: 6_400 })
+        Pool::new(Capacity { timing: TIMING, kv_tokens, max_seqs, prefix_tokens: 6_400, outside: None })
     }
 
     /// The milestones of a pool left to itself.

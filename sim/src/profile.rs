@@ -1,5 +1,6 @@
 //! Named workers: model, GPU and the parameters of their law, from files of one profile each.
 
+use crate::outside::Outside;
 use crate::pool::Capacity;
 use crate::timing::Timing;
 use serde::Deserialize;
@@ -21,6 +22,8 @@ const PROFILES: &[(&str, &str)] = &[
     ("70b-8x910b2", include_str!("../profiles/70b-8x910b2.toml")),
     ("mixtral-2xh100", include_str!("../profiles/mixtral-2xh100.toml")),
     ("deepseek-v3-8xh200", include_str!("../profiles/deepseek-v3-8xh200.toml")),
+    ("70b-fp8-8xh100", include_str!("../profiles/70b-fp8-8xh100.toml")),
+    ("api", include_str!("../profiles/api.toml")),
     ("cpu-7b", include_str!("../profiles/cpu-7b.toml")),
     ("device-8b", include_str!("../profiles/device-8b.toml")),
 ];
@@ -113,9 +116,34 @@ struct Raw {
     #[serde(default)]
     prefix_cache_tokens: u64,
     #[serde(default)]
+    step_noise: f64,
+    #[serde(default)]
     gpus: Option<u32>,
     #[serde(default)]
     gpu_hour_usd: Option<f64>,
+    #[serde(default)]
+    outside: Option<RawOutside>,
+}
+
+/// An engine that is only known from outside, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOutside {
+    ttft_ms: f64,
+    ttft_sigma: f64,
+    tpot_ms: f64,
+    tpot_sigma: f64,
+}
+
+impl RawOutside {
+    fn check(&self) -> Result<Outside, ProfileError> {
+        Ok(Outside {
+            ttft_ns: within("outside.ttft_ms", self.ttft_ms, 0.001, 1e6)? * 1e6,
+            ttft_sigma: within("outside.ttft_sigma", self.ttft_sigma, 0.0, 2.0)?,
+            tpot_ns: within("outside.tpot_ms", self.tpot_ms, 0.0001, 1e6)? * 1e6,
+            tpot_sigma: within("outside.tpot_sigma", self.tpot_sigma, 0.0, 2.0)?,
+        })
+    }
 }
 
 impl Raw {
@@ -141,13 +169,12 @@ impl Raw {
             prefill_ns: 1e9 / prefill,
             prefill_half,
             chunk,
+            noise: within("step_noise", self.step_noise, 0.0, 1.0)?,
         };
-        let capacity = Capacity {
-            timing,
-            kv_tokens: self.kv_capacity_tokens,
-            max_seqs: self.max_num_seqs,
-            prefix_tokens: self.prefix_cache_tokens,
-        };
+        let outside = self.outside.as_ref().map(RawOutside::check).transpose()?;
+        let (kv_tokens, max_seqs) = (self.kv_capacity_tokens, self.max_num_seqs);
+        let prefix_tokens = self.prefix_cache_tokens;
+        let capacity = Capacity { timing, kv_tokens, max_seqs, prefix_tokens, outside };
         let gpus = self.gpus.unwrap_or(1);
         within("gpus", f64::from(gpus), 1.0, 65_536.0)?;
         let hour = self.gpu_hour_usd.map(|usd| within("gpu_hour_usd", usd, 0.0, 1e6)).transpose()?;

@@ -26,6 +26,8 @@ pub struct Timing {
     pub prefill_half: f64,
     /// Prompt tokens and running sequences that one step takes on together.
     pub chunk: u32,
+    /// How much steps differ from the law: the deviation of their logarithm; 0 for none.
+    pub noise: f64,
 }
 
 impl Timing {
@@ -43,6 +45,14 @@ impl Timing {
         self.decode_ns(running, context) - self.base_ns + work.max(self.base_ns)
     }
 
+    /// The factor on the time of the `step`-th step; it holds for [`NOISE_STEPS`] in a row.
+    pub fn factor(&self, step: u64) -> f64 {
+        if self.noise == 0.0 {
+            return 1.0;
+        }
+        libm::exp(self.noise * normal(step / NOISE_STEPS))
+    }
+
     /// What `tokens` prompt tokens count for when `done` of the prompt came before.
     pub fn weight(&self, done: u32, tokens: u32) -> f64 {
         let depth = f64::from(done) + f64::from(tokens) / 2.0;
@@ -56,6 +66,23 @@ impl Timing {
     }
 }
 
+/// Steps in a row that are off the law by the same factor.
+pub(crate) const NOISE_STEPS: u64 = 32;
+
+/// A normal number that is always the same for the same `n`, by Box and Muller over SplitMix64.
+pub(crate) fn normal(n: u64) -> f64 {
+    let unit = |n: u64| ((mix(n) >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    let (radius, angle) = (unit(2 * n), unit(2 * n + 1));
+    libm::sqrt(-2.0 * libm::log(radius)) * libm::cos(std::f64::consts::TAU * angle)
+}
+
+fn mix(n: u64) -> u64 {
+    let z = n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +94,7 @@ mod tests {
         prefill_ns: 100_000.0,
         prefill_half: 1_000.0,
         chunk: 2_048,
+        noise: 0.0,
     };
 
     #[test]

@@ -1,6 +1,6 @@
 //! Sluice's own dialect: gRPC `sluice.v1.Expert`, its health by `grpc.health.v1`.
 //!
-//! One HTTP/2 connection per endpoint, opened on first use and again when it breaks. A call is sent once.
+//! One HTTP/2 connection per endpoint, opened on first use and again when it breaks or falls silent. A call is sent once.
 
 use crate::call::{Call, Endpoint, Engine, Event, Events, Finish, Reports, Usage};
 use crate::channel::{Connector, Version, address, causes};
@@ -10,6 +10,7 @@ use crate::protocol::{EndpointError, Row};
 use crate::report::LoadReport;
 use crate::retry_after::retry_after;
 use crate::scrub::Scrub;
+use crate::wire::Wire as Connection;
 use futures::future::BoxFuture;
 use futures::stream::{StreamExt as _, TryStreamExt as _, empty, once, try_unfold};
 use http::HeaderMap;
@@ -50,7 +51,7 @@ struct Native(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
-    channel: Channel,
+    wire: Connection,
     metadata: MetadataMap,
 }
 
@@ -80,31 +81,35 @@ impl Inner {
             return Err(EndpointError::Url { url: endpoint.url.clone(), why });
         }
         // TLS is the connector's. With tonic's own TLS features on, tonic would refuse https without its configuration.
-        let channel = Channel::builder(uri)
+        let connector = Connector::new(Version::Http2, &endpoint);
+        let builder = Channel::builder(uri)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .connect_with_connector_lazy(Connector::new(Version::Http2, &endpoint));
+            .initial_connection_window_size(CONNECTION_WINDOW);
+        let wire = Connection::new(move || builder.connect_with_connector_lazy(connector.clone()));
         let metadata = metadata(&endpoint)?;
-        Ok(Inner { endpoint, channel, metadata })
+        Ok(Inner { endpoint, wire, metadata })
     }
 
-    async fn generate(&self, call: Call) -> Result<Events, ExpertError> {
+    async fn generate(self: Arc<Inner>, call: Call) -> Result<Events, ExpertError> {
         let scrub = Scrub::new(call.messages.clone(), self.endpoint.api_key.clone());
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
         // The connection is the channel's affair; its own bound comes on top of the wait for the first event.
         patience.connected_within(self.endpoint.connect_timeout);
-        let mut client = ExpertClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let line = self.wire.line();
+        let mut client = ExpertClient::new(line.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let request = self.request(call);
-        let response = patience.wait(client.generate(request)).await?;
+        let response = self.wire.ended(&line, patience.wait(client.generate(request)).await)?;
         let stream = response.map_err(|status| error_of(&status, &scrub))?.into_inner();
         let mut reading = Reading { stream, scrub, patience, begun: false, ended: false };
-        let Some(first) = reading.next().await? else { return Err(truncated()) };
+        let first = self.wire.ended(&line, reading.next().await)?;
+        let Some(first) = first else { return Err(truncated()) };
         reading.begun = true;
-        let rest = try_unfold(reading, |mut reading| async move {
-            Ok(reading.next().await?.map(|event| (event, reading)))
+        let rest = try_unfold((reading, self, line), |(mut reading, inner, line)| async move {
+            let next = inner.wire.ended(&line, reading.next().await)?;
+            Ok(next.map(|event| (event, (reading, inner, line))))
         });
         Ok(once(std::future::ready(Ok(first))).chain(rest).boxed())
     }
@@ -138,9 +143,10 @@ impl Inner {
         let scrub = Scrub::new(Vec::new(), self.endpoint.api_key.clone());
         let mut request = Request::new(HealthCheckRequest { service: SERVICE.to_owned() });
         *request.metadata_mut() = self.metadata.clone();
-        let mut client = HealthClient::new(self.channel.clone());
-        let answer =
-            patience.wait(client.check(request)).await?.map_err(|status| error_of(&status, &scrub))?;
+        let line = self.wire.line();
+        let mut client = HealthClient::new(line.channel.clone());
+        let answer = self.wire.ended(&line, patience.wait(client.check(request)).await)?;
+        let answer = answer.map_err(|status| error_of(&status, &scrub))?;
         match answer.into_inner().status() {
             ServingStatus::Serving => Ok(()),
             other => {
@@ -159,8 +165,9 @@ impl Inner {
         let every_ms = u32::try_from(every.as_millis()).unwrap_or(u32::MAX);
         let mut request = Request::new(v1::StatusRequest { every_ms });
         *request.metadata_mut() = self.metadata.clone();
-        let mut client = ExpertClient::new(self.channel.clone());
-        let opened = match patience.wait(client.status(request)).await? {
+        let line = self.wire.line();
+        let mut client = ExpertClient::new(line.channel.clone());
+        let opened = match self.wire.ended(&line, patience.wait(client.status(request)).await)? {
             Err(status) if status.code() == Code::Unimplemented => return Ok(empty().boxed()),
             opened => opened.map_err(|status| error_of(&status, &scrub))?.into_inner(),
         };

@@ -17,7 +17,7 @@ impl Answers for Parrot {
     }
 }
 
-async fn worker(faults: &Faults, scale: f64) -> Running {
+pub(crate) async fn worker(faults: &Faults, scale: f64) -> Running {
     let profile = Profile::named("8b-h100").unwrap();
     let config = SimConfig {
         time_scale: scale,

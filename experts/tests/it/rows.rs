@@ -1,5 +1,6 @@
 //! Rows of the fault matrix that engines must meet whatever they are sent, named by their numbers.
 
+use crate::contract::worker;
 use crate::peer::{Do, Peer, chunk, stream_head};
 use crate::{call, endpoint, engine, read};
 use sluice_experts::{ErrorKind, SseEvent, SseParser};
@@ -356,4 +357,28 @@ const ACK: u8 = 1;
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[tokio::test]
+async fn row_02_a_connection_that_has_fallen_silent_is_left_for_a_new_one() {
+    let sim = worker(&sluice_sim::Faults::none(), 100.0).await;
+    let engine_at = sim.addr;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        let (_black_hole, _) = listener.accept().await.expect("the first connection");
+        loop {
+            let (mut client, _) = listener.accept().await.expect("another connection");
+            let mut engine = TcpStream::connect(engine_at).await.expect("it listens");
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut engine).await });
+        }
+    });
+    let mut endpoint = endpoint(addr);
+    endpoint.first_token_timeout = ms(200);
+    endpoint.connect_timeout = ms(200);
+    let engine = engine("native", endpoint);
+    let first = engine.generate(call("hello", 4)).await.map(drop).expect_err("a black hole");
+    assert_eq!(first.kind, ErrorKind::FirstTokenTimeout);
+    let (text, end) = read(engine.generate(call("hello", 4)).await.expect("a new connection")).await;
+    assert!(!text.is_empty() && matches!(end, Some(Ok(_))), "{text} {end:?}");
 }

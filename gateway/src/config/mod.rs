@@ -12,7 +12,7 @@ pub use starter::STARTER;
 pub(crate) use check::is_http_address;
 
 use sluice_experts::Secret;
-use sluice_router::{CertifyBy, Expert, LimitRule, NanoUsd, Slo, WhenNone};
+use sluice_router::{CertifyBy, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -157,6 +157,8 @@ pub struct RouteConfig {
     pub domain_floors: Vec<DomainFloor>,
     /// Which bound certifies.
     pub certify_by: CertifyBy,
+    /// What it makes least.
+    pub objective: Objective,
     /// What a second is worth.
     pub latency_per_s: NanoUsd,
     /// Times to keep, and what a miss costs.

@@ -355,6 +355,9 @@ pub struct RawRoute {
     /// How the promise is certified.
     #[serde(default)]
     pub certificate: RawCertificate,
+    /// What it makes least among the experts that keep the floor.
+    #[serde(default)]
+    pub objective: RawObjective,
     /// What a second until the answer is complete is worth, in decimal USD.
     #[serde(default)]
     pub latency_usd_per_s: Option<String>,
@@ -403,6 +406,19 @@ pub struct RawSlo {
     pub miss_usd: String,
 }
 
+/// What a route makes least.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawObjective {
+    /// Cost, time and the risk of a missed SLO, as one sum of money.
+    #[default]
+    Joint,
+    /// The price alone, blind to queues.
+    Price,
+    /// The time to the first token alone, blind to prices.
+    Wait,
+}
+
 /// How a promise is certified.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -436,6 +452,7 @@ impl Default for RawRoute {
             confidence: default_share(),
             domain_floor: BTreeMap::new(),
             certificate: RawCertificate::Auto,
+            objective: RawObjective::Joint,
             latency_usd_per_s: None,
             slo: None,
             max_cost_usd: None,

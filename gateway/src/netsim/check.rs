@@ -9,7 +9,6 @@ use crate::invariants::check_settled;
 use crate::record::Settled;
 use sluice_router::MAX_ATTEMPTS;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Every promise that the run broke.
@@ -166,23 +165,16 @@ fn disturbed(outcome: &Outcome, wire: Target, from: Duration, until: Duration) -
 /// How long after a fault its last messages may still be on their way.
 const SETTLING: Duration = Duration::from_millis(500);
 
-/// What happened, as one number: equal for equal runs.
-pub(super) fn trace(outcome: &Outcome) -> u64 {
-    let mut story = String::new();
-    for told in &outcome.told {
-        writeln!(story, "{:?}", told).expect("text");
-    }
-    for run in &outcome.runs {
-        writeln!(story, "{run:?}").expect("text");
-    }
-    for settled in &outcome.settled {
+/// Everything that was seen in a run, line by line: two runs of a seed have the same story.
+pub(super) fn story(outcome: &Outcome) -> Vec<String> {
+    let told = outcome.told.iter().map(|told| format!("{told:?}"));
+    let runs = outcome.runs.iter().map(|run| format!("{run:?}"));
+    let settled = outcome.settled.iter().map(|settled| {
         let receipt =
             settled.receipt.as_ref().map(|receipt| serde_json::to_string(receipt).expect("plain data"));
-        writeln!(story, "{receipt:?} {:?}", Settled { receipt: None, ..settled.clone() }).expect("text");
-    }
-    story.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+        format!("{receipt:?} {:?}", Settled { receipt: None, ..settled.clone() })
+    });
+    told.chain(runs).chain(settled).collect()
 }
 
 /// How much of what a simulation should meet it has met, to see that it is no idle one.

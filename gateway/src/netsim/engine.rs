@@ -87,6 +87,10 @@ impl Engine {
             let is_ill = self.mood() == Mood::Storm;
             return plain(if is_ill { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK });
         }
+        if request.uri().path() != "/v1/chat/completions" {
+            // It reports no load.
+            return plain(StatusCode::NOT_FOUND);
+        }
         let label =
             request.headers().get("x-request-id").map(|value| value.to_str().expect("ASCII").to_owned());
         let Ok(body) = request.into_body().collect().await else { return plain(StatusCode::BAD_REQUEST) };

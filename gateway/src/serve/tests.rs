@@ -75,6 +75,7 @@ price = { input_per_mtok = "10", output_per_mtok = "10" }
 name = "big-pool"
 endpoints = ["http://127.0.0.1:1"]
 max_concurrency = 1
+limit = "fixed"
 "#;
 
 /// A gateway with one pool of one replica, and its journal.

@@ -17,6 +17,8 @@ pub struct Generated {
 #[derive(Debug, Clone)]
 enum Lengths {
     Fixed(u32, Option<u32>),
+    /// Medians, and the deviation of the lengths' logarithm.
+    Spread(u32, u32, f64),
     Trace(Arc<Trace>),
 }
 
@@ -24,6 +26,11 @@ impl Generated {
     /// All alike: tokens of the prompt, most tokens of the answer.
     pub fn fixed(seed: u64, input_tokens: u32, output_tokens: Option<u32>) -> Generated {
         Generated { seed, lengths: Lengths::Fixed(input_tokens, output_tokens) }
+    }
+
+    /// Lengths around medians, log-normal with this deviation, never above sixteen times the median.
+    pub fn spread(seed: u64, input_tokens: u32, output_tokens: u32, deviation: f64) -> Generated {
+        Generated { seed, lengths: Lengths::Spread(input_tokens, output_tokens, deviation) }
     }
 
     /// As the rows of a trace.
@@ -36,6 +43,15 @@ impl Prompts for Generated {
     fn get(&self, number: usize) -> Prompt {
         let (input, output, stream) = match &self.lengths {
             Lengths::Fixed(input, output) => (*input, *output, number as u64),
+            Lengths::Spread(input, output, deviation) => {
+                let number = (number % SPREAD) as u64;
+                let mut random = Random::new(self.seed ^ LENGTHS, number);
+                let mut around = |median: u32| {
+                    let factor = libm::exp(deviation * random.normal()).min(16.0);
+                    ((f64::from(median) * factor) as u32).max(1)
+                };
+                (around(*input), Some(around(*output)), number)
+            }
             Lengths::Trace(trace) => {
                 let row = trace.rows[number % trace.rows.len()];
                 let stream = row.session.map_or(number as u64, |session| !session);
@@ -53,6 +69,7 @@ impl Prompts for Generated {
     fn distinct(&self) -> Option<usize> {
         match &self.lengths {
             Lengths::Fixed(..) => None,
+            Lengths::Spread(..) => Some(SPREAD),
             Lengths::Trace(trace) => Some(trace.rows.len()),
         }
     }
@@ -76,8 +93,11 @@ fn text(seed: u64, stream: u64, tokens: u32) -> String {
     text
 }
 
-/// The purpose of the random sequence.
+/// The purposes of the random sequences.
 const TEXT: u64 = 0x7E87;
+const LENGTHS: u64 = 0x1E46;
+/// Distinct prompts of spread lengths.
+const SPREAD: usize = 16_384;
 
 /// Common words, mostly a token each with the blank before them, of four letters on average.
 const WORDS: &[&str] = &[
@@ -106,6 +126,17 @@ mod tests {
         assert_ne!(a.messages[0].1[..40], b.messages[0].1[..40]);
         assert_eq!(a, prompts.get(0));
         assert_ne!(a, Generated::fixed(2, 100, Some(7)).get(0));
+    }
+
+    #[test]
+    fn spread_lengths_are_around_their_medians() {
+        let prompts = Generated::spread(1, 400, 100, 0.8);
+        let mut lengths: Vec<u32> = (0..999).map(|n| prompts.get(n).max_tokens.unwrap()).collect();
+        lengths.sort_unstable();
+        assert!((90..110).contains(&lengths[499]), "{}", lengths[499]);
+        let ratio = f64::from(lengths[839]) / f64::from(lengths[499]);
+        assert!((libm::log(ratio) - 0.8).abs() < 0.08, "{ratio}");
+        assert_eq!(prompts.get(3), prompts.get(3 + SPREAD));
     }
 
     #[test]

@@ -95,6 +95,9 @@ pub(crate) struct Prompts {
     /// Most tokens of an answer to a made-up prompt
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) output_tokens: u32,
+    /// Lengths of made-up prompts and answers differ: log-normal around those numbers, with this deviation
+    #[arg(long, value_name = "S", default_value_t = 0.0)]
+    pub(crate) length_spread: f64,
     /// Most tokens of an answer to a prompt from a file that has no limit of its own
     #[arg(long, value_name = "N")]
     pub(crate) max_tokens: Option<u32>,

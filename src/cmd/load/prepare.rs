@@ -43,6 +43,9 @@ const MOST_OPEN: usize = 1_000_000;
 /// A host has 64,000 local ports towards one address.
 const MOST_CONNECTIONS: usize = 64_000;
 
+/// Beyond it the longest is a thousand times the shortest.
+const MOST_SPREAD: f64 = 2.0;
+
 /// Whether anybody listens there: a test that can't begin says so at once.
 pub(super) async fn reach(target: &str) -> Result<(), Failure> {
     let address = Address::parse(target).map_err(Failure::input)?;
@@ -87,6 +90,13 @@ pub(super) fn prompts(
     let Some(file) = &given.prompts else {
         let made: Generated = match trace {
             Some(trace) => Generated::like(seed, trace),
+            None if given.length_spread > 0.0 => {
+                let spread = given.length_spread;
+                if spread > MOST_SPREAD {
+                    return Err(wrong(format!("--length-spread {spread}: give 0 to {MOST_SPREAD}")));
+                }
+                Generated::spread(seed, given.input_tokens, given.output_tokens, spread)
+            }
             None => Generated::fixed(seed, given.input_tokens, Some(given.output_tokens)),
         };
         return Ok((Arc::new(made), None));

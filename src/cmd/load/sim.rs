@@ -5,6 +5,8 @@ mod capacity;
 mod outage;
 mod pools;
 mod scenario;
+mod skilled;
+mod study;
 mod test;
 
 pub(super) use self::scenario::resolve;
@@ -41,6 +43,16 @@ pub(crate) struct VirtualTime {
     /// The most replicas of one pool that --capacity tries
     #[arg(long, value_name = "N", default_value_t = 64, requires = "capacity")]
     most_replicas: usize,
+    /// Compare policies on the same requests and print a table: joint, price, wait, cap:N
+    #[arg(long, value_name = "POLICY,...", value_delimiter = ',', action = clap::ArgAction::Set, num_args = 1)]
+    compare: Vec<sluice_load::study::Policy>,
+    /// Loads for --compare; at 1 what the first expert of --skills may answer just fills its pool
+    #[arg(long, value_name = "LOAD,...", value_delimiter = ',', action = clap::ArgAction::Set, num_args = 1, default_values_t = [0.5, 0.7, 0.9, 1.0, 1.1, 1.3])]
+    loads: Vec<f64>,
+    /// Made-up skills, from the least capable expert to the most: shares of requests that each answers well, and after
+    /// the first how well that is seen beforehand
+    #[arg(long, value_name = "EXPERT=SHARE@AUC,EXPERT=SHARE,...")]
+    skills: Option<sluice_load::study::Skills>,
     /// Run a scenario file; further options override its own
     #[arg(long, value_name = "FILE")]
     pub(super) scenario: Option<PathBuf>,
@@ -60,6 +72,9 @@ pub(super) fn run(
         say(&format!("{} runs in {:.1} s", found.runs, seconds(clock.now())));
         capacity::show(&test, &found, options.json)?;
         return Ok(if found.holds { ExitCode::SUCCESS } else { ExitCode::from(EXIT_GATE) });
+    }
+    if !args.compare.is_empty() {
+        return study::run(&mut test, args, options.json);
     }
     let ran = test.run()?;
     let took = seconds(clock.now());
@@ -85,6 +100,13 @@ pub(super) fn run(
 fn check(options: &Options, args: &VirtualTime) -> Result<(), Failure> {
     if args.most_replicas == 0 {
         return Err(wrong("--most-replicas 0: at least one is tried; give 1 or more".to_owned()));
+    }
+    if !args.compare.is_empty() && (args.capacity || args.skills.is_none() || options.measures.slo.is_none())
+    {
+        return Err(wrong("--compare needs --skills and --slo, and goes without --capacity".to_owned()));
+    }
+    if args.compare.is_empty() && args.skills.is_some() && !args.capacity {
+        return Err(wrong("--skills are for --compare; give both".to_owned()));
     }
     if options.measures.find_max || options.measures.sweep.is_some() {
         return Err(wrong("--find-max and --sweep need --target; with --sim, --capacity asks the other way round: how many replicas for this load".to_owned()));

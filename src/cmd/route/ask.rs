@@ -9,8 +9,8 @@ use sluice_lab::Stopwatch;
 use sluice_lab::corpus::{Prices, load_prices};
 use sluice_router::{
     Ask, Binding, Certificate, CertifyAsk, CertifyBy, Decision, Expert, Fleet, Kind, NanoUsd, Needs,
-    OutOfDomain, Params, Pool, PoolState, Price, Privacy, Quote, Route, Signals, Tick, WhenNone, classify,
-    decide, prompt_hash,
+    Objective, OutOfDomain, Params, Pool, PoolState, Price, Privacy, Quote, Route, Signals, Tick, WhenNone,
+    classify, decide, prompt_hash,
 };
 use std::sync::Arc;
 
@@ -171,6 +171,7 @@ fn route(experts: usize, reference: usize, args: &Args, certificate: Option<Cert
         reference,
         quality_floor: args.floor,
         confidence: args.confidence,
+        objective: Objective::Joint,
         latency_per_s: NanoUsd::ZERO,
         slo: None,
         max_cost: None,

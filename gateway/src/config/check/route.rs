@@ -1,9 +1,9 @@
 //! The rules of `[[route]]`, and the route that exists when none is named `auto`.
 
 use super::super::mistake::{Mistakes, did_you_mean};
-use super::super::raw::{RawCertificate, RawConfig, RawRoute, RawWhenNone};
+use super::super::raw::{RawCertificate, RawConfig, RawObjective, RawRoute, RawWhenNone};
 use super::super::{DomainFloor, RouteConfig};
-use sluice_router::{CertifyBy, NanoUsd, Slo, WhenNone};
+use sluice_router::{CertifyBy, NanoUsd, Objective, Slo, WhenNone};
 
 /// Every route, `auto` among them.
 pub(super) fn check_routes(
@@ -95,6 +95,11 @@ fn check_route(
         certify_by: match route.certificate {
             RawCertificate::Auto => CertifyBy::Auto,
             RawCertificate::Bets => CertifyBy::Bets,
+        },
+        objective: match route.objective {
+            RawObjective::Joint => Objective::Joint,
+            RawObjective::Price => Objective::Price,
+            RawObjective::Wait => Objective::Wait,
         },
         latency_per_s: money("latency_usd_per_s", &route.latency_usd_per_s).unwrap_or_default(),
         max_cost: money("max_cost_usd", &route.max_cost_usd),

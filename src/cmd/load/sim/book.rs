@@ -1,13 +1,16 @@
 //! Prompts as virtual time needs them: what the model sees in each, and how long each expert's answer is.
 
+use super::skilled::Skilled;
 use crate::cmd::Failure;
 use crate::cmd::load::options::Options;
+use crate::cmd::load::prepare::wrong;
 use crate::replay::{Recorded, Recordings};
 use anyhow::anyhow;
 use sluice_gateway::Offline;
 use sluice_gateway::config::Config;
 use sluice_load::Prompt;
 use sluice_load::prompts::Prompts;
+use sluice_load::study::Skills;
 use sluice_load::virtual_time::{Asked, Length, Prompted};
 use sluice_router::Needs;
 use sluice_sim::{Answers as _, Filler, count_tokens};
@@ -23,6 +26,7 @@ pub(super) struct Book {
     kept: Vec<Option<Asked>>,
     /// Made-up prompts, of which there may be millions: what differs between them.
     made_up: Vec<Option<MadeUp>>,
+    skilled: Option<Skilled>,
 }
 
 /// What a made-up prompt has of its own.
@@ -61,7 +65,29 @@ impl Book {
             true => (CLASSIFIED, count),
             false => (count, 0),
         };
-        Ok(Book { offline, route, prompts, recorded, kept: vec![None; kept], made_up: vec![None; made_up] })
+        let (kept, made_up) = (vec![None; kept], vec![None; made_up]);
+        Ok(Book { offline, route, prompts, recorded, kept, made_up, skilled: None })
+    }
+
+    /// Gives made-up prompts made-up skills, and the route a certificate from as many other requests as it takes.
+    pub(super) fn make_up_skills(&mut self, skills: Skills, seed: u64) -> Result<(), Failure> {
+        if self.made_up.is_empty() {
+            return Err(wrong("--skills are for made-up prompts; leave --prompts away".to_owned()));
+        }
+        let ask = self.made_up(0).ask.clone();
+        let lengths: Vec<Length> = (0..self.made_up.len()).map(|number| self.own(number).length).collect();
+        self.skilled = Some(Skilled::new(skills, seed, &ask, &lengths)?);
+        Ok(())
+    }
+
+    /// The requests with their skills, for a study.
+    pub(super) fn skilled(&mut self) -> Option<&mut Skilled> {
+        self.skilled.as_mut()
+    }
+
+    /// Lengths of all distinct made-up prompts, with their numbers.
+    pub(super) fn lengths_of_all(&mut self) -> Vec<Length> {
+        (0..self.made_up.len()).map(|number| self.own(number).length).collect()
     }
 
     fn asked(&self, prompt: &Prompt) -> Asked {
@@ -72,23 +98,33 @@ impl Book {
         Asked { grades, lengths: self.lengths(prompt), ask }
     }
 
+    /// What a made-up prompt has of its own.
+    fn own(&mut self, number: usize) -> MadeUp {
+        let at = number % self.made_up.len();
+        if let Some(own) = self.made_up[at] {
+            return own;
+        }
+        let prompt = self.prompts.get(at);
+        let kept = at % CLASSIFIED;
+        if self.kept[kept].is_none() {
+            self.kept[kept] = Some(self.asked(&shortened(&prompt)));
+        }
+        let own = made_up(&self.offline.needs(&prompt.messages, prompt.max_tokens), &prompt);
+        self.made_up[at] = Some(own);
+        own
+    }
+
     /// A made-up prompt: one that was classified, with its own length.
     fn made_up(&mut self, number: usize) -> &mut Asked {
-        let at = number % self.made_up.len();
-        let prompt = self.made_up[at].is_none().then(|| self.prompts.get(at));
-        let kept = at % CLASSIFIED;
-        if let (Some(prompt), true) = (&prompt, self.kept[kept].is_none()) {
-            self.kept[kept] = Some(self.asked(&shortened(prompt)));
-        }
-        let own = *self.made_up[at].get_or_insert_with(|| {
-            let prompt = prompt.as_ref().expect("it was just made");
-            made_up(&self.offline.needs(&prompt.messages, prompt.max_tokens), prompt)
-        });
-        let asked = self.kept[kept].as_mut().expect("it was just made");
+        let own = self.own(number);
+        let asked = self.kept[number % self.made_up.len() % CLASSIFIED].as_mut().expect("it was just made");
         asked.ask.needs.prompt_tokens = own.tokens;
         asked.ask.needs.prompt_bytes = own.bytes;
         asked.ask.needs.max_output_tokens = own.most_output;
         asked.lengths.fill(own.length);
+        if let Some(skilled) = &self.skilled {
+            skilled.endow(asked, number, own.length);
+        }
         asked
     }
 

@@ -50,7 +50,7 @@ pub(in crate::cmd::load) fn resolve(args: &Args) -> Result<Option<Args>, Failure
 }
 
 /// Options that mean nothing on a wire.
-const VIRTUAL_ONLY: &[&str] = &["outage", "profile", "replicas", "capacity"];
+const VIRTUAL_ONLY: &[&str] = &["outage", "profile", "replicas", "capacity", "compare", "loads", "skills"];
 
 /// Options that say when the scenario's own requests come: a trace that is given comes in their place.
 const ARRIVALS: &[&str] = &[

@@ -24,8 +24,8 @@ pub(super) struct Test {
     /// The profile of each pool.
     pub(super) profiles: Vec<Profile>,
     pub(super) world: World,
-    book: Book,
-    asked: Asked,
+    pub(super) book: Book,
+    pub(super) asked: Asked,
     tenants: Vec<String>,
     slo: Option<Slo>,
     weights: Vec<(String, f64)>,
@@ -48,7 +48,10 @@ impl Test {
         plan(&asked).map_err(wrong)?;
         let (prompts, _) = prepare::prompts(options, trace)?;
         let offline = Offline::new(&config).map_err(Failure::input)?;
-        let book = Book::new(offline, &config, options, prompts)?;
+        let mut book = Book::new(offline, &config, options, prompts)?;
+        if let Some(skills) = &args.skills {
+            book.make_up_skills(skills.clone(), options.seed)?;
+        }
         let mut pools: Vec<PoolSpec> =
             config.pools.iter().zip(&profiles).map(|(pool, profile)| spec(pool, profile)).collect();
         for text in &args.replicas {
