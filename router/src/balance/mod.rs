@@ -24,6 +24,8 @@ pub struct ReplicaLoad {
     pub uncached_tokens: f64,
     /// Tokens that it has to work on for us: prompts ahead, and answers in work at what they weigh beside them.
     pub work_tokens: f64,
+    /// What it was given of that lately, ended or not.
+    pub sent_tokens: f64,
 }
 
 impl ReplicaLoad {

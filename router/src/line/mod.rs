@@ -479,8 +479,13 @@ impl<W> Line<W> {
         self.turn += 1;
         let met = self.replica_state(chosen, &outlook, &entrant.prefix);
         let seat = self.seat(chosen, now);
+        for replica in &mut self.replicas {
+            replica.sent_tokens *= 1.0 - FADES;
+        }
         let replica = &mut self.replicas[chosen];
+        let before = replica.work.tokens();
         replica.work.add(seat.number, entrant.work, met, &self.speed, now);
+        replica.sent_tokens += replica.work.tokens() - before;
         replica.prefixes.keep(&entrant.prefix.blocks);
         Some(seat)
     }
@@ -499,6 +504,7 @@ impl<W> Line<W> {
             hit_tokens: state.hit_tokens,
             uncached_tokens: uncached,
             work_tokens: self.replicas[at].work.tokens(),
+            sent_tokens: self.replicas[at].sent_tokens,
         }
     }
 
@@ -524,6 +530,8 @@ impl Average {
     }
 }
 
+/// How fast what was sent to a replica is forgotten: about the last 2,000 requests of the pool count.
+const FADES: f64 = 0.0005;
 /// Blocks that are remembered for one replica at most, whatever its cache holds: 4 million tokens, in about 3 MB.
 const MOST_BLOCKS: usize = 1 << 16;
 /// How much one answer moves the mean of its pool's times: about the last twenty count.

@@ -16,6 +16,8 @@ pub(super) struct Replica {
     pub(super) health: Health,
     pub(super) work: InWork,
     pub(super) told: Option<Told>,
+    /// Work that it was given lately, in tokens.
+    pub(super) sent_tokens: f64,
     /// What its cache probably holds.
     pub(super) prefixes: PrefixCache,
     membership: Membership,

@@ -345,7 +345,6 @@ fn nobody_is_lost_and_no_replica_has_more_than_its_limit() {
                     bytes: next(900),
                     work: Work { prompt_tokens: next(500) as u32, output_tokens: next(100) as f64 },
                     prefix: Prefix { blocks: (0..next(7)).collect(), block_tokens: BLOCK_TOKENS },
-                    ..Entrant::default()
                 };
                 match line.enter(entrant, at, || who) {
                     Entered::Go(seat) => seats.push(seat),
