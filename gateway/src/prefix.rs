@@ -69,7 +69,7 @@ mod tests {
     fn the_next_turn_begins_with_the_turns_before() {
         let first = chain(&body(&["What is the law? "], ""), 7);
         let second = chain(&body(&["What is the law? ", "It depends. ", "On what? "], ""), 7);
-        assert_eq!((first.blocks.len(), shared(&first, &second)), (3, 3));
+        assert_eq!((first.blocks.len(), shared(&first, &second)), (4, 4));
         assert!(second.blocks.len() > 7);
         let other = chain(&body(&["What is the Law? "], ""), 7);
         assert_eq!(shared(&first, &other), 0);
