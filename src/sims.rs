@@ -48,7 +48,7 @@ async fn start(
     expert: &str,
     recordings: &mut Recordings,
 ) -> Result<Vec<Running>, Failure> {
-    let profile = profile(&sim.profile)?;
+    let profile = profile_of(pool, &sim.profile)?;
     check_batches(pool, &profile)?;
     let answers: Arc<dyn Answers> = match sim.data.as_slice() {
         [] => Arc::new(Filler::default()),
@@ -83,6 +83,15 @@ pub(crate) fn check_batches(pool: &PoolConfig, profile: &Profile) -> Result<(), 
         }
         _ => Ok(()),
     }
+}
+
+/// The profile that a pool's replicas have, with the prefix cache that the pool says.
+pub(crate) fn profile_of(pool: &PoolConfig, name: &str) -> Result<Profile, Failure> {
+    let mut profile = profile(name)?;
+    if pool.prefix_tokens > 0 {
+        profile.capacity.prefix_tokens = pool.prefix_tokens;
+    }
+    Ok(profile)
 }
 
 /// A profile by its name, or from a file.

@@ -6,6 +6,7 @@ use crate::lane::retry_ms;
 use crate::live::{Live, Rules};
 use crate::needs;
 use crate::observe::Span;
+use crate::prefix::prefix;
 use crate::request::Request;
 use sluice_router::{
     Ask, Decision, HedgeBudget, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals, Tick,
@@ -59,7 +60,7 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
     let route = live.rules.route(&request.body.model)?.clone();
     let span = Span::route(&route.name);
     let begun = app.clock.now();
-    let prefix = Prefix::default();
+    let prefix = prefix(request, &route, &live.lanes);
     let planned = span.in_scope(|| {
         let signals = live.rules.classify(&route, &needs::route_text(&request.body));
         let classified = app.clock.now();

@@ -106,6 +106,7 @@ impl Lane {
             max_queue: config.max_queue,
             max_queue_bytes: config.max_queue_bytes,
             balancer: balancer.pick,
+            prefix_tokens: config.prefix_tokens,
         });
         let inner = Mutex::new(Inner { line, members });
         Lane { config, quota, dial, is_discovering: AtomicBool::new(false), inner }

@@ -25,6 +25,7 @@ mod netsim;
 mod observe;
 mod offline;
 mod pools;
+mod prefix;
 mod probe;
 mod promise;
 mod quota;

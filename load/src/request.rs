@@ -92,6 +92,7 @@ impl Sender {
             ended,
             gaps_us: trail.gaps_us,
             input_tokens: trail.input_tokens.unwrap_or(0),
+            cached_tokens: trail.cached_tokens,
             output_tokens: trail.output_tokens.unwrap_or(trail.events),
             who: trail.who,
             end,

@@ -103,6 +103,8 @@ pub struct Sample {
     pub gaps_us: Vec<u32>,
     /// Prompt tokens, by the target's count.
     pub input_tokens: u32,
+    /// Those of them that were in a prefix cache, where the target says.
+    pub cached_tokens: u32,
     /// Produced tokens: by the target's count, else one for each text event.
     pub output_tokens: u32,
     /// Who answered.
@@ -168,6 +170,7 @@ mod tests {
             queued: None,
             gaps_us: vec![3_000; 3],
             input_tokens: 10,
+            cached_tokens: 0,
             output_tokens: 4,
             who: Who::default(),
             end: End::Done,

@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 #[path = "virtual_time/batching.rs"]
 mod batching;
+#[path = "virtual_time/caches.rs"]
+mod caches;
 #[path = "virtual_time/overload.rs"]
 mod overload;
 
@@ -93,6 +95,7 @@ fn pool(profile: &str, replicas: usize, max_concurrency: u32, max_queue: usize) 
             max_queue,
             max_queue_bytes: 64 << 20,
             balancer,
+            prefix_tokens: 0,
         },
         capacity: Profile::named(profile).expect("a known profile").capacity,
         window: None,

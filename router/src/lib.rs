@@ -25,6 +25,7 @@ mod offer;
 mod panel;
 mod params;
 mod policy;
+mod prefix;
 mod price;
 mod prompt;
 mod quote;
@@ -56,13 +57,14 @@ pub use health::{
 };
 pub use lexicon::Lexicon;
 pub use line::{
-    Change, Entered, Entrant, LimitRule, Line, LineCounts, LineRules, Prefix, ReplicaReport, Report, Seat,
-    Turn, Verdict, Work,
+    Change, Entered, Entrant, LimitRule, Line, LineCounts, LineRules, ReplicaReport, Report, Seat, Turn,
+    Verdict, Work,
 };
 pub use objective::{DomainPromise, Objective, Route, Slo, WhenNone};
 pub use panel::{PanelParts, PanelView, posterior, standardise};
 pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};
 pub use policy::certified_choice;
+pub use prefix::{BLOCK_TOKENS, ChainHash, Prefix, PrefixCache};
 pub use price::{NanoUsd, Price, PriceError, Tokens};
 pub use prompt::{
     Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens,

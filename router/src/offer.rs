@@ -74,15 +74,11 @@ fn of_pool(ask: &Ask, at: usize, wanted: Wanted<'_>) -> Vec<Offer> {
         .filter(|(_, replica)| if must_wait { replica.is_up } else { is_open(replica) });
     let prompt = f64::from(ask.needs.prompt_tokens);
     let offer = |(number, replica): (usize, &ReplicaState)| {
-        let pace = speed.pace(replica, prompt, (prompt - f64::from(replica.hit_tokens)).max(1.0));
+        // Blocks are counted by bytes, prompts by words: neither may be worth more than the whole.
+        let hit_tokens = replica.hit_tokens.min(ask.needs.prompt_tokens.saturating_sub(1));
+        let pace = speed.pace(replica, prompt, (prompt - f64::from(hit_tokens)).max(1.0));
         let wait_ms = if must_wait { wait_ms(pool, pace, wanted.output) } else { 0.0 };
-        let place = Offer {
-            pool: at,
-            replica: Some(number),
-            wait_ms,
-            hit_tokens: replica.hit_tokens,
-            ..Offer::default()
-        };
+        let place = Offer { pool: at, replica: Some(number), wait_ms, hit_tokens, ..Offer::default() };
         judge(ask, wanted, place, pace, Some(speed))
     };
     candidates.map(offer).collect()

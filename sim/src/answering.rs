@@ -2,6 +2,8 @@
 
 use crate::batches::Batches;
 use crate::faults::{Fault, Faults};
+use crate::pool::Chain;
+use crate::prefix;
 use crate::text::{Answer, Answers, Words, cut, input_tokens};
 use crate::worker::{Gauges, Refused, Ticket, Worker};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub(crate) struct Desk {
     pub(crate) context: u64,
     /// Set where the engine takes whole batches, and nothing else.
     pub(crate) batches: Option<Batches>,
+    /// Whether it has a prefix cache.
+    pub(crate) caches: bool,
 }
 
 /// An answer before any work: its words, its length, and how it will end.
@@ -37,7 +41,8 @@ pub(crate) struct Prepared {
 impl Prepared {
     fn end(&self) -> Piece {
         let is_simulated = self.answer.text.is_none();
-        Piece::End { reason: self.reason, input: self.input, output: self.answer.output_tokens, is_simulated }
+        let (input, output) = (self.input, self.answer.output_tokens);
+        Piece::End { reason: self.reason, input, cached: 0, output, is_simulated }
     }
 
     /// The whole answer at once, and its end.
@@ -60,7 +65,7 @@ pub(crate) enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
     Text(String),
-    End { reason: &'static str, input: u32, output: u32, is_simulated: bool },
+    End { reason: &'static str, input: u32, cached: u32, output: u32, is_simulated: bool },
 }
 
 /// A switch that breaks the connection under a response.
@@ -97,8 +102,13 @@ pub(crate) struct Answering {
 }
 
 impl Desk {
-    /// Queues a request.
-    pub(crate) async fn open(&self, prompt: &str, max_tokens: u32) -> Result<Answering, Refusal> {
+    /// Queues a request. What prompts of one salt begin with is not shared with those of another.
+    pub(crate) async fn open(
+        &self,
+        prompt: &str,
+        salt: Option<&str>,
+        max_tokens: u32,
+    ) -> Result<Answering, Refusal> {
         let fault = self.faults.take();
         match fault {
             Some(Fault::HangUp) => return Err(Refusal::HangUp),
@@ -110,7 +120,7 @@ impl Desk {
         if self.batches.is_some() {
             return Err(Refusal::Status(501));
         }
-        self.queue(self.prepare(prompt, max_tokens)?, fault)
+        self.queue(self.prepare(prompt, max_tokens)?, prompt, salt, fault)
     }
 
     /// What will be answered.
@@ -126,22 +136,22 @@ impl Desk {
         Ok(Prepared { answer, input, reason: if is_whole { "stop" } else { "length" } })
     }
 
-    fn queue(&self, prepared: Prepared, fault: Option<Fault>) -> Result<Answering, Refusal> {
+    fn queue(
+        &self,
+        prepared: Prepared,
+        prompt: &str,
+        salt: Option<&str>,
+        fault: Option<Fault>,
+    ) -> Result<Answering, Refusal> {
         let (end, output) = (prepared.end(), prepared.answer.output_tokens);
-        let ticket = self.worker.submit(prepared.input, output).map_err(|refused| match refused {
+        let words = Words::new(prepared.answer.text, output);
+        let chain = || prefix::chain(prompt, prepared.input, &words.between(0, output), salt);
+        let chain = if self.caches { chain() } else { Chain::default() };
+        let ticket = self.worker.submit(prepared.input, output, chain).map_err(|refused| match refused {
             Refused::Full => Refusal::Busy(Some(Duration::from_secs(1))),
             Refused::TooLong { need, capacity } => Refusal::TooLong { need, capacity },
         })?;
-        Ok(Answering {
-            ticket,
-            end,
-            words: Words::new(prepared.answer.text, output),
-            output,
-            sent: 0,
-            is_over: false,
-            fault,
-            cut: Cut::default(),
-        })
+        Ok(Answering { ticket, end, words, output, sent: 0, is_over: false, fault, cut: Cut::default() })
     }
 
     pub(crate) fn gauges(&self) -> Gauges {
@@ -171,7 +181,11 @@ impl Answering {
                 self.is_over = true;
                 return Some(self.end.clone());
             }
-            let produced = self.ticket.progress().await.produced.min(stop_at);
+            let progress = self.ticket.progress().await;
+            if let Piece::End { cached, .. } = &mut self.end {
+                *cached = progress.cached;
+            }
+            let produced = progress.produced.min(stop_at);
             let text = self.words.between(self.sent, produced);
             self.sent = produced;
             if !text.is_empty() {

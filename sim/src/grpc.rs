@@ -70,7 +70,9 @@ impl Expert for Native {
         check(&request)?;
         let texts: Vec<String> = request.messages.iter().map(text).collect();
         let prompt = texts.join("\n");
-        let opened = tokio::time::timeout(deadline, self.0.open(&prompt, request.max_tokens));
+        let salt = cache_salt(&request.extra_json);
+        let opened =
+            tokio::time::timeout(deadline, self.0.open(&prompt, salt.as_deref(), request.max_tokens));
         // The time of the queue counts too, so the stream gets what is left: both end at one instant.
         let until = instant_in(deadline);
         let answering = match opened.await {
@@ -124,15 +126,20 @@ fn broken() -> Response<<Native as Expert>::GenerateStream> {
 fn event(piece: Piece) -> v1::ExpertEvent {
     let event = match piece {
         Piece::Text(text) => Event::Text(v1::TextDelta { text, delta_json: String::new() }),
-        Piece::End { reason, input, output, is_simulated } => {
-            Event::Finished(finished(reason, input, output, is_simulated))
+        Piece::End { reason, input, cached, output, is_simulated } => {
+            Event::Finished(finished(reason, (input, cached, output), is_simulated))
         }
     };
     v1::ExpertEvent { event: Some(event) }
 }
 
-pub(crate) fn finished(reason: &str, input: u32, output: u32, simulated: bool) -> v1::ExpertFinished {
-    let usage = v1::Usage { prompt_tokens: input, cached_tokens: 0, output_tokens: output, estimated: false };
+pub(crate) fn finished(
+    reason: &str,
+    (input, cached, output): (u32, u32, u32),
+    simulated: bool,
+) -> v1::ExpertFinished {
+    let usage =
+        v1::Usage { prompt_tokens: input, cached_tokens: cached, output_tokens: output, estimated: false };
     v1::ExpertFinished { finish_reason: reason.to_owned(), usage: Some(usage), simulated }
 }
 
@@ -142,6 +149,12 @@ pub(crate) fn text(message: &v1::Message) -> String {
         (true, Ok(json)) => content_text(&json),
         _ => message.content.clone(),
     }
+}
+
+/// As in an OpenAI request for vLLM.
+fn cache_salt(extra_json: &str) -> Option<String> {
+    let extra: serde_json::Value = serde_json::from_str(extra_json).ok()?;
+    Some(extra.get("cache_salt")?.as_str()?.to_owned())
 }
 
 fn late() -> Status {

@@ -56,8 +56,8 @@ fn row(desk: &Desk, request: &v1::ExpertRequest) -> Result<v1::ExpertBatchText, 
     let prepared = desk.prepare(&texts.join("\n"), request.max_tokens).map_err(|refusal| status(&refusal))?;
     let (text, end) = prepared.whole();
     let finished = match end {
-        Piece::End { reason, input, output, is_simulated } => {
-            Some(grpc::finished(reason, input, output, is_simulated))
+        Piece::End { reason, input, cached, output, is_simulated } => {
+            Some(grpc::finished(reason, (input, cached, output), is_simulated))
         }
         Piece::Text(_) => None,
     };

@@ -50,7 +50,8 @@ async fn chat(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
         return bad_request("'max_tokens' must be at least 1");
     }
     let texts: Vec<String> = request.messages.iter().map(content_text).collect();
-    let answering = match desk.open(&texts.join("\n"), max_tokens).await {
+    let salt = request.rest.get("cache_salt").and_then(Value::as_str);
+    let answering = match desk.open(&texts.join("\n"), salt, max_tokens).await {
         Ok(answering) => answering,
         Err(refusal) => return refuse(refusal),
     };
@@ -77,12 +78,12 @@ async fn whole(mut answering: Answering, model: String) -> Response {
     while let Some(piece) = answering.next().await {
         match piece {
             Piece::Text(more) => text.push_str(&more),
-            Piece::End { reason, input, output, is_simulated } => {
+            Piece::End { reason, input, cached, output, is_simulated } => {
                 let message = json!({ "role": "assistant", "content": text });
                 return axum::Json(json!({
                     "id": "chatcmpl-sim", "object": "chat.completion", "created": 0, "model": model,
                     "choices": [{ "index": 0, "message": message, "finish_reason": reason }],
-                    "usage": usage(input, output), "sluice": { "simulated": is_simulated },
+                    "usage": usage(input, cached, output), "sluice": { "simulated": is_simulated },
                 }))
                 .into_response();
             }
@@ -132,11 +133,11 @@ impl Telling {
                     None,
                 );
             }
-            Piece::End { reason, input, output, is_simulated } => {
+            Piece::End { reason, input, cached, output, is_simulated } => {
                 let last = json!([{ "index": 0, "delta": {}, "finish_reason": reason }]);
                 self.chunk(&mut text, last, None, Some(is_simulated));
                 if self.wants_usage {
-                    self.chunk(&mut text, json!([]), Some(usage(input, output)), None);
+                    self.chunk(&mut text, json!([]), Some(usage(input, cached, output)), None);
                 }
                 text.push_str("data: [DONE]\n\n");
             }
@@ -159,10 +160,10 @@ impl Telling {
     }
 }
 
-fn usage(input: u32, output: u32) -> Value {
+fn usage(input: u32, cached: u32, output: u32) -> Value {
     json!({
         "prompt_tokens": input, "completion_tokens": output, "total_tokens": u64::from(input) + u64::from(output),
-        "prompt_tokens_details": { "cached_tokens": 0 },
+        "prompt_tokens_details": { "cached_tokens": cached },
     })
 }
 
@@ -183,6 +184,8 @@ async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
         ("num_requests_waiting", "gauge", gauges.waiting.to_string()),
         ("kv_cache_usage_perc", "gauge", gauges.kv_usage.to_string()),
         ("prompt_tokens_total", "counter", gauges.counts.prompt_tokens.to_string()),
+        ("prefix_cache_queries_total", "counter", gauges.counts.prompt_tokens.to_string()),
+        ("prefix_cache_hits_total", "counter", gauges.counts.cached_tokens.to_string()),
         ("generation_tokens_total", "counter", gauges.counts.output_tokens.to_string()),
         ("request_success_total", "counter", gauges.counts.finished.to_string()),
     ];

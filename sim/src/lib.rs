@@ -9,6 +9,7 @@ mod grpc_batch;
 mod http;
 mod outside;
 mod pool;
+mod prefix;
 mod profile;
 mod server;
 mod text;
@@ -19,7 +20,7 @@ mod worker;
 
 pub use faults::{Fault, Faults};
 pub use outside::Outside;
-pub use pool::{Capacity, Event, Pool, TooLong};
+pub use pool::{Capacity, Chain, Event, Pool, TooLong};
 pub use profile::{Profile, ProfileError};
 pub use server::{Running, SimConfig, start};
 pub use text::{Answer, Answers, Filler};

@@ -68,7 +68,7 @@ impl Calls {
                 events.push(Event::Finished { id, at });
                 self.calls.remove(&id);
             } else {
-                events.push(Event::First { id, at });
+                events.push(Event::First { id, at, cached: 0 });
                 call.has_begun = true;
                 self.due.insert((call.last, id));
             }
@@ -133,7 +133,7 @@ mod tests {
         }
         for event in events {
             match event {
-                Event::First { id, at } => drop(firsts.insert(id, at)),
+                Event::First { id, at, .. } => drop(firsts.insert(id, at)),
                 Event::Finished { id, at } => drop(ends.insert(id, at)),
             }
         }

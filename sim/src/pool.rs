@@ -4,6 +4,7 @@
 
 use crate::outside::{Calls, Outside};
 use crate::timing::{NOISE_STEPS, Timing};
+use sluice_router::{BLOCK_TOKENS, Prefix, PrefixCache};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a worker can hold, and how fast it is.
@@ -15,8 +16,19 @@ pub struct Capacity {
     pub kv_tokens: u64,
     /// Sequences that may be in the batch at once, prompts in work included.
     pub max_seqs: usize,
+    /// Tokens of prompts and answers that its prefix cache keeps, beside that memory; 0 when it has none.
+    pub prefix_tokens: u64,
     /// An engine that is only known from outside: its times instead of all the above.
     pub outside: Option<Outside>,
+}
+
+/// What a sequence begins with and becomes, for the prefix cache.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chain {
+    /// Prompt and answer.
+    pub whole: Prefix,
+    /// How many of its blocks are the prompt's.
+    pub prompt_blocks: usize,
 }
 
 /// One sequence's milestone.
@@ -28,6 +40,8 @@ pub enum Event {
         id: u64,
         /// When.
         at: u64,
+        /// Tokens of its prompt that were in the prefix cache.
+        cached: u32,
     },
     /// Its last token is out; its memory is free again.
     Finished {
@@ -57,6 +71,9 @@ pub struct Pool {
     /// In the batch, prompt not yet done, oldest first.
     prefilling: VecDeque<u64>,
     seqs: BTreeMap<u64, Seq>,
+    cache: PrefixCache,
+    /// Of those that have one.
+    chains: BTreeMap<u64, Chain>,
     /// Running sequences by the step in which their last token comes.
     ends: BTreeSet<(u64, u64)>,
     /// Steps completed.
@@ -77,6 +94,8 @@ struct Seq {
     output: u32,
     /// Prompt tokens still to work on.
     left: u32,
+    /// Prompt tokens that were in the cache.
+    cached: u32,
     /// The number of the step that brought the first token.
     first_step: Option<u64>,
     /// Holds its share of the memory.
@@ -101,6 +120,8 @@ impl Pool {
             waiting: VecDeque::new(),
             prefilling: VecDeque::new(),
             seqs: BTreeMap::new(),
+            cache: PrefixCache::new(blocks(capacity.prefix_tokens)),
+            chains: BTreeMap::new(),
             ends: BTreeSet::new(),
             steps: 0,
             context: 0,
@@ -126,10 +147,22 @@ impl Pool {
         if need > self.capacity.kv_tokens {
             return Err(TooLong { need, capacity: self.capacity.kv_tokens });
         }
-        let seq = Seq { input, output, left: input, first_step: None, admitted: false };
+        let seq = Seq { input, output, left: input, cached: 0, first_step: None, admitted: false };
         let earlier = self.seqs.insert(id, seq);
         debug_assert!(earlier.is_none(), "sequence {id} is already here");
         self.waiting.push_back(id);
+        Ok(())
+    }
+
+    /// The same with what it begins with: what of that is in the cache when it is admitted needs no work.
+    ///
+    /// # Errors
+    /// [`TooLong`] as above.
+    pub fn submit_chain(&mut self, id: u64, input: u32, output: u32, chain: Chain) -> Result<(), TooLong> {
+        self.submit(id, input, output)?;
+        if self.capacity.prefix_tokens > 0 && self.calls.is_none() {
+            self.chains.insert(id, chain);
+        }
         Ok(())
     }
 
@@ -270,6 +303,10 @@ impl Pool {
             && let Some(seq) = self.seqs.get_mut(&id)
         {
             seq.admitted = true;
+            if let Some(chain) = self.chains.get(&id) {
+                seq.cached = look_up(&mut self.cache, chain).min(seq.input - 1);
+                seq.left = seq.input - seq.cached;
+            }
             self.kv_reserved += u64::from(seq.input) + u64::from(seq.output);
             self.prefilling.push_back(id);
         }
@@ -321,7 +358,10 @@ impl Pool {
             self.prefilling.retain(|other| *other != id);
             seq.first_step = Some(self.steps);
             self.context += u64::from(seq.input) + 1;
-            events.push(Event::First { id, at: self.now });
+            events.push(Event::First { id, at: self.now, cached: seq.cached });
+            if let Some(chain) = self.chains.get(&id) {
+                self.cache.keep(chain.prompt());
+            }
             match seq.output {
                 1 => self.finish(id, events),
                 output => {
@@ -333,12 +373,16 @@ impl Pool {
 
     fn finish(&mut self, id: u64, events: &mut Vec<Event>) {
         events.push(Event::Finished { id, at: self.now });
+        if let Some(chain) = self.chains.get(&id) {
+            self.cache.keep(&chain.whole.blocks);
+        }
         let held = self.seqs.get(&id).map_or(0, |seq| u64::from(seq.input) + u64::from(seq.output));
         self.context -= held;
         self.leave(id);
     }
 
     fn leave(&mut self, id: u64) {
+        self.chains.remove(&id);
         if let Some(seq) = self.seqs.remove(&id)
             && seq.admitted
         {
@@ -347,185 +391,24 @@ impl Pool {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIMING: Timing = Timing {
-        base_ns: 10_000_000,
-        per_seq_ns: 100_000,
-        per_kv_ns: 80,
-        prefill_ns: 100_000.0,
-        prefill_half: 20_000.0,
-        chunk: 512,
-        noise: 0.0,
-    };
-
-    fn pool(kv_tokens: u64, max_seqs: usize) -> Pool {
-        Pool::new(Capacity { timing: TIMING, kv_tokens, max_seqs, outside: None })
-    }
-
-    /// The milestones of a pool left to itself.
-    fn drain(pool: &mut Pool) -> Vec<Event> {
-        pool.step(u64::MAX / 2)
-    }
-
-    fn finished_at(events: &[Event], id: u64) -> u64 {
-        let at = events.iter().find_map(|event| match event {
-            Event::Finished { id: other, at } if *other == id => Some(*at),
-            _ => None,
-        });
-        at.unwrap()
-    }
-
-    fn first_at(events: &[Event], id: u64) -> u64 {
-        let at = events.iter().find_map(|event| match event {
-            Event::First { id: other, at } if *other == id => Some(*at),
-            _ => None,
-        });
-        at.unwrap()
-    }
-
-    #[test]
-    fn alone_a_sequence_takes_what_the_law_says() {
-        let mut pool = pool(100_000, 8);
-        pool.submit(1, 300, 50).unwrap();
-        let events = drain(&mut pool);
-        let first = TIMING.mixed_ns(0, 0, TIMING.weight(0, 300));
-        assert_eq!(first_at(&events, 1), first);
-        // The context is 301 when the second token is made.
-        assert_eq!(finished_at(&events, 1), first + TIMING.run_ns(1, 301, 49));
-    }
-
-    #[test]
-    fn a_long_prompt_is_worked_on_in_chunks_that_share_steps_with_others() {
-        let mut pool = pool(100_000, 8);
-        pool.submit(1, 1, 1_000).unwrap();
-        pool.step(11_000_000);
-        assert_eq!(pool.produced(1), Some(1));
-        pool.submit(2, 2_000, 2).unwrap();
-        let events = drain(&mut pool);
-        // A decode step is under way until it ends; then 2,000 tokens go in chunks of 511 beside one running sequence.
-        let mut at = TIMING.mixed_ns(0, 0, TIMING.weight(0, 1)) + TIMING.decode_ns(1, 2);
-        let chunks = [(0, 511), (511, 511), (1_022, 511), (1_533, 467)];
-        for (context, (done, tokens)) in (3..).zip(chunks) {
-            at += TIMING.mixed_ns(1, context, TIMING.weight(done, tokens));
-        }
-        assert_eq!(first_at(&events, 2), at);
-    }
-
-    #[test]
-    fn the_next_event_is_when_something_really_happens() {
-        let mut pool = pool(100_000, 8);
-        for id in 0..5 {
-            pool.submit(id, 40 * (u32::try_from(id).unwrap() + 1), 30).unwrap();
-        }
-        let mut wakes = 0;
-        while let Some(at) = pool.next_event() {
-            assert!(pool.step(at - 1).is_empty(), "nothing happens before {at}");
-            pool.step(at);
-            wakes += 1;
-        }
-        // Two steps for 600 prompt tokens, then a jump to the end of the first four and one to that of the fifth.
-        assert_eq!(wakes, 4);
-        assert_eq!(pool.running() + pool.waiting(), 0);
-    }
-
-    #[test]
-    fn what_can_never_fit_is_refused() {
-        assert_eq!(pool(100, 8).submit(1, 90, 11), Err(TooLong { need: 101, capacity: 100 }));
-        assert_eq!(pool(100, 8).submit(1, 90, 10), Ok(()));
-    }
-
-    #[test]
-    fn cancelling_frees_memory_and_lets_the_next_in() {
-        let mut pool = pool(1_000, 8);
-        pool.submit(1, 500, 400).unwrap();
-        pool.submit(2, 500, 400).unwrap();
-        pool.submit(3, 10, 10).unwrap();
-        pool.step(60_000_000);
-        assert_eq!((pool.running(), pool.waiting()), (1, 2));
-        pool.cancel(1);
-        assert_eq!(pool.kv_usage(), 0.0);
-        pool.cancel(1);
-        let events = drain(&mut pool);
-        assert!(!events.iter().any(|event| matches!(event, Event::Finished { id: 1, .. })));
-        assert!(finished_at(&events, 3) < finished_at(&events, 2));
-        assert_eq!((pool.running(), pool.waiting(), pool.context), (0, 0, 0));
-    }
-
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, bound: u64) -> u64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            (self.0 >> 33) % bound
-        }
-    }
-
-    #[test]
-    fn every_sequence_ends_once_and_memory_is_never_overfull() {
-        for seed in 1..40 {
-            let mut random = Random(seed * 0x9e37_79b9);
-            let mut pool = pool(2_000, 1 + usize::try_from(random.below(6)).unwrap());
-            let mut open: BTreeMap<u64, u32> = BTreeMap::new();
-            let (mut now, mut firsts) = (0, 0_u64);
-            for id in 0..200 {
-                now += random.below(40_000_000);
-                for event in pool.step(now) {
-                    match event {
-                        Event::First { id, .. } => {
-                            firsts += 1;
-                            assert!(open.contains_key(&id));
-                        }
-                        Event::Finished { id, .. } => assert!(open.remove(&id).is_some(), "{id} ended twice"),
-                    }
-                }
-                let output = 1 + u32::try_from(random.below(60)).unwrap();
-                pool.submit(id, 1 + u32::try_from(random.below(900)).unwrap(), output).unwrap();
-                open.insert(id, output);
-                if random.below(5) == 0 {
-                    let victim = random.below(id + 1);
-                    pool.cancel(victim);
-                    open.remove(&victim);
-                }
-                for (id, output) in &open {
-                    assert!(pool.produced(*id).unwrap() < *output);
-                }
-                assert!(pool.kv_usage() <= 1.0 && pool.context <= 2_000);
-                let held: u64 = pool
-                    .seqs
-                    .values()
-                    .filter(|seq| seq.admitted)
-                    .map(|seq| u64::from(seq.input + seq.output))
-                    .sum();
-                assert_eq!(held, pool.kv_reserved);
-            }
-            for event in drain(&mut pool) {
-                if let Event::Finished { id, .. } = event {
-                    assert!(open.remove(&id).is_some());
-                }
-            }
-            assert!(open.is_empty() && firsts > 0, "seed {seed}: {open:?} never ended");
-            assert_eq!((pool.running(), pool.kv_reserved, pool.context), (0, 0, 0), "seed {seed}");
-        }
-    }
-
-    #[test]
-    fn more_at_once_is_never_slower_in_all() {
-        let throughput = |at_once: u64| {
-            let mut pool = pool(1_000_000, 512);
-            for id in 0..at_once {
-                pool.submit(id, 100, 200).unwrap();
-            }
-            let end = drain(&mut pool).into_iter().map(|event| match event {
-                Event::First { at, .. } | Event::Finished { at, .. } => at,
-            });
-            at_once * 200 * 1_000_000_000_000 / end.max().unwrap()
-        };
-        let rates: Vec<u64> = [1, 2, 4, 8, 16, 32, 64, 128].into_iter().map(throughput).collect();
-        assert!(rates.is_sorted(), "{rates:?}");
+impl Chain {
+    fn prompt(&self) -> &[u64] {
+        &self.whole.blocks[..self.prompt_blocks.min(self.whole.blocks.len())]
     }
 }
+
+/// Tokens of a prompt that the cache holds; they are in use from now on.
+fn look_up(cache: &mut PrefixCache, chain: &Chain) -> u32 {
+    let hit = cache.hit(chain.prompt());
+    cache.keep(&chain.prompt()[..hit]);
+    chain.whole.tokens(hit)
+}
+
+/// Blocks of so many tokens.
+pub(crate) fn blocks(tokens: u64) -> usize {
+    usize::try_from(tokens / u64::from(BLOCK_TOKENS)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;

@@ -121,6 +121,8 @@ struct Raw {
     #[serde(default)]
     max_num_batched_tokens: Option<u32>,
     #[serde(default)]
+    prefix_cache_tokens: u64,
+    #[serde(default)]
     step_noise: f64,
     #[serde(default)]
     gpus: Option<u32>,
@@ -161,6 +163,7 @@ impl Raw {
         #[allow(clippy::cast_precision_loss, reason = "checked against bounds far below 2^53")]
         {
             within("kv_capacity_tokens", self.kv_capacity_tokens as f64, 2.0, 1e12)?;
+            within("prefix_cache_tokens", self.prefix_cache_tokens as f64, 0.0, 1e12)?;
             within("max_num_seqs", self.max_num_seqs as f64, 1.0, 65_536.0)?;
         }
         let chunk = self.max_num_batched_tokens.unwrap_or(CHUNK);
@@ -177,7 +180,8 @@ impl Raw {
         };
         let outside = self.outside.as_ref().map(RawOutside::check).transpose()?;
         let (kv_tokens, max_seqs) = (self.kv_capacity_tokens, self.max_num_seqs);
-        let capacity = Capacity { timing, kv_tokens, max_seqs, outside };
+        let prefix_tokens = self.prefix_cache_tokens;
+        let capacity = Capacity { timing, kv_tokens, max_seqs, prefix_tokens, outside };
         let gpus = self.gpus.unwrap_or(1);
         within("gpus", f64::from(gpus), 1.0, 65_536.0)?;
         let hour = self.gpu_hour_usd.map(|usd| within("gpu_hour_usd", usd, 0.0, 1e6)).transpose()?;
@@ -238,7 +242,13 @@ impl RawWhole {
             about,
             basis,
             source,
-            capacity: Capacity { timing, kv_tokens: self.context_tokens, max_seqs: max_batch, outside: None },
+            capacity: Capacity {
+                timing,
+                kv_tokens: self.context_tokens,
+                max_seqs: max_batch,
+                prefix_tokens: 0,
+                outside: None,
+            },
             whole_batch: Some(WholeBatch { base_ns, per_item_ns, max_batch }),
             gpus: 1,
             gpu_hour_nanousd: None,

@@ -113,6 +113,7 @@ async fn app(config: SimConfig, closing: watch::Receiver<()>) -> Router {
         worker: Worker::start(&config.profile, config.time_scale, config.max_queue),
         context: config.profile.capacity.kv_tokens,
         batches: config.profile.whole_batch.map(|law| Batches::new(law, config.time_scale)),
+        caches: config.profile.capacity.prefix_tokens > 0,
         answers: config.answers,
         faults: config.faults,
         model: config.model,

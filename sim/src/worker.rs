@@ -1,7 +1,7 @@
 //! The pool in real time: one task drives it, and sleeps while there is nothing to do.
 
 use crate::clock::{Clock, Task, spawn};
-use crate::pool::{Event, Pool};
+use crate::pool::{Chain, Event, Pool};
 use crate::profile::Profile;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,12 +41,15 @@ struct State {
 struct Open {
     progress: watch::Sender<Progress>,
     output: u32,
+    cached: u32,
 }
 
 /// How far an answer is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub(crate) produced: u32,
+    /// Tokens of the prompt that were in the prefix cache.
+    pub(crate) cached: u32,
     pub(crate) is_finished: bool,
 }
 
@@ -54,6 +57,7 @@ pub(crate) struct Progress {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) prompt_tokens: u64,
+    pub(crate) cached_tokens: u64,
     pub(crate) output_tokens: u64,
     pub(crate) finished: u64,
 }
@@ -98,7 +102,7 @@ impl Worker {
     }
 
     /// Puts a sequence in the queue.
-    pub(crate) fn submit(&self, input: u32, output: u32) -> Result<Ticket, Refused> {
+    pub(crate) fn submit(&self, input: u32, output: u32, chain: Chain) -> Result<Ticket, Refused> {
         let mut guard = self.shared.lock();
         let state = &mut *guard;
         state.advance(&self.shared.clock);
@@ -109,12 +113,12 @@ impl Worker {
         let id = state.next_id;
         state
             .pool
-            .submit(id, input, output)
+            .submit_chain(id, input, output, chain)
             .map_err(|error| Refused::TooLong { need: error.need, capacity: error.capacity })?;
         state.next_id += 1;
         state.counts.prompt_tokens += u64::from(input);
         let (sender, progress) = watch::channel(Progress::default());
-        state.open.insert(id, Open { progress: sender, output });
+        state.open.insert(id, Open { progress: sender, output, cached: 0 });
         drop(guard);
         self.shared.woken.notify_one();
         Ok(Ticket { id, progress, shared: self.shared.clone() })
@@ -183,7 +187,7 @@ impl State {
         let wall = clock.wall();
         for event in self.pool.step(clock.to_virtual(wall)) {
             match event {
-                Event::First { id, .. } => self.tell(id),
+                Event::First { id, cached, .. } => self.first(id, cached),
                 Event::Finished { id, .. } => self.finish(id),
             }
         }
@@ -195,8 +199,10 @@ impl State {
         }
     }
 
-    fn tell(&mut self, id: u64) {
-        if let Some(open) = self.open.get(&id) {
+    fn first(&mut self, id: u64, cached: u32) {
+        self.counts.cached_tokens += u64::from(cached);
+        if let Some(open) = self.open.get_mut(&id) {
+            open.cached = cached;
             open.tell(&self.pool, id);
         }
     }
@@ -205,7 +211,8 @@ impl State {
         if let Some(open) = self.open.remove(&id) {
             self.counts.output_tokens += u64::from(open.output);
             self.counts.finished += 1;
-            open.progress.send_replace(Progress { produced: open.output, is_finished: true });
+            let Open { output: produced, cached, .. } = open;
+            open.progress.send_replace(Progress { produced, cached, is_finished: true });
         }
     }
 
@@ -224,6 +231,7 @@ impl Open {
         self.progress.send_if_modified(|progress| {
             let is_news = produced > progress.produced;
             progress.produced = progress.produced.max(produced);
+            progress.cached = self.cached;
             is_news
         });
     }
@@ -242,9 +250,9 @@ mod tests {
         for scale in [1.0, 10.0] {
             let worker = worker(scale, 8);
             let begun = worker.shared.clock.wall();
-            let mut ticket = worker.submit(100, 100).unwrap();
+            let mut ticket = worker.submit(100, 100, Chain::default()).unwrap();
             let first = ticket.progress().await;
-            assert_eq!(first, Progress { produced: 1, is_finished: false });
+            assert_eq!(first, Progress { produced: 1, cached: 0, is_finished: false });
             while !ticket.progress().await.is_finished {}
             // 100 steps of 7 ms base, 60 us a sequence and up to 10 us of context.
             let took = (worker.shared.clock.wall() - begun).as_secs_f64() * scale;
@@ -256,7 +264,7 @@ mod tests {
     async fn fast_virtual_time_is_told_in_few_pieces_and_slow_one_token_by_token() {
         for (scale, pieces) in [(1.0, 90..=100), (100.0, 2..=4)] {
             let worker = worker(scale, 8);
-            let mut ticket = worker.submit(100, 100).unwrap();
+            let mut ticket = worker.submit(100, 100, Chain::default()).unwrap();
             let mut count = 0;
             while !ticket.progress().await.is_finished {
                 count += 1;
@@ -268,24 +276,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn dropping_a_ticket_frees_its_memory_and_a_full_queue_refuses() {
         let worker = worker(1.0, 2);
-        let ticket = worker.submit(400_000, 100).unwrap();
+        let ticket = worker.submit(400_000, 100, Chain::default()).unwrap();
         tokio::task::yield_now().await;
         assert_eq!((worker.gauges().running, worker.gauges().waiting), (1, 0));
-        let second = worker.submit(400_000, 100).unwrap();
-        let third = worker.submit(10, 10).unwrap();
-        assert_eq!(worker.submit(10, 10).unwrap_err(), Refused::Full);
-        assert!(matches!(worker.submit(500_000, 10), Err(Refused::Full)));
+        let second = worker.submit(400_000, 100, Chain::default()).unwrap();
+        let third = worker.submit(10, 10, Chain::default()).unwrap();
+        assert_eq!(worker.submit(10, 10, Chain::default()).unwrap_err(), Refused::Full);
+        assert!(matches!(worker.submit(500_000, 10, Chain::default()), Err(Refused::Full)));
         drop((ticket, second));
         assert!(worker.gauges().kv_usage < 0.01);
         drop(third);
-        assert!(matches!(worker.submit(500_000, 10), Err(Refused::TooLong { .. })));
+        assert!(matches!(worker.submit(500_000, 10, Chain::default()), Err(Refused::TooLong { .. })));
         assert_eq!((worker.gauges().running, worker.gauges().waiting), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_worker_sets_no_timer() {
         let worker = worker(100.0, 8);
-        let mut ticket = worker.submit(10, 10).unwrap();
+        let mut ticket = worker.submit(10, 10, Chain::default()).unwrap();
         while !ticket.progress().await.is_finished {}
         drop(ticket);
         tokio::task::yield_now().await;

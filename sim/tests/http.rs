@@ -48,6 +48,34 @@ async fn a_whole_answer_has_usage_and_says_that_it_is_simulated() {
 }
 
 #[tokio::test]
+async fn the_next_turn_of_a_conversation_is_cached_unless_its_salt_differs() {
+    let mut profile = Profile::named("8b-h100").unwrap();
+    profile.capacity.prefix_tokens = 100_000;
+    let worker = start(SimConfig { time_scale: 100.0, ..SimConfig::new(profile) }).await.unwrap();
+    let question = "What does the law say? ".repeat(40);
+    let mut messages = vec![serde_json::json!({"role": "user", "content": question})];
+    let mut cached = Vec::new();
+    for turn in 0..3 {
+        let salt = if turn < 2 { "a" } else { "b" };
+        let body = serde_json::json!({
+            "model": "m", "messages": messages, "max_tokens": 100, "cache_salt": salt
+        });
+        let (_, body) = ask(worker.addr, "POST", CHAT, &body.to_string()).await;
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        cached.push(answer["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap());
+        messages.push(answer["choices"][0]["message"].clone());
+        messages.push(serde_json::json!({"role": "user", "content": "And then?"}));
+    }
+    assert_eq!(cached[0], 0);
+    assert!((192..=330).contains(&cached[1]), "prompt and answer in whole blocks: {cached:?}");
+    assert_eq!(cached[2], 0);
+    let (_, metrics) = ask(worker.addr, "GET", "/metrics", "").await;
+    assert!(
+        metrics.contains(&format!("vllm:prefix_cache_hits_total{{model_name=\"8b-h100\"}} {}\n", cached[1]))
+    );
+}
+
+#[tokio::test]
 async fn a_stream_has_a_usage_chunk_only_when_asked() {
     let worker = worker(100.0).await;
     for (options, has_usage) in [("", false), (r#","stream_options":{"include_usage":true}"#, true)] {

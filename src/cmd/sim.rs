@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// The model's name in /v1/models and metrics; the profile's unless given
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
+    /// Tokens that its prefix cache keeps; what the profile says unless given, and that is none in the built-in ones
+    #[arg(long, value_name = "N")]
+    prefix_cache_tokens: Option<u64>,
 }
 
 /// What else can be done.
@@ -48,7 +51,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         return fit::run(args);
     }
     let name = args.profile.as_deref().ok_or_else(|| Failure::input(anyhow!("--profile is missing")))?;
-    let profile = sims::profile(name)?;
+    let mut profile = sims::profile(name)?;
+    if let Some(tokens) = args.prefix_cache_tokens {
+        profile.capacity.prefix_tokens = tokens;
+    }
     runtime()?.block_on(serve(args, profile))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -87,6 +87,8 @@ pub struct PoolConfig {
     pub window: Option<BatchRules>,
     /// Name of a row of [`sluice_router::BALANCERS`].
     pub balance: String,
+    /// Tokens that one replica's prefix cache keeps; 0 when nothing is to be known of one.
+    pub prefix_tokens: u64,
     /// How long a connection may take.
     pub connect_timeout: Duration,
     /// How long the first token may take.

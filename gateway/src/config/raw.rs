@@ -219,6 +219,9 @@ pub struct RawPool {
     /// Which replica gets a request.
     #[serde(default = "default_balance")]
     pub balance: String,
+    /// Tokens that one replica's prefix cache keeps; with `balance = "prefix"` a million unless given, else none.
+    #[serde(default)]
+    pub prefix_cache_tokens: Option<u64>,
     /// How long a connection may take, in milliseconds.
     #[serde(default = "default_connect")]
     pub connect_timeout_ms: u64,

@@ -24,6 +24,7 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
         max_queue_bytes: 1 << 20,
         window: None,
         balance: "least_load".to_owned(),
+        prefix_tokens: 0,
         connect_timeout: Duration::from_secs(1),
         first_token_timeout: Duration::from_secs(1),
         idle_timeout: Duration::from_secs(1),

@@ -222,3 +222,30 @@ async fn row_15_load_that_is_not_ours_is_heard_from_both_kinds_of_engines() {
         drop((open, ours));
     }
 }
+
+/// Conversations of four turns over three replicas: each turn finds the turns before it in a cache.
+#[tokio::test]
+async fn the_turns_of_a_conversation_go_to_one_replica_and_its_cached_tokens_are_reported() {
+    let sims = [Sim::caching(100_000).await, Sim::caching(100_000).await, Sim::caching(100_000).await];
+    let urls = sims.iter().map(Sim::url).collect();
+    let text = experts(&[("big", "native", urls)])
+        .replace("protocol =", "balance = \"prefix\"\nprefix_cache_tokens = 100000\nprotocol =");
+    let gateway = Gateway::start(&text).await;
+    for conversation in 0..6 {
+        let opening = format!("Conversation {conversation}. {}", "What does the law say? ".repeat(40));
+        let mut asked = request("auto", &opening, 20);
+        let mut replicas = Vec::new();
+        for turn in 0..4 {
+            let answer = gateway.ask(asked.clone()).await;
+            let usage = answer.finished.as_ref().and_then(|finished| finished.usage).expect("a whole answer");
+            assert_eq!(usage.cached_tokens > 0, turn > 0, "turn {turn}: {usage:?}");
+            replicas.push(answer.started.expect("an answer has a beginning").replica);
+            for (role, content) in [("assistant", answer.text.as_str()), ("user", "And then?")] {
+                let (role, content) = (role.to_owned(), content.to_owned());
+                asked.messages.push(sluice_proto::v1::Message { role, content, json: String::new() });
+            }
+        }
+        replicas.dedup();
+        assert_eq!(replicas.len(), 1, "conversation {conversation}");
+    }
+}

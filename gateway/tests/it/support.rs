@@ -36,6 +36,15 @@ impl Sim {
         Sim { running: sluice_sim::start(config).await.expect("loopback"), faults }
     }
 
+    /// A fast engine with a prefix cache of so many tokens.
+    pub(crate) async fn caching(tokens: u64) -> Sim {
+        let mut profile = Profile::named("8b-a100").expect("it is embedded");
+        profile.capacity.prefix_tokens = tokens;
+        let faults = Faults::none();
+        let config = SimConfig { time_scale: 1_000.0, faults: faults.clone(), ..SimConfig::new(profile) };
+        Sim { running: sluice_sim::start(config).await.expect("loopback"), faults }
+    }
+
     /// Every request fails so from now on; `None` heals.
     pub(crate) fn always(&self, fault: Option<Fault>) {
         self.faults.set(fault);

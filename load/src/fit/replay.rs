@@ -34,7 +34,7 @@ pub(super) fn replay(capacity: Capacity, overhead_ns: u64, jobs: &[Job]) -> Vec<
         let ends = pool.next_event().and(pool.step_ends());
         let Some(now) = [due, ends].into_iter().flatten().min() else { return samples };
         for event in pool.step(now) {
-            let (Event::First { id, at } | Event::Finished { id, at }) = event;
+            let (Event::First { id, at, .. } | Event::Finished { id, at }) = event;
             let job = jobs[usize::try_from(id).unwrap_or(0)];
             let times = open.entry(id).or_default();
             if times.len() < job.output.max(1) as usize {
@@ -70,6 +70,7 @@ fn sample(n: u64, job: Job, times: &[u64]) -> Sample {
         ended: times.last().copied().unwrap_or(job.at),
         gaps_us: times.windows(2).map(gap).collect(),
         input_tokens: job.input,
+        cached_tokens: 0,
         output_tokens: u32::try_from(times.len()).unwrap_or(u32::MAX),
         who: Who::default(),
         end: if times.is_empty() { too_long } else { End::Done },

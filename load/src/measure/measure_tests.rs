@@ -16,6 +16,7 @@ pub(crate) fn sample(at_ms: u64, ttft_ms: u64, gap_ms: u64, tokens: u32) -> Samp
         ended: last,
         gaps_us: vec![gap_ms as u32 * 1000; tokens.saturating_sub(1) as usize],
         input_tokens: 10,
+        cached_tokens: 0,
         output_tokens: tokens,
         who: Who { route: "auto".into(), expert: "law".into(), pool: "law-a".into(), replica: Some(1) },
         end: End::Done,

@@ -35,6 +35,9 @@ pub struct Slice {
     pub good: u64,
     /// Prompt tokens of what was answered.
     pub input_tokens: u64,
+    /// Those of them that were in a prefix cache.
+    #[serde(default)]
+    pub cached_tokens: u64,
     /// Produced tokens.
     pub output_tokens: u64,
     /// Time to first token.
@@ -64,6 +67,7 @@ impl Slice {
             cancelled: 0,
             good: 0,
             input_tokens: 0,
+            cached_tokens: 0,
             output_tokens: 0,
             ttft: hist(),
             tpot: hist(),
@@ -87,6 +91,7 @@ impl Slice {
         self.cancelled += u64::from(sample.end == End::Cancelled);
         self.good += u64::from(is_good);
         self.input_tokens += u64::from(sample.input_tokens);
+        self.cached_tokens += u64::from(sample.cached_tokens);
         self.output_tokens += u64::from(sample.output_tokens);
         times.ttft.into_iter().for_each(|ns| self.ttft.record(ns));
         times.tpot.into_iter().for_each(|ns| self.tpot.record(ns));
@@ -115,6 +120,7 @@ impl Slice {
         self.cancelled += other.cancelled;
         self.good += other.good;
         self.input_tokens += other.input_tokens;
+        self.cached_tokens += other.cached_tokens;
         self.output_tokens += other.output_tokens;
         self.ttft.merge(&other.ttft);
         self.tpot.merge(&other.tpot);

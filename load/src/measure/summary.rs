@@ -62,6 +62,12 @@ pub struct PartSummary {
     pub queue_ms: Percentiles,
     /// Prompt tokens.
     pub input_tokens: u64,
+    /// Those of them that were in a prefix cache, where the target says.
+    #[serde(default)]
+    pub cached_tokens: u64,
+    /// Their share.
+    #[serde(default)]
+    pub cached_share: Option<f64>,
     /// Produced tokens.
     pub output_tokens: u64,
     /// What it cost.
@@ -127,6 +133,12 @@ pub struct Summary {
     pub errors_by_fault: BTreeMap<FaultKind, BTreeMap<String, u64>>,
     /// Prompt tokens.
     pub input_tokens: u64,
+    /// Those of them that were in a prefix cache, where the target says.
+    #[serde(default)]
+    pub cached_tokens: u64,
+    /// Their share.
+    #[serde(default)]
+    pub cached_share: Option<f64>,
     /// Produced tokens.
     pub output_tokens: u64,
     /// Produced tokens per second over the whole run.
@@ -205,6 +217,8 @@ impl Summary {
             error_rate: share(all.errors),
             errors_by_fault: tally.errors().clone(),
             input_tokens: all.input_tokens,
+            cached_tokens: all.cached_tokens,
+            cached_share: all.cached_share,
             output_tokens: all.output_tokens,
             output_tokens_per_s: per_second(all.output_tokens),
             cost_usd: all.cost_usd,
@@ -293,6 +307,9 @@ impl PartSummary {
             e2e_ms: percentiles(&part.e2e),
             queue_ms: percentiles(&part.queued),
             input_tokens: part.input_tokens,
+            cached_tokens: part.cached_tokens,
+            cached_share: (part.input_tokens > 0)
+                .then(|| part.cached_tokens as f64 / part.input_tokens as f64),
             output_tokens: part.output_tokens,
             cost_usd: (part.cost_nanousd.n > 0).then(|| usd(part.cost_nanousd.sum)),
             baseline_usd: (part.cost_and_baseline.second.n > 0)

@@ -136,7 +136,7 @@ mod tests {
         assert!((90..110).contains(&lengths[499]), "{}", lengths[499]);
         let ratio = f64::from(lengths[839]) / f64::from(lengths[499]);
         assert!((libm::log(ratio) - 0.8).abs() < 0.08, "{ratio}");
-        assert_eq!(prompts.get(3), prompts.get(3 + SPREAD));
+        assert_eq!(prompts.get(3).messages, prompts.get(3 + SPREAD).messages);
     }
 
     #[test]

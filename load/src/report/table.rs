@@ -137,6 +137,9 @@ fn money(out: &mut String, of: &Summary) {
             of.quality_ci.map_or(String::new(), |ci| format!(" [{}]", ends(ci, |q| format!("{q:.3}"))));
         parts.push(format!("quality {quality:.3}{interval}{ratio}"));
     }
+    if let Some(share) = of.cached_share.filter(|share| *share > 0.0) {
+        parts.push(format!("cached {:.1} % of prompt tokens", 100.0 * share));
+    }
     if let Some(fairness) = &of.fairness {
         parts.push(format!("fairness {:.3}", fairness.jain));
     }
@@ -149,11 +152,22 @@ fn part_rows(out: &mut String, title: &str, parts: &BTreeMap<String, PartSummary
     if parts.is_empty() {
         return;
     }
+    // A column for those who have something to say in it.
+    let is_cached = parts.values().any(|part| part.cached_tokens > 0);
     let width = parts.keys().map(|name| name.chars().count()).max().unwrap_or(0).clamp(title.len(), 40);
     let _ = writeln!(
         out,
-        "{title:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
-        "sent", "errors", "line p99", "TTFT p50", "TTFT p99", "e2e p99", "cost $", "saved %", "quality"
+        "{title:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}{}",
+        "sent",
+        "errors",
+        "line p99",
+        "TTFT p50",
+        "TTFT p99",
+        "e2e p99",
+        "cost $",
+        "saved %",
+        "quality",
+        if is_cached { " cached %" } else { "" },
     );
     for (name, part) in parts {
         let p99 = |times: &Percentiles| times.p99.map_or("-".to_owned(), ms);
@@ -162,7 +176,7 @@ fn part_rows(out: &mut String, title: &str, parts: &BTreeMap<String, PartSummary
         };
         let _ = writeln!(
             out,
-            "{name:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
+            "{name:<width$} {:>7} {:>6} {:>8} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}{}",
             count(part.sent),
             count(part.errors),
             p99(&part.queue_ms),
@@ -172,6 +186,11 @@ fn part_rows(out: &mut String, title: &str, parts: &BTreeMap<String, PartSummary
             part.cost_usd.map_or("-".to_owned(), digits),
             number(part.saved_pct, 1),
             number(part.quality, 3),
+            if is_cached {
+                format!(" {:>8}", number(part.cached_share.map(|share| 100.0 * share), 1))
+            } else {
+                String::new()
+            },
         );
     }
 }

@@ -173,6 +173,7 @@ fn take_started(trail: &mut Trail, started: v1::Started) {
 fn take_finished(trail: &mut Trail, finished: &v1::Finished) {
     if let Some(usage) = finished.usage {
         trail.input_tokens = Some(usage.prompt_tokens);
+        trail.cached_tokens = usage.cached_tokens;
         trail.output_tokens = Some(usage.output_tokens);
     }
     trail.cost_nanousd = Some(finished.cost_nanousd);

@@ -217,6 +217,7 @@ fn unescaped(text: &str) -> String {
 fn take_about(trail: &mut Trail, body: &Value) {
     let count = |name: &str| body.pointer(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     trail.input_tokens = count("/usage/prompt_tokens").or(trail.input_tokens);
+    trail.cached_tokens = count("/usage/prompt_tokens_details/cached_tokens").unwrap_or(trail.cached_tokens);
     trail.output_tokens = count("/usage/completion_tokens").or(trail.output_tokens);
     let Some(about) = body.get("sluice") else { return };
     let text = |name: &str| about.get(name).and_then(Value::as_str).map(str::to_owned);

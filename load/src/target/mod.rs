@@ -94,6 +94,8 @@ pub struct Trail {
     pub who: Who,
     /// Prompt tokens, where the target counts.
     pub input_tokens: Option<u32>,
+    /// Those of them that were in a prefix cache.
+    pub cached_tokens: u32,
     /// Produced tokens, where the target counts.
     pub output_tokens: Option<u32>,
     /// Text events, or chunks.
@@ -116,6 +118,7 @@ impl Trail {
             keeps_text,
             who: Who::default(),
             input_tokens: None,
+            cached_tokens: 0,
             output_tokens: None,
             events: 0,
             cost_nanousd: None,

@@ -23,7 +23,10 @@ impl Run<'_> {
         self.lines[running.pool].on_output(running.seat, running.output);
         self.free(running.pool, running.seat, verdict(&running, at));
         let step = running.step;
-        let tokens = Tokens { prompt: running.input, cached: 0, output: running.output };
+        let tokens = Tokens { prompt: running.input, cached: running.cached, output: running.output };
+        let worked_on = running.input - running.cached + running.output;
+        self.totals.tokens[running.pool][running.replica] += u64::from(worked_on);
+        self.totals.cached[running.pool] += u64::from(running.cached);
         let ask = &self.prompts.get(request.planned.prompt).ask;
         request.cost += ask.fleet.experts[step.expert].price.cost(tokens);
         let answered = Answered { step, replica: running.replica, first: running.first, last: at, tokens };
@@ -47,7 +50,7 @@ impl Run<'_> {
             let step = running.step;
             let needs = &self.prompts.get(request.planned.prompt).ask.needs;
             let prompt = needs.prompt_tokens.saturating_add(request.carried);
-            let tokens = Tokens { prompt, cached: 0, output: produced };
+            let tokens = Tokens { prompt, cached: running.cached.min(prompt), output: produced };
             Answered { step, replica: running.replica, first: running.first, last: self.now, tokens }
         });
         self.tell(request, answered, end);
@@ -68,6 +71,7 @@ impl Run<'_> {
             queued: Some(request.waited),
             gaps_us: Vec::new(),
             input_tokens: 0,
+            cached_tokens: 0,
             output_tokens: 0,
             who: Who { route: route.name.clone(), ..Who::default() },
             end,
@@ -80,6 +84,7 @@ impl Run<'_> {
             sample.first = answered.first;
             sample.last = answered.first.map(|_| answered.last);
             sample.input_tokens = answered.tokens.prompt;
+            sample.cached_tokens = answered.tokens.cached;
             sample.output_tokens = answered.tokens.output;
             sample.who.expert.clone_from(&fleet.experts[answered.step.expert].name);
             sample.who.pool.clone_from(&fleet.pools[answered.step.pool].name);

@@ -7,6 +7,7 @@
 //! every machine, thousands of times faster than they would take.
 
 mod agenda;
+mod caches;
 mod capacity;
 mod finish;
 mod replica;
@@ -16,6 +17,7 @@ mod walk;
 mod window;
 mod world;
 
+pub use caches::{Oracle, turns_of};
 pub use capacity::{Needed, Trial, least_replicas};
 pub use run::{Totals, run};
 pub use window::Window;

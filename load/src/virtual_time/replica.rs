@@ -2,7 +2,7 @@
 
 use super::window::{Told, Window, Windowed};
 use sluice_router::Item;
-use sluice_sim::{Capacity, Pool, TooLong};
+use sluice_sim::{Capacity, Chain, Pool, TooLong};
 
 #[derive(Debug)]
 pub(super) struct Replica {
@@ -77,8 +77,13 @@ impl Replica {
     }
 
     /// Takes a request; the answer is cut to what fits beside the prompt, as `sluice sim` does. Returns its length.
-    /// The caller has let time pass until now.
-    pub(super) fn submit(&mut self, submitted: Submitted, engine_queue: usize) -> Result<u32, Refused> {
+    /// `chain` is what prompt and an answer of that length are to the prefix cache. The caller has let time pass until now.
+    pub(super) fn submit(
+        &mut self,
+        submitted: Submitted,
+        engine_queue: usize,
+        chain: impl FnOnce(u32) -> Chain,
+    ) -> Result<u32, Refused> {
         if self.is_dead {
             return Err(Refused::Unreachable);
         }
@@ -92,7 +97,8 @@ impl Replica {
         match &mut self.engine {
             Engine::Steps(pool) if pool.waiting() >= engine_queue.max(1) => return Err(Refused::Busy),
             Engine::Steps(pool) => {
-                pool.submit(id, input, output).map_err(|TooLong { .. }| Refused::TooLong)?
+                let chain = if self.capacity.prefix_tokens > 0 { chain(output) } else { Chain::default() };
+                pool.submit_chain(id, input, output, chain).map_err(|TooLong { .. }| Refused::TooLong)?
             }
             Engine::Batches(windowed) => {
                 let cost = u64::from(input) + u64::from(output);

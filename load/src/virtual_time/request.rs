@@ -2,7 +2,7 @@
 
 use super::walk::Failure;
 use crate::sample::Planned;
-use sluice_router::{NanoUsd, Seat, Step, Tick, Try, Walk};
+use sluice_router::{NanoUsd, Prefix, Seat, Step, Tick, Try, Walk};
 
 /// Names a request as long as it is under way, and never another: where it is kept, and its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,8 @@ pub(super) struct Request {
     pub(super) planned: Planned,
     /// Tokens of the session's earlier turns, which it carries.
     pub(super) carried: u32,
+    /// What its prompt begins with, where a pool has caches.
+    pub(super) prefix: Prefix,
     pub(super) sent: u64,
     /// The way through what was decided.
     pub(super) walk: Option<Walk>,
@@ -77,6 +79,7 @@ pub(super) struct Running {
     pub(super) dispatched: u64,
     pub(super) first: Option<u64>,
     pub(super) input: u32,
+    pub(super) cached: u32,
     pub(super) output: u32,
 }
 

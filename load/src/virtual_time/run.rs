@@ -1,6 +1,7 @@
 //! The run itself: takes event after event off the agenda until nothing is left to come.
 
 use super::agenda::{Agenda, Alarm, Due};
+use super::caches::{Oracle, turns_of};
 use super::replica::Replica;
 use super::request::{Id, Place, Request, Requests};
 use super::walk::Failure;
@@ -9,7 +10,7 @@ use super::world::{PoolSpec, Prompted, World};
 use crate::arrivals::Arrivals;
 use crate::random::Random;
 use crate::sample::{Planned, Sample};
-use sluice_router::{Line, RetryBudget, Seat, Tick, Turn, Verdict};
+use sluice_router::{Line, Prefix, RetryBudget, Seat, Tick, Turn, Verdict};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// What a run was, beside its samples.
@@ -27,6 +28,12 @@ pub struct Totals {
     pub dispatched: Vec<Vec<u64>>,
     /// Time with at least one request in work, by pool and replica, in nanoseconds.
     pub busy: Vec<Vec<u64>>,
+    /// Prompt tokens worked on and tokens of answers, by pool and replica, of what was answered.
+    pub tokens: Vec<Vec<u64>>,
+    /// Prompt tokens that were in the caches, by pool, of what was answered.
+    pub cached: Vec<u64>,
+    /// Prompt tokens that one cache of all replicas' size would have held, by pool.
+    pub oracle: Vec<u64>,
 }
 
 /// Carries a plan out, and hands each request's sample to `sink` as it ends.
@@ -75,6 +82,8 @@ pub(super) struct Run<'a> {
     follows: BTreeMap<usize, Planned>,
     /// Tokens of each session's turns so far.
     carried: HashMap<u64, u32>,
+    /// For each pool; of those without caches none has room.
+    pub(super) oracles: Vec<Oracle>,
     is_watching: bool,
     pub(super) totals: Totals,
 }
@@ -86,7 +95,8 @@ impl<'a> Run<'a> {
         arrivals: &'a mut dyn Arrivals,
         sink: &'a mut dyn FnMut(Sample),
     ) -> Run<'a> {
-        let per_replica = world.pools.iter().map(|pool| vec![0; pool.line.replicas]).collect();
+        let per_replica: Vec<Vec<u64>> = world.pools.iter().map(|pool| vec![0; pool.line.replicas]).collect();
+        let all_caches = |pool: &PoolSpec| pool.capacity.prefix_tokens * pool.line.replicas as u64;
         let waits = world.pools.iter().map(|pool| pool.first_token_timeout);
         let replicas = |pool: &PoolSpec| {
             (0..pool.line.replicas).map(|_| Replica::new(pool.capacity, pool.window)).collect()
@@ -95,7 +105,13 @@ impl<'a> Run<'a> {
             alarms: std::iter::once(world.deadline).chain(waits).map(Alarm::new).collect(),
             lines: world.pools.iter().map(|pool| Line::new(pool.line)).collect(),
             replicas: world.pools.iter().map(replicas).collect(),
-            totals: Totals { dispatched: per_replica, ..Totals::default() },
+            totals: Totals {
+                dispatched: per_replica.clone(),
+                tokens: per_replica,
+                cached: vec![0; world.pools.len()],
+                ..Totals::default()
+            },
+            oracles: world.pools.iter().map(|pool| Oracle::new(all_caches(pool))).collect(),
             world,
             prompts,
             arrivals,
@@ -116,7 +132,8 @@ impl<'a> Run<'a> {
 
     fn sum_up(self) -> Totals {
         let busy = self.replicas.iter().map(|pool| pool.iter().map(Replica::busy).collect()).collect();
-        Totals { most_open: self.requests.most(), busy, ..self.totals }
+        let oracle = self.oracles.iter().map(|oracle| oracle.hit_tokens).collect();
+        Totals { most_open: self.requests.most(), busy, oracle, ..self.totals }
     }
 
     fn begin(&mut self) {
@@ -193,10 +210,12 @@ impl<'a> Run<'a> {
         let n = self.totals.sent;
         self.totals.sent += 1;
         self.retries.earn();
+        let carried = planned.session.and_then(|session| self.carried.get(&session).copied()).unwrap_or(0);
         let request = Request {
             n,
             planned,
-            carried: planned.session.and_then(|session| self.carried.get(&session).copied()).unwrap_or(0),
+            carried,
+            prefix: self.prefix(&planned, carried),
             sent: self.now,
             walk: None,
             expected: Vec::new(),
@@ -213,6 +232,15 @@ impl<'a> Run<'a> {
             self.agenda.set(self.now.saturating_add(after), Due::Cancel(id));
         }
         self.choose(id);
+    }
+
+    /// What a prompt begins with, where some line remembers that.
+    fn prefix(&mut self, planned: &Planned, carried: u32) -> Prefix {
+        if self.world.pools.iter().all(|pool| pool.line.prefix_tokens == 0) {
+            return Prefix::default();
+        }
+        let own = self.prompts.get(planned.prompt).ask.needs.prompt_tokens;
+        turns_of(planned, own.saturating_add(carried))
     }
 
     /// Asks the plan what follows from an end.

@@ -1,6 +1,7 @@
 //! From a request's decision to its last try: carries out what [`Walk`] says, as the gateway's spine does.
 
 use super::agenda::Due;
+use super::caches;
 use super::replica::{Refused, Submitted};
 use super::request::{Id, Place, Running};
 use super::run::Run;
@@ -177,6 +178,7 @@ impl Run<'_> {
             weight: rank.weight,
             priority: rank.priority,
             deadline: self.world.tells_deadline.then_some(deadline),
+            prefix: request.prefix.clone(),
             ..Entrant::default()
         })
     }
@@ -237,10 +239,15 @@ impl Run<'_> {
         let output = length.output.min(step.max_output_tokens);
         let input = length.input.max(1).saturating_add(request.carried);
         let queue = self.world.pools[pool].engine_queue;
+        let planned = request.planned;
+        let chain = |output| caches::chain(&planned, input, output);
         let submitted = Submitted { id: id.to_sequence(), input, output, item };
-        match self.replicas[pool][replica].submit(submitted, queue) {
+        match self.replicas[pool][replica].submit(submitted, queue, chain) {
             Ok(output) => {
-                let (dispatched, first) = (self.now, None);
+                let (dispatched, first, cached) = (self.now, None, 0);
+                if self.world.pools[pool].capacity.prefix_tokens > 0 {
+                    self.oracles[pool].see(&planned, input, output);
+                }
                 request.place = Place::Running(Running {
                     n,
                     step,
@@ -250,6 +257,7 @@ impl Run<'_> {
                     dispatched,
                     first,
                     input,
+                    cached,
                     output,
                 });
                 self.totals.dispatched[pool][replica] += 1;
@@ -298,11 +306,11 @@ impl Run<'_> {
     /// A replica has got so far with a request.
     fn milestone(&mut self, event: Event) {
         match event {
-            Event::First { id, at } => {
+            Event::First { id, at, cached } => {
                 let id = Id::from_sequence(id);
                 let Some(request) = self.requests.get(id) else { return };
                 let Place::Running(running) = &mut request.place else { return };
-                running.first = Some(at);
+                (running.first, running.cached) = (Some(at), cached);
                 let (pool, seat, n) = (running.pool, running.seat, running.n);
                 if let Some(walk) = request.walk.as_mut() {
                     walk.answers(n);
@@ -382,7 +390,7 @@ impl Run<'_> {
         let Some(request) = self.requests.get(id) else { return NanoUsd::ZERO };
         let ask = &self.prompts.get(request.planned.prompt).ask;
         let prompt = ask.needs.prompt_tokens.saturating_add(request.carried);
-        let used = Tokens { prompt, cached: 0, output: produced };
+        let used = Tokens { prompt, cached: running.cached, output: produced };
         let cost = ask.fleet.experts[running.step.expert].price.cost(used);
         request.cost += cost;
         request.place = Place::Nowhere;

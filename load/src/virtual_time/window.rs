@@ -108,7 +108,7 @@ impl Windowed {
     fn end(&mut self, working: &Working) {
         self.batcher.end(working.number, Ended::Done, tick(self.now));
         for id in &working.rows {
-            self.told.push(Told::Event(Event::First { id: *id, at: self.now }));
+            self.told.push(Told::Event(Event::First { id: *id, at: self.now, cached: 0 }));
             self.told.push(Told::Event(Event::Finished { id: *id, at: self.now }));
         }
     }

@@ -2,6 +2,7 @@
 
 mod least_load;
 mod p2c;
+mod prefix;
 mod round_robin;
 
 /// What a balancer knows of one replica.
@@ -17,6 +18,14 @@ pub struct ReplicaLoad {
     pub is_up: bool,
     /// Predicted time until the request would be complete there, in milliseconds; 0 when nothing is known.
     pub finish_ms: f64,
+    /// Tokens of the request's prompt that its cache probably holds.
+    pub hit_tokens: u32,
+    /// The prompt's other tokens.
+    pub uncached_tokens: f64,
+    /// Tokens that it has to work on for us: prompts ahead, and answers in work at what they weigh beside them.
+    pub work_tokens: f64,
+    /// What it was given of that lately, ended or not.
+    pub sent_tokens: f64,
 }
 
 impl ReplicaLoad {
@@ -61,6 +70,11 @@ pub const BALANCERS: &[Row] = &[
         name: "least_load",
         pick: least_load::pick,
         about: "the one that the decision was made for, if it has room, else the one that would be done first",
+    },
+    Row {
+        name: "prefix",
+        pick: prefix::pick,
+        about: "the one whose cache holds most of the prompt, unless it has too much work; else the one with the least",
     },
     Row { name: "round_robin", pick: round_robin::pick, about: "one after the other" },
 ];
@@ -118,6 +132,10 @@ mod tests {
                 foreign: draw(case, 8 * at + 2, 1 << 32) as u32,
                 is_up: draw(case, 8 * at + 3, 3) > 0,
                 finish_ms: [0.0, 1.0, 1e300, f64::INFINITY][draw(case, 8 * at + 4, 4) as usize],
+                hit_tokens: draw(case, 8 * at + 5, 3) as u32 * 500,
+                uncached_tokens: draw(case, 8 * at + 6, 3_000) as f64,
+                work_tokens: draw(case, 8 * at + 7, 100_000) as f64,
+                sent_tokens: 0.0,
             };
             let replicas: Vec<ReplicaLoad> = (0..draw(case, 1 << 20, 9)).map(replica).collect();
             let has_room = replicas.iter().any(ReplicaLoad::has_room);

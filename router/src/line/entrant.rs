@@ -1,7 +1,7 @@
 //! What a line is told of a request, and what the request gets of it.
 
+use crate::prefix::Prefix;
 use crate::time::Tick;
-use std::sync::Arc;
 
 /// A request as a line sees it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,16 +35,6 @@ pub struct Work {
     pub prompt_tokens: u32,
     /// Expected tokens of the answer.
     pub output_tokens: f64,
-}
-
-/// The beginning of a prompt, as a chain of hashes: the n-th stands for everything up to the n-th block's end, and for
-/// whose it is, so that tenants never share one. A last block that isn't full has none.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Prefix {
-    /// One hash for each full block.
-    pub blocks: Arc<[u64]>,
-    /// Tokens of each block, by estimate.
-    pub block_tokens: u32,
 }
 
 /// A request's place on a replica.

@@ -7,7 +7,8 @@
 
 use crate::balance::{Balancer, Pick, ReplicaLoad};
 use crate::fleet::{PoolState, ReplicaState};
-use crate::health::{Cooldown, Why};
+use crate::health::{Cooldown, Health, Why};
+use crate::prefix::{BLOCK_TOKENS, Prefix};
 use crate::speed::SpeedLearner;
 use crate::time::Tick;
 use limit::Limits;
@@ -22,7 +23,7 @@ mod roster;
 mod shares;
 mod work;
 
-pub use entrant::{Entrant, Prefix, Seat, Work};
+pub use entrant::{Entrant, Seat, Work};
 pub use foreign::Report;
 pub use limit::LimitRule;
 pub use roster::ReplicaReport;
@@ -44,6 +45,16 @@ pub struct LineRules {
     pub max_queue_bytes: u64,
     /// Which replica gets a request.
     pub balancer: Balancer,
+    /// Tokens of prompts that each replica's cache is taken to hold; 0 when it has none.
+    pub prefix_tokens: u64,
+}
+
+impl LineRules {
+    /// Blocks that are remembered for each replica.
+    fn prefix_blocks(&self) -> usize {
+        let blocks = self.prefix_tokens / u64::from(BLOCK_TOKENS);
+        usize::try_from(blocks).unwrap_or(MOST_BLOCKS).min(MOST_BLOCKS)
+    }
 }
 
 /// A pool's replicas and those who wait for one; `W` is whatever its keeper needs to call one who waits.
@@ -158,7 +169,7 @@ impl<W> Line<W> {
     /// An empty line before healthy replicas.
     pub fn new(rules: LineRules) -> Line<W> {
         Line {
-            replicas: vec![Replica::default(); rules.replicas],
+            replicas: vec![Replica::new(Health::default(), rules.prefix_blocks()); rules.replicas],
             queue: Queue::new(Room { places: rules.max_queue, bytes: rules.max_queue_bytes }),
             limits: Limits::new(rules.limit, rules.replicas, rules.max_concurrency),
             rules,
@@ -315,6 +326,10 @@ impl<W> Line<W> {
             }
             Verdict::Ill { unreachable } => {
                 let why = health.on_failure(now, unreachable).or_else(|| self.compare(at, now));
+                if why.is_some() || unreachable {
+                    // An engine that comes back has most likely lost its cache.
+                    self.replicas[at].prefixes.clear();
+                }
                 why.map(Change::Ejected)
             }
         }
@@ -440,13 +455,14 @@ impl<W> Line<W> {
     }
 
     /// How one replica is for a request that begins with `prefix`.
-    fn replica_state(&self, at: usize, outlook: &Outlook, _prefix: &Prefix) -> ReplicaState {
+    fn replica_state(&self, at: usize, outlook: &Outlook, prefix: &Prefix) -> ReplicaState {
         let replica = &self.replicas[at];
         ReplicaState {
             is_up: outlook.weather.takes_work(replica),
             in_flight: replica.in_flight,
             limit: outlook.weather.limit(replica, self.limits.of(at)),
             foreign: outlook.foreign(at),
+            hit_tokens: prefix.tokens(replica.prefixes.hit(&prefix.blocks)),
             ..replica.work.state(outlook.weather.now(), self.tpot_ms.value())
         }
     }
@@ -466,20 +482,32 @@ impl<W> Line<W> {
         self.turn += 1;
         let met = self.replica_state(chosen, &outlook, &entrant.prefix);
         let seat = self.seat(chosen, now);
-        self.replicas[chosen].work.add(seat.number, entrant.work, met, now);
+        for replica in &mut self.replicas {
+            replica.sent_tokens *= 1.0 - FADES;
+        }
+        let replica = &mut self.replicas[chosen];
+        let before = replica.work.tokens();
+        replica.work.add(seat.number, entrant.work, met, now);
+        replica.sent_tokens += replica.work.tokens() - before;
+        replica.prefixes.keep(&entrant.prefix.blocks);
         Some(seat)
     }
 
     fn load(&self, at: usize, entrant: &Entrant, outlook: &Outlook) -> ReplicaLoad {
         let state = self.replica_state(at, outlook, &entrant.prefix);
         let prompt = f64::from(entrant.work.prompt_tokens);
-        let pace = self.speed.speed().pace(&state, prompt, prompt - f64::from(state.hit_tokens));
+        let uncached = (prompt - f64::from(state.hit_tokens)).max(1.0);
+        let pace = self.speed.speed().pace(&state, prompt, uncached);
         ReplicaLoad {
             in_flight: state.in_flight,
             limit: state.limit,
             foreign: state.foreign,
             is_up: state.is_up && !entrant.tried.contains(&at),
             finish_ms: pace.ttft_ms + entrant.work.output_tokens * pace.tpot_ms,
+            hit_tokens: state.hit_tokens,
+            uncached_tokens: uncached,
+            work_tokens: self.replicas[at].work.tokens(),
+            sent_tokens: self.replicas[at].sent_tokens,
         }
     }
 
@@ -505,11 +533,17 @@ impl Average {
     }
 }
 
+/// How fast what was sent to a replica is forgotten: about the last 2,000 requests of the pool count.
+const FADES: f64 = 0.0005;
+/// Blocks that are remembered for one replica at most, whatever its cache holds: 4 million tokens, in about 3 MB.
+const MOST_BLOCKS: usize = 1 << 16;
 /// How much one answer moves the mean of its pool's times: about the last twenty count.
 const WEIGHT: f64 = 0.05;
 
 #[cfg(test)]
 mod health_tests;
+#[cfg(test)]
+mod prefix_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::foreign::{self, Told};
 use super::work::InWork;
 use super::{Line, LineCounts, Report};
 use crate::health::{Condition, Health, Why};
+use crate::prefix::PrefixCache;
 use crate::time::Tick;
 
 /// One replica, as its line keeps it.
@@ -15,6 +16,10 @@ pub(super) struct Replica {
     pub(super) health: Health,
     pub(super) work: InWork,
     pub(super) told: Option<Told>,
+    /// Work that it was given lately, in tokens.
+    pub(super) sent_tokens: f64,
+    /// What its cache probably holds.
+    pub(super) prefixes: PrefixCache,
     membership: Membership,
 }
 
@@ -29,6 +34,11 @@ enum Membership {
 }
 
 impl Replica {
+    /// One that has nothing in work, of whose cache so many blocks will be remembered.
+    pub(super) fn new(health: Health, prefix_blocks: usize) -> Replica {
+        Replica { health, prefixes: PrefixCache::new(prefix_blocks), ..Replica::default() }
+    }
+
     pub(super) fn is_member(&self) -> bool {
         self.membership == Membership::Member
     }
@@ -110,7 +120,7 @@ impl<W> Line<W> {
     pub fn add_replica(&mut self, now: Tick) -> usize {
         let is_first = !self.replicas.iter().any(Replica::is_member);
         let health = if is_first { Health::default() } else { Health::joining(now) };
-        let replica = Replica { health, ..Replica::default() };
+        let replica = Replica::new(health, self.rules.prefix_blocks());
         let vacant = self.replicas.iter().position(|replica| replica.membership == Membership::Vacant);
         let at = vacant.unwrap_or(self.replicas.len());
         match vacant {

@@ -10,7 +10,15 @@ const ANSWERED: Verdict = Verdict::Answered { ttft_ms: 1.0, tpot_ms: Some(1.0), 
 fn line(replicas: usize, max_concurrency: u32, max_queue: usize) -> Line<&'static str> {
     let balancer = crate::balance::balancer("least_load").expect("a known balancer").pick;
     let (limit, max_queue_bytes) = (LimitRule::Fixed, 1 << 20);
-    Line::new(LineRules { replicas, max_concurrency, limit, max_queue, max_queue_bytes, balancer })
+    Line::new(LineRules {
+        replicas,
+        max_concurrency,
+        limit,
+        max_queue,
+        max_queue_bytes,
+        balancer,
+        prefix_tokens: 0,
+    })
 }
 
 /// A request that these replicas have failed.
@@ -303,11 +311,18 @@ fn a_place_is_free_when_the_stream_has_ended_and_not_before() {
 fn nobody_is_lost_and_no_replica_has_more_than_its_limit() {
     use crate::mix::mix;
     use std::collections::BTreeSet;
-    for seed in 0..40 {
-        let balancer = crate::balance::balancer("p2c").expect("a known balancer").pick;
+    for seed in 0..60 {
+        let balancer = crate::balance::BALANCERS[seed as usize % crate::balance::BALANCERS.len()].pick;
         let (limit, max_queue_bytes) = (LimitRule::Fixed, 3_000);
-        let rules =
-            LineRules { replicas: 3, max_concurrency: 2, limit, max_queue: 6, max_queue_bytes, balancer };
+        let rules = LineRules {
+            replicas: 3,
+            max_concurrency: 2,
+            limit,
+            max_queue: 6,
+            max_queue_bytes,
+            balancer,
+            prefix_tokens: 640,
+        };
         let mut line: Line<u64> = Line::new(rules);
         let mut state = mix(seed);
         let mut next = |bound: u64| {
@@ -322,6 +337,7 @@ fn nobody_is_lost_and_no_replica_has_more_than_its_limit() {
             if next(3) > 0 {
                 let entrant = Entrant {
                     seed: who,
+                    replica: (next(2) == 0).then(|| next(4) as usize),
                     tried: if next(4) == 0 { vec![next(3) as usize] } else { vec![] },
                     tenant: next(4),
                     weight: next(3) as u32,
@@ -329,7 +345,7 @@ fn nobody_is_lost_and_no_replica_has_more_than_its_limit() {
                     deadline: (next(2) == 0).then(|| at.plus_ms(next(4_000))),
                     bytes: next(900),
                     work: Work { prompt_tokens: next(500) as u32, output_tokens: next(100) as f64 },
-                    ..Entrant::default()
+                    prefix: Prefix { blocks: (0..next(7)).collect(), block_tokens: BLOCK_TOKENS },
                 };
                 match line.enter(entrant, at, || who) {
                     Entered::Go(seat) => seats.push(seat),

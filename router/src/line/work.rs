@@ -22,6 +22,7 @@ pub(super) struct InWork {
 struct Seated {
     prompt: f64,
     uncached: f64,
+    output: f64,
     since: Tick,
     /// How the replica was before it came.
     met: ReplicaState,
@@ -38,6 +39,8 @@ struct Sums {
     firsts_us: u64,
     /// Prompt tokens of those whose first token hasn't come.
     prefill: f64,
+    /// Expected tokens of all answers.
+    outputs: f64,
     /// Integrals over milliseconds: sequences, and their context.
     sequence_ms: f64,
     context_ms: f64,
@@ -61,12 +64,19 @@ impl InWork {
         self.seats.get(&seat).map(|seated| seated.uncached as u32)
     }
 
+    /// What is in work as one number: prompt tokens ahead, and the answers' tokens at what they weigh beside them.
+    pub(super) fn tokens(&self) -> f64 {
+        self.sums.prefill + OUTPUT_WEIGHT * self.sums.outputs
+    }
+
     /// A request goes there; `met` is how the replica is before that.
     pub(super) fn add(&mut self, seat: u64, work: Work, met: ReplicaState, now: Tick) {
         let prompt = f64::from(work.prompt_tokens);
         let uncached = (prompt - f64::from(met.hit_tokens)).max(1.0);
         self.sums.prefill += uncached;
-        self.seats.insert(seat, Seated { prompt, uncached, since: now, met, first: None });
+        self.sums.outputs += work.output_tokens;
+        let output = work.output_tokens;
+        self.seats.insert(seat, Seated { prompt, uncached, output, since: now, met, first: None });
     }
 
     /// Its first token has come.
@@ -93,6 +103,7 @@ impl InWork {
     ) {
         self.sums.pass(now, tpot_ms);
         let Some(seated) = self.seats.remove(&seat) else { return };
+        self.sums.outputs = (self.sums.outputs - seated.output).max(0.0);
         let Some((first, then)) = seated.first else {
             self.sums.prefill = (self.sums.prefill - seated.uncached).max(0.0);
             return;
@@ -102,7 +113,7 @@ impl InWork {
         self.sums.firsts_us -= first.0;
         if self.seats.is_empty() {
             // What rounding has left over.
-            (self.sums.prefill, self.sums.prompts) = (0.0, 0.0);
+            (self.sums.prefill, self.sums.prompts, self.sums.outputs) = (0.0, 0.0, 0.0);
         }
         let took_ms = now.since_ms(first);
         if let Some(tpot) = answered.filter(|tpot| *tpot > 0.0 && took_ms > 0.0) {
@@ -140,6 +151,9 @@ impl Sums {
     }
 }
 
+/// What a token of an answer weighs against one of a prompt: it takes a share of many steps, and holds memory for them.
+const OUTPUT_WEIGHT: f64 = 2.0;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +170,7 @@ mod tests {
         work.add(1, WORK, ReplicaState { hit_tokens: 40, ..ReplicaState::default() }, at(0));
         let before = work.state(at(5), 10.0);
         assert_eq!((before.decoding, before.prefill_tokens, before.context_tokens), (0, 60.0, 0.0));
+        assert_eq!(work.tokens(), 80.0, "60 of the prompt, 10 of the answer at their weight");
         work.first(1, &mut learner, at(50), 10.0);
         let after = work.state(at(150), 10.0);
         assert_eq!((after.decoding, after.prefill_tokens, after.context_tokens), (1, 0.0, 110.0));
@@ -179,6 +194,6 @@ mod tests {
             work.end(seat, answered, &mut learner, at(500 + seat), 7.0);
             work.end(seat, answered, &mut learner, at(500 + seat), 7.0);
         }
-        assert_eq!(work.state(at(900), 7.0), ReplicaState::default());
+        assert_eq!((work.state(at(900), 7.0), work.tokens()), (ReplicaState::default(), 0.0));
     }
 }

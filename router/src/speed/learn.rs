@@ -154,7 +154,7 @@ mod tests {
         let pace = speed.pace(&replica(20, 600.0), 800.0, 400.0);
         assert!((pace.ttft_ms / (15.0 + 200.0 + 6.0) - 1.0).abs() < 0.1, "{pace:?}");
         let idle = speed.pace(&replica(0, 0.0), 800.0, 800.0);
-        assert!(idle.tpot_ms < pace.tpot_ms && pace.tpot_ms < 40.0, "{idle:?} {pace:?}");
+        assert!(idle.tpot_ms < pace.tpot_ms && pace.tpot_ms < 60.0, "{idle:?} {pace:?}");
     }
 
     #[test]

@@ -19,7 +19,26 @@ pub(super) fn lines(test: &Test, ran: &Ran) -> String {
             digits(busy(ran, at) * 100.0),
         );
     }
+    for at in (0..test.world.pools.len()).filter(|&at| test.world.pools[at].capacity.prefix_tokens > 0) {
+        let _ = write!(text, "\n{}", caches(test, ran, at));
+    }
     text
+}
+
+/// How well the pool's prefix caches did, and how evenly its replicas worked.
+fn caches(test: &Test, ran: &Ran, pool: usize) -> String {
+    let (name, cached, oracle) =
+        (&test.config.pools[pool].name, ran.totals.cached[pool], ran.totals.oracle[pool]);
+    let tokens = &ran.totals.tokens[pool];
+    let most = tokens.iter().max().copied().unwrap_or(0) as f64;
+    let mean = tokens.iter().sum::<u64>() as f64 / tokens.len().max(1) as f64;
+    format!(
+        "{name}: {} prompt tokens were in its caches, {}% of what one cache of their size would have held; \
+         its busiest replica worked on {:.3} times the mean of tokens",
+        count(cached),
+        digits(100.0 * cached as f64 / oracle.max(1) as f64),
+        most / mean.max(1.0),
+    )
 }
 
 /// The share of time in which the pool's replicas had work.

@@ -34,8 +34,10 @@ pub(in crate::cmd::load) fn resolve(args: &Args) -> Result<Option<Args>, Failure
         let folder = file.parent().unwrap_or(Path::new("."));
         words.extend(["--sim".into(), folder.join(&scenario.config).into_os_string()]);
     }
+    let has_trace = args.options.arrivals.trace.is_some();
     for (name, value) in &scenario.load {
-        if !(on_a_wire && VIRTUAL_ONLY.contains(&name.as_str())) {
+        let name_is_in = |names: &[&str]| names.contains(&name.as_str());
+        if !(on_a_wire && name_is_in(VIRTUAL_ONLY) || has_trace && name_is_in(ARRIVALS)) {
             words.extend(option(name, value).map_err(told)?);
         }
     }
@@ -50,6 +52,22 @@ pub(in crate::cmd::load) fn resolve(args: &Args) -> Result<Option<Args>, Failure
 /// Options that mean nothing on a wire.
 const VIRTUAL_ONLY: &[&str] =
     &["outage", "profile", "replicas", "capacity", "compare", "loads", "skills", "deadline"];
+
+/// Options that say when the scenario's own requests come: a trace that is given comes in their place.
+const ARRIVALS: &[&str] = &[
+    "rate",
+    "constant",
+    "burst",
+    "ramp",
+    "steps",
+    "concurrency",
+    "think",
+    "turns",
+    "duration",
+    "requests",
+    "trace",
+    "speed",
+];
 
 /// The words of one option.
 fn option(name: &str, value: &toml::Value) -> Result<Vec<OsString>, String> {

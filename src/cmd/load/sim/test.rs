@@ -117,6 +117,7 @@ fn spec(pool: &PoolConfig, profile: &Profile) -> PoolSpec {
             max_queue: pool.max_queue,
             max_queue_bytes: pool.max_queue_bytes,
             balancer: balancer.pick,
+            prefix_tokens: pool.prefix_tokens,
         },
         capacity: profile.capacity,
         window: pool.window.zip(profile.whole_batch).map(|(rules, law)| Window { rules, law }),
@@ -142,7 +143,7 @@ fn profiles(config: &Config, given: &[String]) -> Result<Vec<Profile>, Failure> 
                 Profile::names().join(", ")
             ))
         })?;
-        let profile = sims::profile(&name)?;
+        let profile = sims::profile_of(pool, &name)?;
         sims::check_batches(pool, &profile)?;
         Ok(profile)
     };
