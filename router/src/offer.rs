@@ -109,8 +109,19 @@ fn judge(ask: &Ask, wanted: Wanted<'_>, place: Offer, pace: Pace, speed: Option<
         Objective::Price => wanted.cost.0 as f64,
         Objective::Wait => place.wait_ms + pace.ttft_ms,
     };
+    // To the price all replicas are alike: which one it is is left to the balancer.
+    let replica = place.replica.filter(|_| route.objective != Objective::Price);
     let ttft_p95_ms = speed.map_or(pace.ttft_ms, |speed| speed.ttft_p95_ms(pace.ttft_ms));
-    Offer { ttft_ms: pace.ttft_ms, ttft_p95_ms, tpot_ms: pace.tpot_ms, total_ms, p_miss, money, ..place }
+    Offer {
+        ttft_ms: pace.ttft_ms,
+        ttft_p95_ms,
+        tpot_ms: pace.tpot_ms,
+        total_ms,
+        p_miss,
+        money,
+        replica,
+        ..place
+    }
 }
 
 /// The probability that the first token or the tokens after it are late.

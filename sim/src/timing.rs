@@ -45,7 +45,7 @@ impl Timing {
         self.decode_ns(running, context) - self.base_ns + work.max(self.base_ns)
     }
 
-    /// The factor on the time of the `step`-th step; it holds for [`NOISE_STEPS`] in a row.
+    /// The factor on the time of the `step`-th step; it holds for 32 in a row.
     pub fn factor(&self, step: u64) -> f64 {
         if self.noise == 0.0 {
             return 1.0;
