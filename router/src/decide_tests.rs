@@ -388,6 +388,24 @@ fn a_second_of_waiting_has_its_price_but_never_costs_the_floor() {
 }
 
 #[test]
+fn an_objective_that_sees_less_looks_at_nothing_else() {
+    let by = |objective| {
+        let mut busy = with_route(certified(1e-7), |route| {
+            (route.objective, route.latency_per_s) = (objective, NanoUsd(1_000_000));
+        });
+        busy.pools[LAW] = PoolState { in_flight: 8, service_ms: 80_000.0, ..up() };
+        busy
+    };
+    assert_eq!(first(&by(Objective::Joint)).0, BIG);
+    assert_eq!(first(&by(Objective::Price)).0, LAW, "the line costs nothing");
+    let mut idle = by(Objective::Wait);
+    assert_eq!(first(&idle).0, BIG);
+    idle.pools[LAW] = PoolState { ttft_ms: 100.0, ..up() };
+    idle.pools[BIG] = PoolState { ttft_ms: 99.0, ..up() };
+    assert_eq!(first(&idle).0, BIG, "a millisecond outweighs any price");
+}
+
+#[test]
 fn exploration_stays_certified_and_logs_its_propensity() {
     let ask = with_route(certified(1e-7), |route| route.explore = 0.2);
     let mut explored = 0;

@@ -65,6 +65,36 @@ fn a_long_prompt_is_worked_on_in_chunks_that_share_steps_with_others() {
     assert_eq!(first_at(&events, 2), at);
 }
 
+/// Looked at only when it says so, a noisy worker does what it does when left to itself, and not what the bare law says.
+#[test]
+fn noise_is_the_same_however_often_one_looks() {
+    let noisy = |noise| {
+        let timing = Timing { noise, ..TIMING };
+        let capacity = Capacity { timing, kv_tokens: 100_000, max_seqs: 8, prefix_tokens: 0, outside: None };
+        let mut pool = Pool::new(capacity);
+        for id in 0..20 {
+            pool.submit(id, 300 + 50 * id as u32, 40 + 7 * id as u32).unwrap();
+        }
+        pool
+    };
+    let (mut watched, mut seen, mut looks) = (noisy(0.1), Vec::new(), 0);
+    while let Some(next) = watched.next_event() {
+        let events = watched.step(next);
+        let is_late = |event: &Event| match event {
+            Event::First { at, .. } | Event::Finished { at, .. } => *at < next,
+        };
+        assert!(!events.iter().any(is_late), "nothing was due before {next}");
+        seen.extend(events);
+        looks += 1;
+    }
+    assert_eq!(seen, drain(&mut noisy(0.1)));
+    let bare = drain(&mut noisy(0.0));
+    let last = |events: &[Event]| finished_at(events, 19) as f64;
+    assert_ne!(last(&seen), last(&bare));
+    assert!((last(&seen) / last(&bare) - 1.0).abs() < 0.1);
+    assert!(looks < 400, "{looks} looks for {} steps", watched.steps);
+}
+
 /// So many blocks of a session's prompt, and its answer's.
 fn chain(session: u64, prompt_blocks: u64, answer_blocks: u64) -> Chain {
     let blocks = (0..prompt_blocks + answer_blocks).map(|n| session << 32 | n).collect();

@@ -37,8 +37,8 @@ pub(super) struct Request {
     pub(super) sent: u64,
     /// The way through what was decided.
     pub(super) walk: Option<Walk>,
-    /// Expected tokens of the answer and the replica that the offer was made for, by the plan's steps.
-    pub(super) expected: Vec<(f64, Option<usize>)>,
+    /// What was offered, by the plan's steps.
+    pub(super) expected: Vec<Expected>,
     pub(super) seed: u64,
     pub(super) place: Place,
     /// Time spent in lines.
@@ -49,6 +49,18 @@ pub(super) struct Request {
     pub(super) last: Option<Failure>,
     /// The try that was given up after its first token, with the tokens that it had by then: the client has those.
     pub(super) begun: Option<(Running, u32)>,
+}
+
+/// What was offered for one step of the plan.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Expected {
+    pub(super) pool: usize,
+    /// Tokens of the answer.
+    pub(super) output_tokens: f64,
+    /// The replica that the offer was made for.
+    pub(super) replica: Option<usize>,
+    /// Decision to first token.
+    pub(super) ttft_ms: f64,
 }
 
 /// Where a request is.

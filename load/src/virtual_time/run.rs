@@ -30,6 +30,9 @@ pub struct Totals {
     pub busy: Vec<Vec<u64>>,
     /// Prompt tokens worked on and tokens of answers, by pool and replica, of what was answered.
     pub tokens: Vec<Vec<u64>>,
+    /// By how much predicted times to the first token were off, as a share of the real one, by pool: one for each first
+    /// try that brought a token.
+    pub ttft_errors: Vec<Vec<f32>>,
     /// Prompt tokens that were in the caches, by pool, of what was answered.
     pub cached: Vec<u64>,
     /// Prompt tokens that one cache of all replicas' size would have held, by pool.
@@ -109,6 +112,7 @@ impl<'a> Run<'a> {
                 dispatched: per_replica.clone(),
                 tokens: per_replica,
                 cached: vec![0; world.pools.len()],
+                ttft_errors: vec![Vec::new(); world.pools.len()],
                 ..Totals::default()
             },
             oracles: world.pools.iter().map(|pool| Oracle::new(all_caches(pool))).collect(),

@@ -3,7 +3,7 @@
 use super::agenda::Due;
 use super::caches;
 use super::replica::{Refused, Submitted};
-use super::request::{Id, Place, Running};
+use super::request::{Expected, Id, Place, Running};
 use super::run::Run;
 use super::window::Told;
 use crate::sample::FaultKind;
@@ -70,6 +70,9 @@ impl Failure {
     }
 }
 
+/// What [`Walk::sent`] calls a request's first try.
+const FIRST_TRY: u8 = 0;
+
 impl Run<'_> {
     /// Decides as the gateway does, on how the pools are now, and begins with the first step.
     pub(super) fn choose(&mut self, id: Id) {
@@ -94,9 +97,10 @@ impl Run<'_> {
         let bounds = Bounds { max_cost: bound, deadline: ask.needs.deadline };
         let offer = |step: &Step| decision.quotes.iter().find(|quote| quote.expert == step.expert);
         let expected = |step: &Step| {
-            let quote = offer(step);
-            let replica = quote.filter(|quote| quote.pool == Some(step.pool)).and_then(|quote| quote.replica);
-            (quote.map_or(0.0, |quote| quote.output_tokens), replica)
+            let Some(quote) = offer(step) else { return Expected::default() };
+            let replica = quote.replica.filter(|_| quote.pool == Some(step.pool));
+            let ttft_ms = quote.wait_ms + quote.ttft_ms;
+            Expected { pool: step.pool, output_tokens: quote.output_tokens, replica, ttft_ms }
         };
         request.expected = decision.steps.iter().map(expected).collect();
         request.walk = Some(Walk::new(&decision, bounds));
@@ -188,7 +192,8 @@ impl Run<'_> {
         let asker = self.asker(id)?;
         let request = self.requests.get(id)?;
         let needs = &self.prompts.get(request.planned.prompt).ask.needs;
-        let (output_tokens, replica) = request.expected.get(made.stage).copied().unwrap_or_default();
+        let Expected { output_tokens, replica, .. } =
+            request.expected.get(made.stage).copied().unwrap_or_default();
         Some(Entrant {
             replica,
             tried: made.tried.clone(),
@@ -312,6 +317,12 @@ impl Run<'_> {
                 let Place::Running(running) = &mut request.place else { return };
                 (running.first, running.cached) = (Some(at), cached);
                 let (pool, seat, n) = (running.pool, running.seat, running.n);
+                let offered =
+                    request.expected.first().filter(|offered| n == FIRST_TRY && offered.pool == pool);
+                if let Some(Expected { ttft_ms, .. }) = offered {
+                    let real_ms = at.saturating_sub(request.sent).max(1) as f64 / 1e6;
+                    self.totals.ttft_errors[pool].push((ttft_ms / real_ms - 1.0).abs() as f32);
+                }
                 if let Some(walk) = request.walk.as_mut() {
                     walk.answers(n);
                 }

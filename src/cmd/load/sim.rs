@@ -49,8 +49,8 @@ pub(crate) struct VirtualTime {
     /// Compare policies on the same requests and print a table: joint, price, wait, cap:N
     #[arg(long, value_name = "POLICY,...", value_delimiter = ',', action = clap::ArgAction::Set, num_args = 1)]
     compare: Vec<sluice_load::study::Policy>,
-    /// Loads for --compare; at 1 what the first expert of --skills may answer just fills its pool
-    #[arg(long, value_name = "LOAD,...", value_delimiter = ',', action = clap::ArgAction::Set, num_args = 1, default_values_t = [0.5, 0.7, 0.9, 1.0, 1.1, 1.3])]
+    /// Loads for --compare, 0.5 to 1.3 unless given; at 1 what the first expert of --skills may answer just fills its pool
+    #[arg(long, value_name = "LOAD,...", value_delimiter = ',', action = clap::ArgAction::Set, num_args = 1)]
     loads: Vec<f64>,
     /// Made-up skills, from the least capable expert to the most: shares of requests that each answers well, and after
     /// the first how well that is seen beforehand
@@ -108,8 +108,8 @@ fn check(options: &Options, args: &VirtualTime) -> Result<(), Failure> {
     {
         return Err(wrong("--compare needs --skills and --slo, and goes without --capacity".to_owned()));
     }
-    if args.compare.is_empty() && args.skills.is_some() && !args.capacity {
-        return Err(wrong("--skills are for --compare; give both".to_owned()));
+    if args.compare.is_empty() && (args.skills.is_some() || !args.loads.is_empty()) {
+        return Err(wrong("--skills and --loads are for --compare; give that too".to_owned()));
     }
     if options.measures.find_max || options.measures.sweep.is_some() {
         return Err(wrong("--find-max and --sweep need --target; with --sim, --capacity asks the other way round: how many replicas for this load".to_owned()));

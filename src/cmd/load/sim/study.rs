@@ -10,6 +10,8 @@ use sluice_load::study::{Policy, requests_per_s};
 use sluice_load::virtual_time::{Length, PoolSpec};
 use std::process::ExitCode;
 
+/// Loads unless others are asked for.
+const LOADS: &[f64] = &[0.5, 0.7, 0.9, 1.0, 1.1, 1.3];
 /// Requests that are measured for what a replica can do.
 const MEASURED: usize = 3_000;
 
@@ -22,7 +24,8 @@ pub(super) fn run(test: &mut Test, args: &VirtualTime, json: bool) -> Result<Exi
     }
     let configured = test.world.pools.clone();
     let mut rows = Vec::new();
-    for load in &args.loads {
+    let loads = if args.loads.is_empty() { LOADS } else { &args.loads };
+    for load in loads {
         if !(0.01..=10.0).contains(load) {
             return Err(wrong(format!("--loads {load}: give 0.01 to 10")));
         }
@@ -124,6 +127,8 @@ struct Row {
     quality: f64,
     ttft: (f64, f64),
     tpot: f64,
+    /// Median and 90th percentile of how far off the predicted times to first tokens were, of engines that we see into.
+    foresight: (f64, f64),
     shares: Vec<(String, f64)>,
 }
 
@@ -146,6 +151,7 @@ impl Row {
             quality: all.quality.mean().map_or(f64::NAN, |millionths| millionths / 1e6),
             ttft: (ms(all.ttft.quantile_ms(0.5)), ms(all.ttft.quantile_ms(0.99))),
             tpot: ms(all.tpot.quantile_ms(0.99)),
+            foresight: foresight(ran, test),
             shares: test
                 .config
                 .experts
@@ -159,7 +165,7 @@ impl Row {
         let shares: Vec<String> =
             self.shares.iter().map(|(_, share)| format!("{:.0}", share * 100.0)).collect();
         format!(
-            "{:>5.2} {:10} {:>7.4} {:>9.4} {:>9.4} {:>8.4} {:>9.0} {:>9.0} {:>9.1}  {}",
+            "{:>5.2} {:10} {:>7.4} {:>9.4} {:>9.4} {:>8.4} {:>9.0} {:>9.0} {:>9.1} {:>4.0} {:>4.0}  {}",
             self.load,
             self.policy.to_string(),
             self.good,
@@ -169,6 +175,8 @@ impl Row {
             self.ttft.0,
             self.ttft.1,
             self.tpot,
+            self.foresight.0 * 100.0,
+            self.foresight.1 * 100.0,
             shares.join(" / "),
         )
     }
@@ -180,6 +188,7 @@ impl Row {
             "load": self.load, "policy": self.policy.to_string(), "sent": self.sent, "good": self.good,
             "ok": self.ok, "cost_per_1k": self.cost, "cost_per_1k_good": self.per_good, "quality": self.quality,
             "ttft_p50_ms": self.ttft.0, "ttft_p99_ms": self.ttft.1, "tpot_p99_ms": self.tpot,
+            "ttft_error_p50": self.foresight.0, "ttft_error_p90": self.foresight.1,
             "shares": shares,
         })
     }
@@ -187,7 +196,7 @@ impl Row {
 
 fn head() -> String {
     format!(
-        "{:>5} {:10} {:>7} {:>9} {:>9} {:>8} {:>9} {:>9} {:>9}  {}",
+        "{:>5} {:10} {:>7} {:>9} {:>9} {:>8} {:>9} {:>9} {:>9} {:>9}  {}",
         "load",
         "policy",
         "good",
@@ -197,6 +206,18 @@ fn head() -> String {
         "ttft p50",
         "ttft p99",
         "tpot p99",
+        "off by %",
         "% by expert"
     )
+}
+
+/// How far off predicted times to first tokens were: median and 90th percentile of the shares.
+fn foresight(ran: &Ran, test: &Test) -> (f64, f64) {
+    let pools = ran.totals.ttft_errors.iter().zip(&test.world.pools);
+    let seen = pools.filter(|(_, pool)| pool.capacity.outside.is_none());
+    let mut errors: Vec<f32> = seen.flat_map(|(errors, _)| errors.iter().copied()).collect();
+    errors.sort_by(f32::total_cmp);
+    let at =
+        |share: f64| errors.get((errors.len() as f64 * share) as usize).map_or(f64::NAN, |&e| f64::from(e));
+    (at(0.5), at(0.9))
 }
