@@ -17,6 +17,8 @@ mod batching;
 mod caches;
 #[path = "virtual_time/overload.rs"]
 mod overload;
+#[path = "virtual_time/shift.rs"]
+mod shift;
 
 const SECOND: u64 = 1_000_000_000;
 
