@@ -1,8 +1,8 @@
 //! How a request ends: its money, its grades, and the one sample that tells of it.
 
+use super::failure::Failure;
 use super::request::{Id, Request, Running};
 use super::run::Run;
-use super::walk::Failure;
 use crate::sample::{End, Sample, Who};
 use sluice_router::{NanoUsd, Step, Tick, Tokens, Verdict};
 

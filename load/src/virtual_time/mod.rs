@@ -9,10 +9,12 @@
 mod agenda;
 mod caches;
 mod capacity;
+mod failure;
 mod finish;
 mod replica;
 mod request;
 mod run;
+mod tries;
 mod walk;
 mod window;
 mod world;

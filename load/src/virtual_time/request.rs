@@ -1,6 +1,6 @@
 //! Requests under way: what each holds and has used, as the gateway's lease does.
 
-use super::walk::Failure;
+use super::failure::Failure;
 use crate::sample::Planned;
 use sluice_router::{NanoUsd, Prefix, Seat, Step, Tick, Try, Walk};
 

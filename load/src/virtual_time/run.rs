@@ -2,9 +2,9 @@
 
 use super::agenda::{Agenda, Alarm, Due};
 use super::caches::{Oracle, turns_of};
+use super::failure::Failure;
 use super::replica::Replica;
 use super::request::{Id, Place, Request, Requests};
-use super::walk::Failure;
 use super::window::Told;
 use super::world::{PoolSpec, Prompted, World};
 use crate::arrivals::Arrivals;

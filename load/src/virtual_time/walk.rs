@@ -2,76 +2,15 @@
 
 use super::agenda::Due;
 use super::caches;
+use super::failure::Failure;
 use super::replica::{Refused, Submitted};
 use super::request::{Expected, Id, Place, Running};
 use super::run::Run;
-use super::window::Told;
 use crate::sample::FaultKind;
 use sluice_router::{
-    Bounds, DEFAULT_COOLDOWN_MS, Entered, Entrant, Help, Item, Line, Lines, NanoUsd, Next, NoRoute, Reason,
-    Seat, Step, Tick, Tokens, Try, Turn, Verdict, Walk, Work, decide,
+    Bounds, DEFAULT_COOLDOWN_MS, Entered, Entrant, Help, Item, Line, Lines, NanoUsd, Next, Seat, Step, Tick,
+    Try, Turn, Verdict, Walk, Work, decide,
 };
-use sluice_sim::Event;
-
-/// Why a try, or the whole request, failed; the codes are the gateway's.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Failure {
-    pub(super) code: &'static str,
-    pub(super) kind: FaultKind,
-    help: Help,
-    connection_lost: bool,
-}
-
-impl Failure {
-    fn new(help: Help, code: &'static str, kind: FaultKind) -> Failure {
-        Failure { code, kind, help, connection_lost: false }
-    }
-
-    fn last(code: &'static str, kind: FaultKind) -> Failure {
-        Failure::new(Help::Nothing, code, kind)
-    }
-
-    fn full() -> Failure {
-        Failure::new(Help::OtherPool, "no_capacity", FaultKind::Refused)
-    }
-
-    fn all_down() -> Failure {
-        Failure::new(Help::OtherPool, "upstream_error", FaultKind::Target)
-    }
-
-    fn late() -> Failure {
-        Failure::new(Help::OtherPool, "deadline_unreachable", FaultKind::Refused)
-    }
-
-    pub(super) fn deadline() -> Failure {
-        Failure::last("deadline_exceeded", FaultKind::Timeout)
-    }
-
-    /// Nobody may answer: the reason that is nearest to mending decides what the client is told.
-    fn no_route(error: &NoRoute) -> Failure {
-        let any = |wanted: fn(&Reason) -> bool| error.reasons.iter().flat_map(|(_, why)| why).any(wanted);
-        if error.reasons.iter().any(|(_, reason)| reason.is_none()) {
-            Failure::last("no_capable_expert", FaultKind::Refused)
-        } else if any(|reason| matches!(reason, Reason::Down)) {
-            Failure::last("no_capacity", FaultKind::Refused)
-        } else if any(|reason| matches!(reason, Reason::Deadline)) {
-            Failure::last("deadline_unreachable", FaultKind::Refused)
-        } else if any(|reason| matches!(reason, Reason::MaxCost)) {
-            Failure::last("cost_bound", FaultKind::Request)
-        } else if any(|reason| matches!(reason, Reason::Context)) {
-            Failure::last("context_length_exceeded", FaultKind::Request)
-        } else if any(|reason| matches!(reason, Reason::Feature(_))) {
-            Failure::last("unsupported_parameter", FaultKind::Request)
-        } else if any(|reason| matches!(reason, Reason::Residency | Reason::Privacy)) {
-            Failure::last("residency_violation", FaultKind::Request)
-        } else {
-            Failure::last("no_capable_expert", FaultKind::Refused)
-        }
-    }
-}
-
-/// What [`Walk::sent`] calls a request's first try.
-const FIRST_TRY: u8 = 0;
 
 impl Run<'_> {
     /// Decides as the gateway does, on how the pools are now, and begins with the first step.
@@ -108,7 +47,7 @@ impl Run<'_> {
     }
 
     /// Tries on until something is under way or nothing is left to try.
-    fn walk(&mut self, id: Id) {
+    pub(super) fn walk(&mut self, id: Id) {
         let now = self.tick();
         loop {
             let Some(request) = self.requests.get(id) else { return };
@@ -222,7 +161,7 @@ impl Run<'_> {
     }
 
     /// Notes the time that a request spent in the line that it leaves. Returns the try that it waited for.
-    fn leave_line(&mut self, id: Id) -> Option<Try> {
+    pub(super) fn leave_line(&mut self, id: Id) -> Option<Try> {
         let now = self.now;
         let request = self.requests.get(id)?;
         let Place::Waiting { since, made, .. } = &request.place else { return None };
@@ -278,7 +217,7 @@ impl Run<'_> {
     }
 
     /// A try has failed, at this cost.
-    fn failed(&mut self, id: Id, n: u8, failure: Failure, cost: NanoUsd) {
+    pub(super) fn failed(&mut self, id: Id, n: u8, failure: Failure, cost: NanoUsd) {
         let now = self.tick();
         let Some(request) = self.requests.get(id) else { return };
         request.last = Some(failure);
@@ -287,128 +226,6 @@ impl Run<'_> {
         if let Some(walk) = request.walk.as_mut() {
             walk.failed(n, told, now);
         }
-    }
-
-    /// Hears what a replica has to tell.
-    pub(super) fn hear(&mut self, told: Told) {
-        match told {
-            Told::Event(event) => self.milestone(event),
-            Told::Late(id) => self.left_out(Id::from_sequence(id)),
-        }
-    }
-
-    /// The batches of its replica leave a request no time: nothing was done for it.
-    fn left_out(&mut self, id: Id) {
-        let Some(running) = self.running(id) else { return };
-        if let Some(request) = self.requests.get(id) {
-            request.place = Place::Nowhere;
-        }
-        self.free(running.pool, running.seat, Verdict::Neutral);
-        self.failed(id, running.n, Failure::late(), NanoUsd::ZERO);
-        self.walk(id);
-    }
-
-    /// A replica has got so far with a request.
-    fn milestone(&mut self, event: Event) {
-        match event {
-            Event::First { id, at, cached } => {
-                let id = Id::from_sequence(id);
-                let Some(request) = self.requests.get(id) else { return };
-                let Place::Running(running) = &mut request.place else { return };
-                (running.first, running.cached) = (Some(at), cached);
-                let (pool, seat, n) = (running.pool, running.seat, running.n);
-                let offered =
-                    request.expected.first().filter(|offered| n == FIRST_TRY && offered.pool == pool);
-                if let Some(Expected { ttft_ms, .. }) = offered {
-                    let real_ms = at.saturating_sub(request.sent).max(1) as f64 / 1e6;
-                    self.totals.ttft_errors[pool].push((ttft_ms / real_ms - 1.0).abs() as f32);
-                }
-                if let Some(walk) = request.walk.as_mut() {
-                    walk.answers(n);
-                }
-                let now = self.tick();
-                if self.lines[pool].on_answering(seat, now) {
-                    self.wake(pool);
-                }
-            }
-            Event::Finished { id, at } => self.complete(Id::from_sequence(id), at),
-        }
-    }
-
-    /// The connection of a running request has broken.
-    pub(super) fn broken(&mut self, id: Id, produced: u32) {
-        let Some(running) = self.running(id) else { return };
-        let cost = self.close(id, Verdict::Ill { unreachable: false }, produced);
-        let kind = if running.first.is_some() { FaultKind::Broken } else { FaultKind::Target };
-        let lost =
-            Failure { connection_lost: true, ..Failure::new(Help::OtherReplica, "upstream_error", kind) };
-        self.failed(id, running.n, lost, cost);
-        self.walk(id);
-    }
-
-    /// The pool's patience for a first token is over.
-    pub(super) fn no_first_token(&mut self, id: Id, pool: usize) {
-        let patience = self.world.pools[pool].first_token_timeout;
-        let Some(running) = self.running(id).filter(|running| running.pool == pool) else { return };
-        // A try after the one that set the alarm has an alarm of its own.
-        if running.first.is_some() || running.dispatched + patience > self.now {
-            return;
-        }
-        let cost = self.give_up(id, running, Verdict::Ill { unreachable: false });
-        let late = Failure::new(Help::OtherReplica, "upstream_timeout", FaultKind::Timeout);
-        self.failed(id, running.n, late, cost);
-        self.walk(id);
-    }
-
-    /// The client cancels, or the deadline has passed: whatever is under way ends.
-    pub(super) fn cut(&mut self, id: Id, failure: Option<Failure>) {
-        let Some(place) = self.requests.get(id).map(|request| request.place.clone()) else { return };
-        match place {
-            Place::Nowhere | Place::Resting { .. } => {}
-            Place::Waiting { ticket, made, .. } => {
-                self.lines[made.step.pool].leave(ticket);
-                self.leave_line(id);
-            }
-            Place::Running(running) => {
-                self.advance(running.pool, running.replica);
-                self.hear_milestones();
-                // It may have been complete by then.
-                let Some(running) = self.running(id) else { return };
-                self.give_up(id, running, Verdict::Neutral);
-            }
-        }
-        match failure {
-            Some(failure) => self.fail(id, failure),
-            None => self.cancelled(id),
-        }
-    }
-
-    fn give_up(&mut self, id: Id, running: Running, verdict: Verdict) -> NanoUsd {
-        let produced = self.replicas[running.pool][running.replica].cancel(id.to_sequence());
-        self.close(id, verdict, produced)
-    }
-
-    pub(super) fn running(&mut self, id: Id) -> Option<Running> {
-        match self.requests.get(id)?.place {
-            Place::Running(running) => Some(running),
-            Place::Nowhere | Place::Waiting { .. } | Place::Resting { .. } => None,
-        }
-    }
-
-    /// Ends a try that was given up: the prompt by estimate and what had come by then is paid. Returns how much.
-    fn close(&mut self, id: Id, verdict: Verdict, produced: u32) -> NanoUsd {
-        let Some(running) = self.running(id) else { return NanoUsd::ZERO };
-        let Some(request) = self.requests.get(id) else { return NanoUsd::ZERO };
-        let ask = &self.prompts.get(request.planned.prompt).ask;
-        let prompt = ask.needs.prompt_tokens.saturating_add(request.carried);
-        let used = Tokens { prompt, cached: running.cached, output: produced };
-        let cost = ask.fleet.experts[running.step.expert].price.cost(used);
-        request.cost += cost;
-        request.place = Place::Nowhere;
-        request.begun = running.first.map(|_| (running, produced));
-        self.lines[running.pool].on_output(running.seat, produced);
-        self.free(running.pool, running.seat, verdict);
-        cost
     }
 }
 
