@@ -14,6 +14,7 @@ mod classify;
 mod codec;
 mod decide;
 mod decision;
+mod escrow;
 mod fleet;
 mod flips;
 mod health;
@@ -49,6 +50,10 @@ pub use certify::{ByDomain, Cell, CertifyAsk, CertifyBy, Pairs, Refusal, certify
 pub use classify::{Gate, blend, classify, domain_shares, languages, softmax};
 pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
+pub use escrow::{
+    Hold, Holder, Mark, Outstanding, Period, Settlement, Share as EscrowShare, ShareReport, ShareRules,
+    Short, Span, Unlawful, Vault, VaultAnswer,
+};
 pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy, ReplicaState};
 pub use flips::{Flip, Flips};
 pub use health::{

@@ -1,0 +1,74 @@
+//! What gateways have in common: budgets, limits and keys, as small values that are swapped whole.
+//!
+//! A backend knows nothing of money. It keeps values with versions, and puts a new one in place only where nobody else
+//! did meanwhile; what the values mean is decided by the pure machines of the router, in the gateway that swaps them.
+
+mod memory;
+
+pub use memory::MemoryShared;
+
+use crate::store::{StoreError, Stored};
+use std::sync::Arc;
+
+/// A place that gateways share.
+pub trait Shared: Send + Sync {
+    /// A value with its version; `None` when there is none.
+    ///
+    /// # Errors
+    /// The place can't be reached: try again later.
+    fn get(&self, key: &str) -> Stored<Option<Versioned>>;
+
+    /// Puts a value in place of the version that was seen (`None`: of nothing). False: somebody else was first, and
+    /// nothing has changed.
+    ///
+    /// # Errors
+    /// The place can't be reached. Whether the value was put there is then unknown: get it again.
+    fn swap(&self, key: &str, seen: Option<u64>, value: Vec<u8>) -> Stored<bool>;
+
+    /// All values whose keys begin so, in the order of their keys.
+    ///
+    /// # Errors
+    /// The place can't be reached: try again later.
+    fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>>;
+}
+
+/// A value as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned {
+    /// Changes with each swap.
+    pub version: u64,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// One kind of place.
+#[derive(Debug)]
+pub struct SharedRow {
+    /// What its URLs begin with, before the colon.
+    pub name: &'static str,
+    /// Opens it, given the whole URL and the URL of this gateway's journal. Doesn't fail because the place is away:
+    /// calls do.
+    pub open: fn(&str, &str) -> Result<Arc<dyn Shared>, StoreError>,
+    /// What it is, for reference pages.
+    pub about: &'static str,
+}
+
+/// Every place that `[store] shared` may name. The order is the order in `docs/reference`.
+pub const SHARED: &[SharedRow] = &[SharedRow {
+    name: "memory",
+    open: memory::open,
+    about: "this gateway alone: kept in its own journal where that is a file",
+}];
+
+/// Opens the place that a URL names.
+///
+/// # Errors
+/// An unknown kind of place, or a URL that can't be meant.
+pub fn open_shared(url: &str, journal: &str) -> Result<Arc<dyn Shared>, StoreError> {
+    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+    let row = SHARED.iter().find(|row| row.name == scheme).ok_or_else(|| {
+        let known: Vec<&str> = SHARED.iter().map(|row| row.name).collect();
+        StoreError(format!("{url:?} names no shared store; it is one of {}", known.join(", ")))
+    })?;
+    (row.open)(url, journal)
+}

@@ -1,0 +1,5 @@
+//! Who asks: organisations, their projects and keys, with what each may spend and do.
+
+mod identity;
+
+pub use identity::{Budget, Identity, Level, LevelKind, Limits};

@@ -1,0 +1,23 @@
+//! A hard budget among several gateways: each takes a share that it may spend without asking, and no share is ever
+//! spent twice. Called escrow so that "lease" always means one request's.
+//!
+//! Two machines, neither of which does I/O or reads a clock:
+//!
+//! - [`Vault`] is the common side of one budget in one period: what was funded, which shares are out, what came of
+//!   them. Whoever keeps it must swap it whole (read, change, write if nobody else did).
+//! - [`Share`] is one gateway's side: what it was granted, what is held for requests under way, what was spent.
+//!
+//! What makes overspending impossible is that a share leaves the vault before it is spent, and that money of a share
+//! comes back only by the word of whoever can know what was spent from it: the gateway itself, or its next start with
+//! its journal. No clock decides it, so no clock can break it: a share that has expired is listed as unattributed and
+//! stays reserved until its gateway is heard of again.
+//!
+//! Source: O'Neil, "The Escrow Transactional Method", ACM TODS 11(4), 1986.
+
+mod period;
+mod share;
+mod vault;
+
+pub use period::{Period, Span};
+pub use share::{Hold, Mark, Settlement, Share, ShareRules, Short};
+pub use vault::{Holder, Outstanding, Report as ShareReport, Unlawful, Vault, VaultAnswer};
