@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn periods_are_without_gaps() {
         for period in [Period::Day, Period::Week, Period::Month] {
-            let mut at = 0;
+            let mut at = period.span(0).begin_ms;
             for _ in 0..600 {
                 let span = period.span(at);
                 assert_eq!((span.begin_ms, period.span(span.end_ms - 1)), (at, span));
