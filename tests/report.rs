@@ -43,6 +43,8 @@ fn settled(n: i64) -> Settled {
         label: format!("r-{n}"),
         at_unix_ms: AUGUST_MS + n * HOUR_MS,
         tenant: if is_acme { "acme" } else { "default" }.to_owned(),
+        project: String::new(),
+        key: String::new(),
         route: "auto".to_owned(),
         front: "grpc",
         domain: "law".to_owned(),

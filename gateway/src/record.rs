@@ -78,6 +78,10 @@ pub struct Settled {
     pub at_unix_ms: i64,
     /// Whose it is.
     pub tenant: String,
+    /// The project that it belongs to; empty when its key belongs to none.
+    pub project: String,
+    /// The id of the key that it came with, which is no secret; empty when none was needed.
+    pub key: String,
     /// The route or pinned expert; empty when the name was unknown.
     pub route: String,
     /// Which edge it came through.

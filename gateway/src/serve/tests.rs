@@ -101,6 +101,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let app = App {
         clock: Clock::new(),
         ids: crate::machine::ids(),
+        everybody: Arc::new(crate::tenants::Identity::everybody()),
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
         observe: Arc::default(),
@@ -122,6 +123,7 @@ fn request(app: &App) -> Request {
         front: Front::Grpc,
         body: v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() },
         hints: Hints::default(),
+        identity: app.everybody.clone(),
         tenant: 0,
         received: app.clock.now(),
         deadline: None,
