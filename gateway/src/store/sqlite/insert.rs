@@ -106,8 +106,8 @@ impl Inserter<'_> {
         let decision = of.receipt.as_ref().map(|receipt| &receipt.id);
         self.execute(
             "INSERT INTO requests (request_id, label, at_unix_ms, tenant, route, front, domain, language, status,
-                 expert, floor_held, cost_nanousd, baseline_nanousd, ttft_ms, total_ms, tags, decision_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+                 expert, floor_held, cost_nanousd, baseline_nanousd, ttft_ms, total_ms, tags, decision_id, project, key_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
              ON CONFLICT (request_id) DO NOTHING",
             params![
                 id,
@@ -126,7 +126,9 @@ impl Inserter<'_> {
                 of.ttft_ms,
                 of.total_ms,
                 tags,
-                decision
+                decision,
+                of.project,
+                of.key
             ],
         )
     }
