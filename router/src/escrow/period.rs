@@ -40,7 +40,10 @@ impl Period {
     /// The period that a moment is in.
     pub fn span(self, unix_ms: i64) -> Span {
         let day = unix_ms.div_euclid(DAY_MS);
-        let days = |begin: i64, end: i64| Span { begin_ms: begin * DAY_MS, end_ms: end * DAY_MS };
+        let days = |begin: i64, end: i64| Span {
+            begin_ms: begin.saturating_mul(DAY_MS),
+            end_ms: end.saturating_mul(DAY_MS),
+        };
         match self {
             Period::Day => days(day, day + 1),
             Period::Week => {
@@ -109,6 +112,13 @@ mod tests {
         assert_eq!(Period::Week.span(noon).ends_on().as_deref(), Some("2024-03-04"));
         assert_eq!(Period::Ever.span(noon).ends_on(), None);
         assert_eq!(Period::Month.span(-1), Span { begin_ms: -2_678_400_000, end_ms: 0 });
+    }
+
+    #[test]
+    fn an_absurd_clock_has_a_period_too() {
+        for period in [Period::Day, Period::Week, Period::Month, Period::Ever] {
+            assert!(period.span(i64::MAX).end_ms == i64::MAX && period.span(i64::MIN).begin_ms <= 0);
+        }
     }
 
     #[test]
