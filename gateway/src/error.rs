@@ -55,6 +55,10 @@ pub enum FaultCode {
     NoCapacity,
     /// Every line is too long for the deadline.
     DeadlineUnreachable,
+    /// A budget is used up.
+    InsufficientQuota,
+    /// Money can't be held: the budgets' store or the journal is away.
+    LedgerUnavailable,
     /// No expert that keeps the floor is up, and the route refuses others.
     NoCapableExpert,
     /// The gateway is draining.
@@ -84,6 +88,8 @@ impl FaultCode {
         FaultCode::UpstreamTimeout,
         FaultCode::NoCapacity,
         FaultCode::DeadlineUnreachable,
+        FaultCode::InsufficientQuota,
+        FaultCode::LedgerUnavailable,
         FaultCode::NoCapableExpert,
         FaultCode::Draining,
         FaultCode::Internal,
@@ -110,6 +116,8 @@ impl FaultCode {
             FaultCode::UpstreamTimeout => "upstream_timeout",
             FaultCode::NoCapacity => "no_capacity",
             FaultCode::DeadlineUnreachable => "deadline_unreachable",
+            FaultCode::InsufficientQuota => "insufficient_quota",
+            FaultCode::LedgerUnavailable => "ledger_unavailable",
             FaultCode::NoCapableExpert => "no_capable_expert",
             FaultCode::Draining => "draining",
             FaultCode::Internal => "internal_error",
@@ -131,11 +139,13 @@ impl FaultCode {
             | FaultCode::MethodNotAllowed
             | FaultCode::RequestTooLarge
             | FaultCode::RequestTimeout
+            | FaultCode::InsufficientQuota
             | FaultCode::ClientGone => Blame::Caller,
             FaultCode::UpstreamError | FaultCode::UpstreamTimeout => Blame::Expert,
-            FaultCode::NoCapacity | FaultCode::DeadlineUnreachable | FaultCode::NoCapableExpert => {
-                Blame::Operator
-            }
+            FaultCode::NoCapacity
+            | FaultCode::DeadlineUnreachable
+            | FaultCode::LedgerUnavailable
+            | FaultCode::NoCapableExpert => Blame::Operator,
             FaultCode::DeadlineExceeded | FaultCode::Draining => Blame::Nobody,
             FaultCode::Internal => Blame::Gateway,
         }

@@ -5,6 +5,7 @@ mod attempt;
 mod batch;
 mod choose;
 pub mod config;
+mod cover;
 mod discover;
 mod door;
 mod edge;
@@ -19,6 +20,7 @@ mod lease;
 mod live;
 mod machine;
 mod meter;
+mod money;
 mod needs;
 #[cfg(test)]
 mod netsim;

@@ -1,6 +1,6 @@
 //! Starting, reloading and draining a gateway.
 
-use crate::app::{App, Clock};
+use crate::app::{App, Clock, Spawner};
 use crate::config::{Config, ServerConfig};
 use crate::discover;
 use crate::edge;
@@ -9,7 +9,8 @@ use crate::lane::Lane;
 use crate::live::{Live, Regrouping};
 use crate::machine::Machine;
 use crate::meter;
-use crate::observe::Event;
+use crate::money::Books;
+use crate::observe::{Event, Observer};
 use crate::probe::probe_due;
 use crate::promise::check_domains;
 use crate::record::Record;
@@ -60,18 +61,23 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let admin = take_port(&machine, config.server.admin_listen).await?;
     let journal = (machine.journal)(&config.journal)?;
     let (live, _) = build_here(&config, None, &machine.dial)?;
+    let (observe, tasks) = (Arc::<Observer>::default(), TaskTracker::new());
+    let shared = (machine.shared)(&config.shared, &config.journal)?;
+    let spawner = Spawner { tasks: tasks.clone(), observe: observe.clone() };
+    let books = Books::new(shared.clone(), journal.clone(), config.hold, machine.unix_ms, spawner);
     let app = Arc::new(App {
         clock,
         ids: machine.ids,
         everybody: Arc::new(Identity::everybody()),
         live: ArcSwap::from_pointee(live),
         journal,
-        observe: Arc::default(),
+        books,
+        observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),
         cut: CancellationToken::new(),
         requests: TaskTracker::new(),
-        tasks: TaskTracker::new(),
+        tasks,
     });
     discover::fill(&app, &app.live()).await;
     record(&app, &app.live()).await;

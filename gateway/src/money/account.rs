@@ -120,30 +120,31 @@ impl Account {
         self.reach().1
     }
 
-    /// Makes marks durable that are due, so that `amount` can be held. False: none was.
+    /// Makes a mark durable where one is due, so that `amount` can be held, and those that are on their way. False:
+    /// there was none.
+    ///
+    /// # Errors
+    /// The journal can't be written to. It keeps what it has and tries again; so does whoever asks here next.
     pub(super) async fn mark(&self, means: &Means, amount: NanoUsd) -> Result<bool, StoreError> {
-        let due = {
+        let pending = {
             let _in_order = self.marking.lock().await;
-            let due = self.marks_due(amount);
-            for mark in &due {
-                let (account, amount) = (self.name.clone(), mark.amount);
+            if let Some(Mark { amount, .. }) = self.mark_due(amount) {
+                let account = self.name.clone();
                 means.journal.record(Record::Mark { account, amount }).await;
             }
-            due
+            // Read in here: whatever is on its way has been handed to the journal.
+            self.share().pending_mark()
         };
-        let Some(last) = due.last() else { return Ok(false) };
-        // The journal keeps what it could not write and tries again, so a mark becomes durable sooner or later.
+        let Some(pending) = pending else { return Ok(false) };
         means.journal.flush().await?;
-        self.share().marked(*last);
+        self.share().marked(pending);
         self.changed.notify_waiters();
         Ok(true)
     }
 
-    fn marks_due(&self, amount: NanoUsd) -> Vec<Mark> {
+    fn mark_due(&self, amount: NanoUsd) -> Option<Mark> {
         let mut share = self.share();
-        let raised = share.raise_due(amount);
-        let lowered = if raised.is_none() { share.lower_due() } else { None };
-        raised.into_iter().chain(lowered).collect()
+        share.raise_due(amount).or_else(|| share.lower_due())
     }
 
     /// Whether a mark or a report is due ahead of need, and nobody sees to it yet. Then the caller does, by
@@ -151,7 +152,7 @@ impl Account {
     pub(super) fn begins_to_foresee(&self) -> bool {
         let is_due = {
             let share = self.share();
-            share.is_raise_due() || share.is_report_due()
+            share.is_raise_due(NanoUsd::ZERO) || share.is_report_due()
         };
         is_due && !self.foresees.swap(true, Ordering::AcqRel)
     }
@@ -246,7 +247,8 @@ impl Account {
 
     fn vault(&self, seen: Option<&Versioned>) -> Result<Vault, StoreError> {
         let Some(seen) = seen else { return Ok(Vault::new(self.budget().amount)) };
-        let told = |error| StoreError(format!("{}: the shared store holds no budget here: {error}", self.name));
+        let told =
+            |error| StoreError(format!("{}: the shared store holds no budget here: {error}", self.name));
         serde_json::from_slice(&seen.value).map_err(told)
     }
 }

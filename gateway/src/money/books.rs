@@ -84,12 +84,9 @@ impl Books {
 
     fn begin(&self, tenant: &str, level: &Level, budget: Budget, place: &str) -> Account {
         let span = budget.period.span((self.means.unix_ms)());
-        let holder =
-            Holder { gateway: self.means.opening.gateway.clone(), epoch: self.means.opening.epoch };
-        let rules = ShareRules {
-            holds_are_synced: self.means.mode == HoldMode::Request,
-            life_ms: SHARE_LIFE_MS,
-        };
+        let holder = Holder { gateway: self.means.opening.gateway.clone(), epoch: self.means.opening.epoch };
+        let rules =
+            ShareRules { holds_are_synced: self.means.mode == HoldMode::Request, life_ms: SHARE_LIFE_MS };
         let name = format!("budget/{place}/{}", span.begin_ms);
         let owner = format!("{} {}", level.kind.name(), level.id);
         Account::new(name, owner, tenant.to_owned(), (budget, span), EscrowShare::new(holder, rules))
