@@ -2,6 +2,7 @@
 //! one place, so that a simulation can be the machine; monotonic time is tokio's.
 
 use crate::app;
+use crate::shared::{Shared, open_shared};
 use crate::store::{Journal, StoreError, open_journal};
 use futures::future::BoxFuture;
 use sluice_experts::{Dial, Duplex, Tcp};
@@ -23,10 +24,15 @@ pub(crate) struct Machine {
     pub(crate) ids: Ids,
     /// Opens the journal that the configuration names.
     pub(crate) journal: OpenJournal,
+    /// Opens the place that gateways share.
+    pub(crate) shared: OpenShared,
 }
 
 /// Opens a journal by its URL.
 pub(crate) type OpenJournal = Box<dyn Fn(&str) -> Result<Arc<dyn Journal>, StoreError> + Send + Sync>;
+
+/// Opens the place that gateways share by its URL, and that of this gateway's journal.
+pub(crate) type OpenShared = Box<dyn Fn(&str, &str) -> Result<Arc<dyn Shared>, StoreError> + Send + Sync>;
 
 /// Gives a new UUIDv7 with each call.
 pub(crate) type Ids = Arc<dyn Fn() -> Uuid + Send + Sync>;
@@ -40,6 +46,7 @@ impl Machine {
             unix_ms: app::unix_ms,
             ids: ids(),
             journal: Box::new(open_journal),
+            shared: Box::new(open_shared),
         }
     }
 }

@@ -177,6 +177,15 @@ pub enum Event<'a> {
         /// Of which was neither line nor engine, in milliseconds.
         overhead_ms: f64,
     },
+    /// The keys that were made since have been read; sent every second.
+    Keys {
+        /// How many are known, those of the configuration included.
+        known: usize,
+        /// Why they could not be read, so that the last ones hold; `None` when they were.
+        trouble: Option<&'a str>,
+        /// Whether that is otherwise than the last time.
+        is_news: bool,
+    },
     /// The journal can't be written to, or can again.
     Journal {
         /// What is wrong; `None` when it works.

@@ -70,6 +70,11 @@ pub(super) fn write(event: &Event<'_>) {
             error!(trouble, lag_s, "journal can't be written")
         }
         Event::Journal { trouble: None, lag_s } => debug!(lag_s, "journal works"),
+        Event::Keys { known, trouble: Some(trouble), is_news: true } => {
+            warn!(known, trouble, "keys can't be read, the last ones hold");
+        }
+        Event::Keys { known, trouble: None, is_news: true } => info!(known, "keys read"),
+        Event::Keys { known, trouble, is_news: false } => trace!(known, trouble, "keys"),
         Event::Panicked { task } => error!(task, "panicked; the request that it was for failed"),
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Metrics {
     certificate_rows: Family<Gauge>,
     shed: Family<Counter>,
     errors: Family<Counter>,
+    keys: Family<Gauge>,
+    stale_keys: Family<Gauge>,
     lag: Family<Gauge>,
     reloads: Family<Counter>,
 }
@@ -90,6 +92,8 @@ impl Metrics {
             certificate_rows: gauge("sluice_certificate_rows"),
             shed: counter("sluice_shed_total"),
             errors: counter("sluice_errors_total"),
+            keys: gauge("sluice_keys"),
+            stale_keys: gauge("sluice_keys_stale"),
             lag: gauge("sluice_ledger_lag_seconds"),
             reloads: counter("sluice_config_reloads_total"),
         }
@@ -153,6 +157,10 @@ impl Metrics {
             }
             Event::Settled { .. } => self.settled(event),
             Event::Journal { lag_s, .. } => self.lag.with(&[], |gauge| gauge.set(lag_s)),
+            Event::Keys { known, trouble, .. } => {
+                self.keys.with(&[], |gauge| gauge.set(known as f64));
+                self.stale_keys.with(&[], |gauge| gauge.set(f64::from(u8::from(trouble.is_some()))));
+            }
             Event::Panicked { .. } => self.fault(FaultCode::Internal),
         }
     }

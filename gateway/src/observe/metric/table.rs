@@ -180,6 +180,18 @@ pub const METRICS: &[Row] = &[
         help: "Requests that failed, and panics, by fault code.",
     },
     Row {
+        name: "sluice_keys",
+        kind: Gauge,
+        labels: &[],
+        help: "Keys that are good, as far as this gateway knows.",
+    },
+    Row {
+        name: "sluice_keys_stale",
+        kind: Gauge,
+        labels: &[],
+        help: "1 while the keys of the shared place can't be read, so that the last ones hold.",
+    },
+    Row {
         name: "sluice_ledger_lag_seconds",
         kind: Gauge,
         labels: &[],
