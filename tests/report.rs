@@ -60,6 +60,7 @@ fn settled(n: i64) -> Settled {
         receipt: None,
         attempts: vec![attempt],
         entries: vec![entry],
+        charges: vec![],
     };
     invariants::check_settled(&settled).expect("a request as the gateway settles it");
     settled

@@ -91,6 +91,7 @@ fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now:
         tags: lease.request.hints.tags.clone(),
         attempts,
         entries,
+        charges: Vec::new(),
         receipt: lease.chosen.map(|chosen| chosen.receipt),
     }
 }

@@ -9,7 +9,7 @@ use crate::lane::{Lane, Member};
 use crate::live::Live;
 use crate::record::{Record, Settled};
 use crate::request::{Front, Hints, OUTLET_EVENTS, OutEvent};
-use crate::store::{Journal, MemoryJournal, StoreError, Stored};
+use crate::store::{Journal, MemoryJournal, Opening, StoreError, Stored};
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -156,6 +156,10 @@ impl Journal for DiskFull {
         Some("the disk is full".to_owned())
     }
 
+    fn opening(&self) -> Opening {
+        self.0.opening()
+    }
+
     fn oldest_waiting_ms(&self) -> Option<i64> {
         None
     }
@@ -167,7 +171,7 @@ fn settled(journal: &MemoryJournal) -> Settled {
     assert_eq!(records.len(), 1, "settled once");
     match records.remove(0) {
         Record::Settled(settled) => *settled,
-        Record::Snapshot { .. } => panic!("nothing was configured"),
+        other => panic!("nothing was configured: {other:?}"),
     }
 }
 

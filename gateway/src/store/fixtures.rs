@@ -39,6 +39,7 @@ pub(crate) fn settled(n: u64) -> Settled {
         receipt: Some(Box::new(receipt(n))),
         attempts: vec![attempt(0, "broken", wasted), attempt(1, "done", spent)],
         entries: vec![entry(0, Account::Overhead, wasted), entry(1, Account::Spent, spent)],
+        charges: vec![],
     }
 }
 
