@@ -4,8 +4,9 @@ use crate::live::Live;
 use crate::machine::Ids;
 use crate::money::Books;
 use crate::observe::{Event, Observer};
+use crate::shared::Shared;
 use crate::store::Journal;
-use crate::tenants::Identity;
+use crate::tenants::Keys;
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -25,8 +26,10 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     /// Where ids come from.
     pub(crate) ids: Ids,
-    /// Whose a request is where no tenants are configured.
-    pub(crate) everybody: Arc<Identity>,
+    /// Who may ask.
+    pub(crate) keys: Keys,
+    /// What gateways have in common.
+    pub(crate) shared: Arc<dyn Shared>,
     /// Configuration, model and lanes; swapped whole.
     pub(crate) live: ArcSwap<Live>,
     /// The durable record.

@@ -8,6 +8,7 @@ use crate::needs;
 use crate::observe::Span;
 use crate::prefix::prefix;
 use crate::request::Request;
+use crate::tenants;
 use sluice_router::{
     Ask, Decision, HedgeBudget, NanoUsd, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals,
     Step, Tick,
@@ -65,6 +66,7 @@ impl Chosen {
 pub(crate) fn choose(app: &App, request: &Request, budget: Option<NanoUsd>) -> Result<Chosen, Fault> {
     let live = app.live();
     let route = live.rules.route(&request.body.model)?.clone();
+    tenants::check_policy(request, &route, &live.rules.snapshot.fleet)?;
     let span = Span::route(&route.name);
     let begun = app.clock.now();
     let prefix = prefix(request, &route, &live.lanes);
@@ -166,6 +168,8 @@ fn no_route(error: &NoRoute, ask: &Ask, now: Tick) -> Fault {
         FaultCode::UnsupportedParameter
     } else if any(|reason| matches!(reason, Reason::Residency | Reason::Privacy)) {
         FaultCode::ResidencyViolation
+    } else if any(|reason| matches!(reason, Reason::NotAllowed)) {
+        FaultCode::ModelNotAllowed
     } else {
         FaultCode::NoCapableExpert
     };

@@ -29,6 +29,10 @@ pub enum FaultCode {
     CostBound,
     /// The engine says that the request is wrong.
     UpstreamRejected,
+    /// The key is missing, unknown, expired or revoked.
+    InvalidApiKey,
+    /// The key may not use this route or expert.
+    ModelNotAllowed,
     /// Residency or privacy leaves no expert.
     ResidencyViolation,
     /// No route, expert or alias has this name.
@@ -75,6 +79,8 @@ impl FaultCode {
         FaultCode::UnsupportedParameter,
         FaultCode::CostBound,
         FaultCode::UpstreamRejected,
+        FaultCode::InvalidApiKey,
+        FaultCode::ModelNotAllowed,
         FaultCode::ResidencyViolation,
         FaultCode::ModelNotFound,
         FaultCode::DecisionNotFound,
@@ -103,6 +109,8 @@ impl FaultCode {
             FaultCode::UnsupportedParameter => "unsupported_parameter",
             FaultCode::CostBound => "cost_bound",
             FaultCode::UpstreamRejected => "upstream_rejected",
+            FaultCode::InvalidApiKey => "invalid_api_key",
+            FaultCode::ModelNotAllowed => "model_not_allowed",
             FaultCode::ResidencyViolation => "residency_violation",
             FaultCode::ModelNotFound => "model_not_found",
             FaultCode::DecisionNotFound => "decision_not_found",
@@ -132,6 +140,8 @@ impl FaultCode {
             | FaultCode::UnsupportedParameter
             | FaultCode::CostBound
             | FaultCode::UpstreamRejected
+            | FaultCode::InvalidApiKey
+            | FaultCode::ModelNotAllowed
             | FaultCode::ResidencyViolation
             | FaultCode::ModelNotFound
             | FaultCode::DecisionNotFound

@@ -46,6 +46,7 @@ pub use door::{Door, Readiness};
 pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use explain::Explainer;
+pub use money::HoldMode;
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
 };
@@ -53,11 +54,14 @@ pub use offline::Offline;
 pub use promise::Promise;
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
-pub use running::{Running, StartError, load_model, start};
+pub use running::{Running, StartError, load_model, start, start_sharing};
 pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use store::{
     By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
     TokenSums, open_journal, open_ledger,
 };
-pub use tenants::{Budget, Identity, Level, LevelKind, Limits, Policy};
+pub use tenants::{
+    Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, create_key, expiry_ms,
+    is_id, list_keys, revoke_key,
+};

@@ -28,11 +28,11 @@ pub(crate) struct Machine {
     pub(crate) shared: OpenShared,
 }
 
-/// Opens what gateways have in common, by its URL and that of the journal.
-pub(crate) type OpenShared = Box<dyn Fn(&str, &str) -> Result<Arc<dyn Shared>, StoreError> + Send + Sync>;
-
 /// Opens a journal by its URL.
 pub(crate) type OpenJournal = Box<dyn Fn(&str) -> Result<Arc<dyn Journal>, StoreError> + Send + Sync>;
+
+/// Opens the place that gateways share by its URL, and that of this gateway's journal.
+pub(crate) type OpenShared = Box<dyn Fn(&str, &str) -> Result<Arc<dyn Shared>, StoreError> + Send + Sync>;
 
 /// Gives a new UUIDv7 with each call.
 pub(crate) type Ids = Arc<dyn Fn() -> Uuid + Send + Sync>;

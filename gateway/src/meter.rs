@@ -150,6 +150,10 @@ pub(crate) fn tell_attempt(app: &App, lease: &Lease) {
         ttft_ratio,
         tpot_ratio,
     });
+    if attempt.overrun > NanoUsd::ZERO {
+        let (request, expert) = (&lease.request.label, chosen.expert_name(attempt.step.expert));
+        app.observe.emit(Event::Overran { request, expert, amount: attempt.overrun });
+    }
     if let Some(change) = attempt.replica_change {
         app.observe.emit(Event::Replica { pool, replica: &attempt.replica, change });
     }

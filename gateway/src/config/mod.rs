@@ -4,10 +4,12 @@ mod check;
 mod mistake;
 mod raw;
 mod starter;
+mod tenant;
 
 pub use mistake::{ConfigError, Mistake};
 pub use raw::RawConfig;
 pub use starter::STARTER;
+pub use tenant::{KeyConfig, ProjectConfig, TenantConfig};
 
 pub(crate) use check::is_http_address;
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub pools: Vec<PoolConfig>,
     /// Routes; one of them is `auto`.
     pub routes: Vec<RouteConfig>,
+    /// Who may use the gateway; none is everybody.
+    pub tenants: Vec<TenantConfig>,
 }
 
 /// Listeners and limits.

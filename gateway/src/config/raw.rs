@@ -1,5 +1,9 @@
 //! The configuration as it is written: every key with its type, nothing checked beyond that.
 
+mod tenant;
+
+pub(super) use tenant::{RawBudget, RawKey, RawLimits, RawPeriod, RawProject, RawTenant};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -20,6 +24,8 @@ pub struct RawConfig {
     pub expert: Vec<RawExpert>,
     /// Virtual model names with their promises.
     pub route: Vec<RawRoute>,
+    /// Organisations that may use the gateway; none means everybody, without limits.
+    pub tenant: Vec<RawTenant>,
 }
 
 /// Listeners and limits.

@@ -29,6 +29,8 @@ pub(crate) fn verdict(code: FaultCode) -> Verdict {
         FaultCode::UnsupportedParameter => (400, Code::InvalidArgument, REQUEST),
         FaultCode::CostBound => (400, Code::InvalidArgument, REQUEST),
         FaultCode::UpstreamRejected => (400, Code::InvalidArgument, REQUEST),
+        FaultCode::InvalidApiKey => (401, Code::Unauthenticated, REQUEST),
+        FaultCode::ModelNotAllowed => (403, Code::PermissionDenied, "permission_error"),
         FaultCode::ResidencyViolation => (403, Code::PermissionDenied, "permission_error"),
         FaultCode::ModelNotFound => (404, Code::NotFound, REQUEST),
         FaultCode::DecisionNotFound => (404, Code::NotFound, REQUEST),

@@ -5,11 +5,11 @@ use super::closing::close_earlier;
 use crate::record::Record;
 use crate::shared::Versioned;
 use crate::store::StoreError;
-use crate::tenants::Budget;
+use crate::tenants::{Budget, Level};
 use sluice_router::{
     EscrowShare, Hold, Mark, NanoUsd, Settlement, ShareReport, Short, Span, Unlawful, Vault, VaultAnswer,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -17,7 +17,9 @@ use tokio::sync::Notify;
 pub(super) struct Account {
     /// The vault's key, and the name in the journal: `budget/LEVEL/PERIOD/BEGIN`.
     pub(super) name: String,
-    /// Whose it is, for people: `tenant acme`.
+    /// Whose it is: `acme/web`.
+    pub(super) level: String,
+    /// For people: `project acme/web`.
     pub(super) owner: String,
     /// The organisation that it belongs to.
     pub(super) tenant: String,
@@ -27,6 +29,8 @@ pub(super) struct Account {
     share: Mutex<EscrowShare>,
     /// Rings when something has changed that may let a hold succeed.
     pub(super) changed: Notify,
+    /// Of the steps of its use the last that was told.
+    told_percent: AtomicU8,
     /// Whether somebody sees to marks and reports ahead of need.
     foresees: AtomicBool,
     /// Marks go to the journal in their order.
@@ -59,15 +63,17 @@ pub(super) enum Unanswered {
 impl Account {
     pub(super) fn new(
         name: String,
-        owner: String,
-        tenant: String,
+        level: &Level,
+        tenant: &str,
         (budget, span): (Budget, Span),
         share: EscrowShare,
     ) -> Account {
         Account {
             name,
-            owner,
-            tenant,
+            level: level.id.clone(),
+            owner: format!("{} {}", level.kind.name(), level.id),
+            tenant: tenant.to_owned(),
+            told_percent: AtomicU8::new(0),
             span,
             budget: Mutex::new(budget),
             share: Mutex::new(share),
@@ -118,6 +124,14 @@ impl Account {
     /// What is left of the budget, as far as this gateway knows.
     pub(super) fn remaining(&self) -> NanoUsd {
         self.reach().1
+    }
+
+    /// The step of its use that it has come to since it was asked last: 50, 80 or 100 percent.
+    pub(super) fn step_of_use(&self) -> Option<u8> {
+        let (amount, remaining) = (self.budget().amount, self.remaining());
+        let used = i128::from((amount - remaining).0) * 100;
+        let percent = STEPS.iter().rev().find(|&&step| used >= i128::from(step) * i128::from(amount.0))?;
+        (self.told_percent.fetch_max(*percent, Ordering::Relaxed) < *percent).then_some(*percent)
     }
 
     /// Makes a mark durable where one is due, so that `amount` can be held, and those that are on their way. False:
@@ -253,5 +267,7 @@ impl Account {
     }
 }
 
+/// Percentages of a budget whose use is told.
+const STEPS: [u8; 3] = [50, 80, 100];
 /// So many looks that find nothing new, and a share that is idle goes back.
 const QUIET_LOOKS: u32 = 30;

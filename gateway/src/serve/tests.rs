@@ -109,7 +109,8 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         books: Books::new(shared, Arc::new(journal.clone()), mode, unix_ms, spawner),
         clock: Clock::new(),
         ids: crate::machine::ids(),
-        everybody: Arc::new(crate::tenants::Identity::everybody()),
+        keys: crate::tenants::Keys::new(Vec::new()),
+        shared: Arc::new(crate::shared::MemoryShared::default()),
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
         observe,
@@ -131,7 +132,7 @@ fn request(app: &App) -> Request {
         front: Front::Grpc,
         body: v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() },
         hints: Hints::default(),
-        identity: app.everybody.clone(),
+        identity: app.keys.identify(None, 0).expect("no key is needed"),
         tenant: 0,
         received: app.clock.now(),
         deadline: None,
@@ -151,8 +152,8 @@ impl Journal for DiskFull {
         true
     }
 
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
-        self.0.receipt(decision_id)
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>> {
+        self.0.receipt(decision_id, tenant)
     }
 
     fn flush(&self) -> Stored<()> {
@@ -269,7 +270,7 @@ async fn what_is_recorded_is_shown_while_the_journal_is_in_trouble() {
     journal.record(Record::Snapshot { config, json }).await;
     app.journal = Arc::new(DiskFull(journal));
     let door = Entrance { app: Arc::new(app), max_body_bytes: 1_024 };
-    let shown = door.receipt(receipt.id).await.expect("it is there");
+    let shown = door.receipt(&crate::tenants::Identity::everybody(), receipt.id).await.expect("it is there");
     assert_eq!(shown.expert, "big");
 }
 

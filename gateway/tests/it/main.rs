@@ -15,3 +15,4 @@ mod rows;
 mod running;
 mod spine;
 mod support;
+mod tenants;
