@@ -1,5 +1,7 @@
 //! What every store must do, checked for every row of the table.
 
+pub(crate) mod servers;
+
 use super::fixtures::{CONFIG, decision_id, record, settled, snapshot};
 use super::*;
 use sluice_router::Receipt;
