@@ -50,6 +50,9 @@ pub struct Versioned {
     pub value: Vec<u8>,
 }
 
+/// A place, or why its URL can't be meant.
+pub type OpenedShared = Result<Arc<dyn Shared>, StoreError>;
+
 /// One kind of place.
 #[derive(Debug)]
 pub struct SharedRow {
@@ -57,7 +60,7 @@ pub struct SharedRow {
     pub name: &'static str,
     /// Opens it, given the whole URL and the URL of this gateway's journal. Doesn't fail because the place is away:
     /// calls do.
-    pub open: fn(&str, &str) -> Result<Arc<dyn Shared>, StoreError>,
+    pub open: fn(&str, &str) -> OpenedShared,
     /// What it is, for reference pages.
     pub about: &'static str,
 }

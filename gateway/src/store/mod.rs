@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod memory;
+mod parcel;
 pub(crate) mod postgres;
 mod report;
 pub(crate) mod sqlite;
@@ -75,6 +76,12 @@ pub const STORES: &[StoreRow] = &[
         journal: sqlite::journal,
         ledger: sqlite::ledger,
         about: "one SQLite file, as in `sqlite:sluice.db`; durable, for one gateway",
+    },
+    StoreRow {
+        name: "postgres",
+        journal: postgres::journal,
+        ledger: postgres::ledger,
+        about: "a fleet's common ledger, as in `postgres://sluice@10.0.0.5/sluice`; journals ship to it",
     },
     StoreRow {
         name: "memory",

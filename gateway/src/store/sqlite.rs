@@ -3,11 +3,13 @@
 mod fault;
 mod insert;
 mod lock;
+mod outbox;
 mod read;
 mod schema;
 mod writer;
 
 pub(crate) use fault::explain;
+pub(crate) use outbox::{Outbox, Waiting};
 pub(crate) use schema::{Look, prepare};
 
 use super::{Journal, Ledger, StoreError, Stored};

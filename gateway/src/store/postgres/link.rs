@@ -10,11 +10,17 @@ use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{Client, Config, Connection, Error, NoTls, Socket};
 
 /// Where a Postgres is.
-#[derive(Clone)]
 pub(crate) struct Server {
     config: Config,
     /// As it may be shown: without its password.
     pub(crate) shown: String,
+}
+
+impl std::fmt::Debug for Server {
+    /// Without its password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
 }
 
 impl Server {
@@ -98,7 +104,7 @@ pub(crate) async fn drive<T>(
 }
 
 /// What happened, in Postgres' words.
-pub(crate) fn explain(error: &Error) -> String {
+pub(super) fn explain(error: &Error) -> String {
     if let Some(said) = error.as_db_error() {
         return format!("{} ({})", said.message(), said.code().code());
     }

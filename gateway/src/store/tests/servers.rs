@@ -4,9 +4,12 @@
 use crate::machine::new_id;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// A Postgres schema that is gone when this is dropped.
 pub(crate) struct Schema {
@@ -253,3 +256,77 @@ impl WireState {
         let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
     }
 }
+
+/// A Postgres of the test's own, which it may stop.
+pub(crate) struct Cluster {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Cluster {
+    /// Makes and starts one; `None`, said aloud, where Postgres' programs are not installed.
+    pub(crate) fn start() -> Option<Cluster> {
+        if !Path::new(PROGRAMS).join("initdb").exists() {
+            let said = writeln!(std::io::stderr(), "SKIPPED a Postgres of its own: no initdb in {PROGRAMS}");
+            said.expect("stderr");
+            return None;
+        }
+        let folder = TempDir::new().expect("a folder");
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("loopback").port();
+        let cluster = Cluster { folder, port };
+        let data = cluster.folder.path().display();
+        // Postgres refuses to run as root.
+        cluster.run(&format!("chown postgres {data} 2>/dev/null; true"), false);
+        cluster.run(&format!("{PROGRAMS}/initdb -D {data}/d -U postgres -A trust -N"), true);
+        cluster.start_again();
+        Some(cluster)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// As a crash does: nothing is written out.
+    pub(crate) fn stop_at_once(&self) {
+        let data = self.folder.path().display();
+        self.run(&format!("{PROGRAMS}/pg_ctl -D {data}/d -m immediate stop"), true);
+    }
+
+    pub(crate) fn start_again(&self) {
+        let (data, port) = (self.folder.path().display(), self.port);
+        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -k {data}");
+        self.run(&format!("{PROGRAMS}/pg_ctl -D {data}/d -w -l {data}/d/log -o '{options}' start"), true);
+    }
+
+    fn run(&self, line: &str, as_postgres: bool) {
+        let id = Command::new("id").arg("-u").output().expect("a user");
+        let is_root = id.stdout.starts_with(b"0\n");
+        let mut command = match as_postgres && is_root {
+            true => {
+                let mut command = Command::new("runuser");
+                command.args(["-u", "postgres", "--"]);
+                command.args(["sh", "-c", line]);
+                command
+            }
+            false => {
+                let mut command = Command::new("sh");
+                command.args(["-c", line]);
+                command
+            }
+        };
+        let done = command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let done = done.status().expect("runs");
+        assert!(done.success(), "{line}");
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let data = self.folder.path().display();
+        let line = format!("{PROGRAMS}/pg_ctl -D {data}/d -m immediate stop; true");
+        self.run(&line, true);
+    }
+}
+
+const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
