@@ -4,6 +4,7 @@ use crate::live::Live;
 use crate::machine::Ids;
 use crate::observe::{Event, Observer};
 use crate::store::Journal;
+use crate::tenants::Identity;
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     /// Where ids come from.
     pub(crate) ids: Ids,
+    /// Whose a request is where no tenants are configured.
+    pub(crate) everybody: Arc<Identity>,
     /// Configuration, model and lanes; swapped whole.
     pub(crate) live: ArcSwap<Live>,
     /// The durable record.

@@ -2,9 +2,11 @@
 
 use crate::error::Fault;
 use crate::request::{Front, OutEvent, Request};
+use crate::tenants::Identity;
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::Tick;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -22,11 +24,18 @@ pub trait Door: Send + Sync + 'static {
     /// Resolves at `tick`; at once when it has passed.
     fn sleep_until(&self, tick: Tick) -> BoxFuture<'static, ()>;
 
+    /// Whose a key is; `None` is no key.
+    ///
+    /// # Errors
+    /// A key is needed, and this is none, or one that is no longer good.
+    fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault>;
+
     /// Serves a request in a task of its own; dropping the receiver says that the client has left.
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent>;
 
-    /// Hears of a request that an edge refused by itself, so that it is counted and logged like any other.
-    fn refused(&self, front: Front, label: &str, fault: &Fault);
+    /// Hears of a request that an edge refused by itself, so that it is counted and logged like any other. An empty
+    /// tenant is an unknown one.
+    fn refused(&self, front: Front, label: &str, tenant: &str, fault: &Fault);
 
     /// Decides without sending anything.
     ///

@@ -6,11 +6,11 @@ use crate::door::{Door, Readiness};
 use crate::edge::http_status;
 use crate::error::{Fault, FaultCode};
 use crate::lane::Lane;
-use crate::meter;
 use crate::observe::Event;
 use crate::pools;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
+use crate::tenants::Identity;
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::{Decision, NanoUsd, Receipt, Snapshot, Tick, Tokens};
@@ -41,12 +41,16 @@ impl Door for Entrance {
         self.app.clock.sleep_until(tick)
     }
 
+    fn identify(&self, _key: Option<&str>) -> Result<Arc<Identity>, Fault> {
+        Ok(self.app.everybody.clone())
+    }
+
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
         let (mut out, events) = Outlet::new();
         // Counted before it is asked whether a drain has begun: a drain either sees it or is seen.
         let _counted = self.app.requests.token();
         if let Some(fault) = self.closed() {
-            self.refused(request.front, &request.label, &fault);
+            self.refused(request.front, &request.label, &request.identity.tenant, &fault);
             out.fail(fault);
             return events;
         }
@@ -55,11 +59,11 @@ impl Door for Entrance {
         events
     }
 
-    fn refused(&self, _front: Front, label: &str, fault: &Fault) {
+    fn refused(&self, _front: Front, label: &str, tenant: &str, fault: &Fault) {
         self.app.observe.emit(Event::Settled {
             request: label,
             route: "",
-            tenant: meter::TENANT,
+            tenant,
             expert: "",
             fault: Some(fault.code),
             detail: &fault.detail,

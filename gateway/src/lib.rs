@@ -58,4 +58,4 @@ pub use store::{
     By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
     TokenSums, open_journal, open_ledger,
 };
-pub use tenants::{Budget, Identity, Level, LevelKind, Limits};
+pub use tenants::{Budget, Identity, Level, LevelKind, Limits, Policy};

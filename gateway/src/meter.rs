@@ -74,7 +74,9 @@ fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now:
         request_id: lease.request.id,
         label: lease.request.label.clone(),
         at_unix_ms: app.clock.unix_ms(),
-        tenant: TENANT.to_owned(),
+        tenant: lease.request.identity.tenant.clone(),
+        project: lease.request.identity.project.clone(),
+        key: lease.request.identity.key.clone(),
         route: route_name(app, &lease),
         front: lease.request.front.name(),
         domain: signal(sluice_router::Signals::domain),
@@ -89,6 +91,7 @@ fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now:
         tags: lease.request.hints.tags.clone(),
         attempts,
         entries,
+        charges: Vec::new(),
         receipt: lease.chosen.map(|chosen| chosen.receipt),
     }
 }
@@ -181,7 +184,7 @@ fn tell_settled(app: &App, lease: &Lease, fault: Option<&Fault>, money: Money, n
     app.observe.emit(Event::Settled {
         request: &lease.request.label,
         route: &route_name(app, lease),
-        tenant: TENANT,
+        tenant: &lease.request.identity.tenant,
         expert: answered.zip(chosen).map_or("", |(attempt, chosen)| chosen.expert_name(attempt.step.expert)),
         fault: fault.map(|fault| fault.code),
         detail: fault.map_or("", |fault| &fault.detail),
@@ -193,6 +196,3 @@ fn tell_settled(app: &App, lease: &Lease, fault: Option<&Fault>, money: Money, n
         overhead_ms: (total_ms - lease.elsewhere_ms()).max(0.0),
     });
 }
-
-/// Everybody, until tenants are configured.
-pub(crate) const TENANT: &str = "default";

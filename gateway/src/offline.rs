@@ -11,6 +11,7 @@ use crate::needs;
 use crate::promise::{Promise, check_domains};
 use crate::request::{Front, Hints, Request};
 use crate::running::{StartError, load_model};
+use crate::tenants::Identity;
 use sluice_proto::v1;
 use sluice_router::{Ask, Needs, PoolState, Receipt, Snapshot};
 use std::sync::Arc;
@@ -118,6 +119,7 @@ fn request(route: &str, messages: &[(String, String)], max_tokens: Option<u32>) 
         front: Front::Grpc,
         body,
         hints: Hints::default(),
+        identity: Arc::new(Identity::everybody()),
         tenant: 0,
         received: Clock::new().now(),
         deadline: None,

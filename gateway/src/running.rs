@@ -15,6 +15,7 @@ use crate::promise::check_domains;
 use crate::record::Record;
 use crate::reports;
 use crate::store::StoreError;
+use crate::tenants::Identity;
 use arc_swap::ArcSwap;
 use sluice_experts::{Dial, EndpointError};
 use sluice_router::{Certificate, Params, ParamsError};
@@ -62,6 +63,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let app = Arc::new(App {
         clock,
         ids: machine.ids,
+        everybody: Arc::new(Identity::everybody()),
         live: ArcSwap::from_pointee(live),
         journal,
         observe: Arc::default(),

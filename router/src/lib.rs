@@ -51,8 +51,8 @@ pub use classify::{Gate, blend, classify, domain_shares, languages, softmax};
 pub use decide::{NoRoute, decide};
 pub use decision::{ChosenBy, Decision, MAX_STEPS, Step, Trigger};
 pub use escrow::{
-    Hold, Holder, Mark, Outstanding, Period, Settlement, Share as EscrowShare, ShareReport, ShareRules,
-    Short, Span, Unlawful, Vault, VaultAnswer,
+    Closing, Hold, Holder, Mark, Outstanding, Period, Settlement, Share as EscrowShare, ShareReport,
+    ShareRules, Short, Span, Unlawful, Vault, VaultAnswer, WINDOW as MARK_WINDOW,
 };
 pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy, ReplicaState};
 pub use flips::{Flip, Flips};

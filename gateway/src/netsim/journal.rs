@@ -1,7 +1,7 @@
 //! A journal that notes every record that it is handed, so that one that is handed over twice shows.
 
 use crate::record::{Record, Settled};
-use crate::store::{Journal, MemoryJournal, Stored};
+use crate::store::{Journal, MemoryJournal, Opening, Stored};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex};
 
@@ -41,6 +41,10 @@ impl Journal for Watched {
 
     fn trouble(&self) -> Option<String> {
         self.inner.trouble()
+    }
+
+    fn opening(&self) -> Opening {
+        self.inner.opening()
     }
 
     fn oldest_waiting_ms(&self) -> Option<i64> {

@@ -9,7 +9,7 @@ use crate::lane::{Lane, Member};
 use crate::live::Live;
 use crate::record::{Record, Settled};
 use crate::request::{Front, Hints, OUTLET_EVENTS, OutEvent};
-use crate::store::{Journal, MemoryJournal, StoreError, Stored};
+use crate::store::{Journal, MemoryJournal, Opening, StoreError, Stored};
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -101,6 +101,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let app = App {
         clock: Clock::new(),
         ids: crate::machine::ids(),
+        everybody: Arc::new(crate::tenants::Identity::everybody()),
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
         observe: Arc::default(),
@@ -122,6 +123,7 @@ fn request(app: &App) -> Request {
         front: Front::Grpc,
         body: v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() },
         hints: Hints::default(),
+        identity: app.everybody.clone(),
         tenant: 0,
         received: app.clock.now(),
         deadline: None,
@@ -153,6 +155,10 @@ impl Journal for DiskFull {
         Some("the disk is full".to_owned())
     }
 
+    fn opening(&self) -> Opening {
+        self.0.opening()
+    }
+
     fn oldest_waiting_ms(&self) -> Option<i64> {
         None
     }
@@ -164,7 +170,7 @@ fn settled(journal: &MemoryJournal) -> Settled {
     assert_eq!(records.len(), 1, "settled once");
     match records.remove(0) {
         Record::Settled(settled) => *settled,
-        Record::Snapshot { .. } => panic!("nothing was configured"),
+        other => panic!("nothing was configured: {other:?}"),
     }
 }
 

@@ -12,6 +12,7 @@ pub use memory::MemoryJournal;
 pub use report::{By, Group, Ledger, Report, ReportAsk, TokenSums};
 
 use crate::record::Record;
+use sluice_router::NanoUsd;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
@@ -47,8 +48,35 @@ pub trait Journal: Send + Sync {
     /// Why the journal can't be written to; `None` when it can.
     fn trouble(&self) -> Option<String>;
 
+    /// Who this gateway is, and what its earlier starts left open; as it was when the journal was opened.
+    fn opening(&self) -> Opening;
+
     /// When the oldest record that is not yet durable was made, in milliseconds since 1970; `None` when all are.
     fn oldest_waiting_ms(&self) -> Option<i64>;
+}
+
+/// What a journal knew of money when it was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// The gateway's own name, which outlives its restarts.
+    pub gateway: String,
+    /// Which start this is: above all earlier ones.
+    pub epoch: u64,
+    /// Shares of earlier starts that have not been closed.
+    pub open: Vec<OpenShare>,
+}
+
+/// A share of an earlier start, by the journal's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenShare {
+    /// The name of a budget in one period.
+    pub account: String,
+    /// Which start.
+    pub epoch: u64,
+    /// What it has settled.
+    pub settled: NanoUsd,
+    /// The most that may have been spent: the last mark, or what was settled and held.
+    pub most: NanoUsd,
 }
 
 /// A store that fails.

@@ -3,6 +3,7 @@
 mod fault;
 mod insert;
 mod lock;
+mod opening;
 mod outbox;
 mod read;
 mod schema;
@@ -12,7 +13,7 @@ pub(crate) use fault::explain;
 pub(crate) use outbox::{Outbox, Waiting};
 pub(crate) use schema::{Look, prepare};
 
-use super::{Journal, Ledger, StoreError, Stored};
+use super::{Journal, Ledger, Opening, StoreError, Stored};
 use crate::record::Record;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -51,7 +52,8 @@ impl SqliteJournal {
     pub(super) fn open(path: &Path) -> Result<SqliteJournal, StoreError> {
         let lock = lock::WriterLock::take(path)?;
         let (connection, writer_id) = schema::open_to_write(path)?;
-        SqliteJournal::start(path, lock, connection, writer_id)
+        let opening = opening::read(&connection, writer_id).map_err(|error| fault::explain(path, &error))?;
+        SqliteJournal::start(path, lock, connection, writer_id, opening)
     }
 
     fn start(
@@ -59,6 +61,7 @@ impl SqliteJournal {
         lock: lock::WriterLock,
         connection: rusqlite::Connection,
         writer_id: i64,
+        opening: Opening,
     ) -> Result<SqliteJournal, StoreError> {
         let shared = Arc::new(Shared::default());
         let (records, inbox) = mpsc::channel(WAITING_RECORDS);
@@ -71,6 +74,7 @@ impl SqliteJournal {
             writer: Some(writer),
             reader: Some(reader),
             shared,
+            opening,
             _lock: lock,
         })))
     }
@@ -130,6 +134,10 @@ impl Journal for SqliteJournal {
         state.trouble.clone().or_else(|| state.refused.clone()).or_else(ended)
     }
 
+    fn opening(&self) -> Opening {
+        self.0.opening.clone()
+    }
+
     fn oldest_waiting_ms(&self) -> Option<i64> {
         let oldest = self.0.shared.oldest_ms.load(Ordering::Relaxed);
         (oldest != NONE_WAITING).then_some(oldest)
@@ -143,6 +151,7 @@ struct Inner {
     writer: Option<JoinHandle<()>>,
     reader: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
+    opening: Opening,
     _lock: lock::WriterLock,
 }
 

@@ -2,4 +2,5 @@
 
 mod identity;
 
-pub use identity::{Budget, Identity, Level, LevelKind, Limits};
+pub(crate) use identity::short_hash;
+pub use identity::{Budget, Identity, Level, LevelKind, Limits, Policy};

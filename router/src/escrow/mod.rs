@@ -14,10 +14,22 @@
 //!
 //! Source: O'Neil, "The Escrow Transactional Method", ACM TODS 11(4), 1986.
 
+mod holder;
+mod largest;
+mod marks;
 mod period;
 mod share;
 mod vault;
 
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod share_tests;
+#[cfg(test)]
+mod vault_tests;
+
+pub use holder::Holder;
+pub use marks::Mark;
 pub use period::{Period, Span};
-pub use share::{Hold, Mark, Settlement, Share, ShareRules, Short};
-pub use vault::{Holder, Outstanding, Report as ShareReport, Unlawful, Vault, VaultAnswer};
+pub use share::{Hold, Settlement, Share, ShareRules, Short, WINDOW};
+pub use vault::{Closing, Outstanding, Report as ShareReport, Unlawful, Vault, VaultAnswer};

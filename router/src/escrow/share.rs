@@ -1,31 +1,34 @@
 //! One gateway's side of one budget in one period.
 
-use super::vault::{Holder, Report, VaultAnswer};
+use super::holder::Holder;
+use super::largest::Largest;
+use super::marks::{Mark, Marks};
+use super::vault::{Report, VaultAnswer};
 use crate::NanoUsd;
-use std::collections::VecDeque;
 
 /// A gateway's share of a budget.
 ///
 /// Always `held + spent <= mark <= granted - returned`: holds are taken only from what is marked. A mark is raised when
 /// the journal has made it durable, and lowered before; so after a crash the last mark in the journal bounds what may
 /// have been spent, and what of it is not settled by the journal's word, and no more, is unattributed.
+///
+/// A mark runs ahead of what is held and waits to be by at most [`WINDOW`] of the largest hold of late, from the moment
+/// that [`Share::lower_due`] is durable.
 #[derive(Debug, Clone)]
 pub struct Share {
     holder: Holder,
     rules: ShareRules,
     granted: NanoUsd,
     returned: NanoUsd,
-    /// The last mark that is durable.
-    durable: NanoUsd,
-    /// Marks on their way to the journal, in order.
-    pending: VecDeque<Mark>,
-    marks: u64,
+    marks: Marks,
     held: NanoUsd,
     spent: NanoUsd,
-    /// The largest hold of late, by which marks are measured.
-    largest: NanoUsd,
+    /// By which marks and reports are measured.
+    largest: Largest,
     /// What could not be held for want of it.
     need: NanoUsd,
+    /// What waits for a higher mark.
+    awaited: NanoUsd,
     number: u64,
     /// What the vault and others have, by its last answer.
     answer: VaultAnswer,
@@ -41,7 +44,7 @@ pub struct ShareRules {
     pub life_ms: i64,
 }
 
-/// Money held for one attempt. It must be settled exactly once.
+/// Money held for one attempt. It must be settled exactly once, with the share that it was held from.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a hold that is never settled is never free again"]
 pub struct Hold(NanoUsd);
@@ -51,15 +54,6 @@ impl Hold {
     pub fn amount(&self) -> NanoUsd {
         self.0
     }
-}
-
-/// Up to where a share may be drawn on, as a total of its epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    /// Counts the marks of a share.
-    pub number: u64,
-    /// How much.
-    pub amount: NanoUsd,
 }
 
 /// What a hold came to.
@@ -96,13 +90,12 @@ impl Share {
             rules,
             granted: zero,
             returned: zero,
-            durable: zero,
-            pending: VecDeque::new(),
-            marks: 0,
+            marks: Marks::default(),
             held: zero,
             spent: zero,
-            largest: zero,
+            largest: Largest::default(),
             need: zero,
+            awaited: zero,
             number: 0,
             answer: VaultAnswer::default(),
         }
@@ -114,13 +107,14 @@ impl Share {
     /// [`Short`]: nothing was held.
     pub fn hold(&mut self, amount: NanoUsd) -> Result<Hold, Short> {
         let amount = amount.max(NanoUsd::ZERO);
-        self.largest = self.largest.max(amount);
+        self.largest.add(amount);
         let free = self.free();
         if amount > free {
             self.need = self.need.max(amount);
             return Err(Short::Grant { free, held: self.held });
         }
-        if !self.rules.holds_are_synced && self.held + self.spent + amount > self.mark() {
+        if !self.rules.holds_are_synced && self.used() + amount > self.mark() {
+            self.awaited += amount;
             return Err(Short::Mark);
         }
         self.held += amount;
@@ -132,65 +126,62 @@ impl Share {
         let paid = cost.min(hold.0).max(NanoUsd::ZERO);
         self.held = self.held - hold.0;
         self.spent += paid;
+        debug_assert!(self.adds_up(), "a hold of another share, or settled twice: {self:?}");
         Settlement { paid, released: hold.0 - paid, overrun: (cost - paid).max(NanoUsd::ZERO) }
     }
 
-    /// A higher mark that is to be made durable, where one is due: `amount` more would not fit below the last one, or
-    /// little room is left. [`Share::marked`] is called when it is durable; marks must become so in their order.
+    /// A higher mark that is to be made durable, where one is due: `amount` more, or all that wait for a mark, would
+    /// not fit below the last one, or little room is left. To be asked for after each hold and each [`Short::Mark`].
+    /// [`Share::marked`] is called when it is durable; marks must become so in their order.
     pub fn raise_due(&mut self, amount: NanoUsd) -> Option<Mark> {
         if self.rules.holds_are_synced {
             return None;
         }
-        let (used, most) = (self.held + self.spent, self.granted - self.returned);
-        let window = NanoUsd(self.largest.max(amount).0.saturating_mul(WINDOW));
-        let low = (used + amount).max(used + NanoUsd(window.0 / 2)).min(most);
-        if low <= self.last_mark() {
+        let (least, ahead) = if self.answer.is_wanted { (0, 0) } else { (WINDOW / 4, WINDOW / 2) };
+        let wanted = self.used() + self.awaited.max(amount);
+        let low = wanted.max(self.used() + self.largest.times(least)).min(self.most());
+        if low <= self.marks.last() {
             return None;
         }
-        Some(self.set_mark((used + amount + window).min(most)))
+        Some(self.marks.set((wanted + self.largest.times(ahead)).min(self.most())))
     }
 
-    /// A lower mark that is to be made durable, where others are in want of what is idle below the last one. Nothing
-    /// more is held above it from now on.
+    /// A lower mark that is to be made durable: the last one has come to run too far ahead, or others are in want of
+    /// what is idle below it. Nothing more is held above it from now on. To be asked for after each settlement,
+    /// mark and answer: the stated window holds from the moment that it is durable.
     pub fn lower_due(&mut self) -> Option<Mark> {
-        let used = self.held + self.spent;
-        let is_due = self.answer.is_wanted && self.need == NanoUsd::ZERO && self.last_mark() > used;
-        (is_due && !self.rules.holds_are_synced).then(|| self.set_mark(used))
-    }
-
-    fn set_mark(&mut self, amount: NanoUsd) -> Mark {
-        self.marks += 1;
-        let mark = Mark { number: self.marks, amount };
-        self.pending.push_back(mark);
-        mark
-    }
-
-    /// A mark is durable, and with it all before it.
-    pub fn marked(&mut self, mark: Mark) {
-        while self.pending.front().is_some_and(|pending| pending.number <= mark.number) {
-            self.pending.pop_front();
-            self.durable = mark.amount;
+        if self.rules.holds_are_synced {
+            return None;
         }
+        let (most, ahead) = if self.answer.is_wanted { (0, 0) } else { (WINDOW, WINDOW / 2) };
+        let wanted = self.used() + self.awaited;
+        let is_due = self.marks.last() > wanted + self.largest.times(most);
+        is_due.then(|| self.marks.set(wanted + self.largest.times(ahead)))
     }
 
-    /// Whether the vault should be told or asked now: more is needed, little is left, or somebody else is in want.
+    /// A mark is durable, and with it all before it. Whoever waits for one tries again.
+    pub fn marked(&mut self, mark: Mark) {
+        self.awaited = NanoUsd::ZERO;
+        self.marks.reached(mark);
+    }
+
+    /// Whether the vault should be told or asked now: more is needed, little is left and more is to be had, somebody
+    /// else is in want, or this one no longer is.
     pub fn is_report_due(&self) -> bool {
-        let free = self.free();
-        let runs_low = self.granted > NanoUsd::ZERO
-            && self.answer.free > NanoUsd::ZERO
-            && free < NanoUsd(self.largest.0.saturating_mul(WINDOW));
-        self.need > free || runs_low || (self.answer.is_wanted && self.idle() > NanoUsd::ZERO)
+        let is_worth_it = self.granted > NanoUsd::ZERO && self.answer.part >= self.largest.times(1);
+        self.need > self.free()
+            || (self.runs_low() && is_worth_it && self.answer.part > NanoUsd::ZERO)
+            || (self.answer.is_wanted && self.idle() > NanoUsd::ZERO)
+            || (self.answer.is_in_want && self.need == NanoUsd::ZERO)
     }
 
     /// What to tell the vault. Money that is idle is given back where somebody is in want of it, and all of it where
     /// `is_over`: the period has ended, or the gateway does.
     pub fn report(&mut self, is_over: bool) -> Report {
-        if is_over || (self.answer.is_wanted && self.need == NanoUsd::ZERO) {
+        if is_over || self.answer.is_wanted {
             self.returned += self.idle();
         }
-        let free = self.free();
-        let need = if is_over { NanoUsd::ZERO } else { (self.need - free).max(NanoUsd::ZERO) };
-        let runs_low = free < NanoUsd(self.largest.0.saturating_mul(WINDOW));
+        let need = if is_over { NanoUsd::ZERO } else { (self.need - self.free()).max(NanoUsd::ZERO) };
         self.number += 1;
         Report {
             holder: self.holder.clone(),
@@ -198,32 +189,43 @@ impl Share {
             spent: self.spent,
             returned: self.returned,
             need,
-            is_busy: !is_over && self.largest > NanoUsd::ZERO && runs_low,
+            is_busy: !is_over && self.runs_low(),
             life_ms: self.rules.life_ms,
         }
     }
 
-    /// The vault's answer to a report; answers may come twice or in any order.
+    /// The vault's answer to a report; answers may come twice or in any order, but only once it is certain that the
+    /// vault has been kept with what it says was granted.
     pub fn answered(&mut self, answer: VaultAnswer) {
         self.granted = self.granted.max(answer.granted);
+        if answer.number < self.answer.number {
+            return;
+        }
         self.answer = answer;
         self.need = NanoUsd::ZERO;
     }
 
+    fn runs_low(&self) -> bool {
+        self.free() < self.largest.times(WINDOW / 2)
+    }
+
     /// What could be held now, marks aside.
     pub fn free(&self) -> NanoUsd {
-        self.granted - self.returned - self.held - self.spent
+        self.most() - self.used()
+    }
+
+    fn used(&self) -> NanoUsd {
+        self.held + self.spent
+    }
+
+    /// What may be held and spent, marks aside.
+    fn most(&self) -> NanoUsd {
+        self.granted - self.returned
     }
 
     /// What can be given back: what is neither used nor below a mark that a crash could leave as the last one.
     fn idle(&self) -> NanoUsd {
-        let marks = self.pending.iter().map(|mark| mark.amount).chain([self.durable]);
-        let covered = marks.fold(self.held + self.spent, NanoUsd::max);
-        (self.granted - self.returned - covered).max(NanoUsd::ZERO)
-    }
-
-    fn last_mark(&self) -> NanoUsd {
-        self.pending.back().map_or(self.durable, |mark| mark.amount)
+        (self.most() - self.used().max(self.marks.highest())).max(NanoUsd::ZERO)
     }
 
     /// Held for attempts under way.
@@ -238,7 +240,7 @@ impl Share {
 
     /// What may be held and spent at most: of the durable mark and those on their way the lowest.
     pub fn mark(&self) -> NanoUsd {
-        self.pending.iter().map(|mark| mark.amount).fold(self.durable, NanoUsd::min)
+        self.marks.lowest()
     }
 
     /// Whose share it is.
@@ -250,7 +252,16 @@ impl Share {
     pub fn last_answer(&self) -> VaultAnswer {
         self.answer
     }
+
+    /// Whether `held + spent <= mark <= granted - returned`, and nothing is negative.
+    pub fn adds_up(&self) -> bool {
+        let zero = NanoUsd::ZERO;
+        let below_marks = self.rules.holds_are_synced || self.used() <= self.marks.lowest();
+        let signs = self.held >= zero && self.spent >= zero && self.returned >= zero;
+        signs && below_marks && self.used().max(self.marks.highest()) <= self.most()
+    }
 }
 
-/// A mark runs ahead by so many of the largest hold: what a crash may leave unattributed beside what was held.
-const WINDOW: i64 = 8;
+/// A mark runs ahead by at most so many of the largest hold of late: what a crash may leave unattributed beside what was
+/// held. Half of it is aimed at, and it is raised when a quarter of it is left.
+pub const WINDOW: i64 = 16;

@@ -65,6 +65,7 @@ impl Service {
         wanted: Wanted,
     ) -> Result<Request, Status> {
         let prepared = check::open(&*self.door).and_then(|()| {
+            let identity = call.arrival.identity()?;
             let mut asked = hints::parse(headers, call.arrival.at)?;
             let timeout = hints::grpc_deadline(headers, call.arrival.at)?;
             asked.deadline = [asked.deadline, timeout].into_iter().flatten().min();
@@ -76,14 +77,14 @@ impl Service {
                 ));
             }
             let streams = wanted == Wanted::Stream;
-            Ok(call.arrival.clone().request(&*self.door, Front::Grpc, body, asked, streams))
+            Ok(call.arrival.clone().request(&*self.door, identity, Front::Grpc, body, asked, streams))
         });
         prepared.map_err(|fault| self.refuse(call, &fault))
     }
 
     /// An answer to what never reached the spine.
     fn refuse(&self, call: &Call, fault: &Fault) -> Status {
-        self.door.refused(Front::Grpc, &call.arrival.label, fault);
+        self.door.refused(Front::Grpc, &call.arrival.label, call.arrival.tenant(), fault);
         call.status(fault)
     }
 }

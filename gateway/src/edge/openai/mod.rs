@@ -63,11 +63,12 @@ struct Prepared {
 
 async fn prepare(edge: &Edge, arrival: &Arrival, request: http::Request<Body>) -> Result<Prepared, Fault> {
     check::open(&*edge.door)?;
+    let identity = arrival.identity()?;
     let asked = hints::parse(request.headers(), arrival.at)?;
     let bytes = body::read(edge, request).await?;
     let Chat { body, is_stream, includes_usage } = chat::parse(&bytes)?;
     let is_dry_run = asked.is_dry_run;
-    let request = arrival.clone().request(&*edge.door, Front::OpenAi, body, asked, is_stream);
+    let request = arrival.clone().request(&*edge.door, identity, Front::OpenAi, body, asked, is_stream);
     Ok(Prepared { request, includes_usage, is_dry_run })
 }
 
@@ -88,7 +89,7 @@ async fn respond(edge: &Edge, arrival: &Arrival, prepared: Prepared) -> Response
 
 /// An answer to what never reached the spine.
 fn refuse(edge: &Edge, arrival: &Arrival, fault: &Fault) -> Response {
-    edge.door.refused(Front::OpenAi, &arrival.label, fault);
+    edge.door.refused(Front::OpenAi, &arrival.label, arrival.tenant(), fault);
     status::http_response(fault)
 }
 

@@ -129,5 +129,9 @@ const CHECKED_BYTES: u64 = 64 << 20;
 /// What each version added. A released one is never edited; the next is a new element.
 const VERSIONS: &[&str] = &[
     include_str!("schema/v1.sql"),
-    concat!(include_str!("schema/v2-shared.sql"), include_str!("schema/v2-outbox.sql")),
+    concat!(
+        include_str!("schema/v2.sql"),
+        include_str!("schema/v2-shared.sql"),
+        include_str!("schema/v2-outbox.sql")
+    ),
 ];

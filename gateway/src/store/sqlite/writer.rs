@@ -71,7 +71,7 @@ impl Writer {
         }
         let made = self.group.iter().find_map(|record| match record {
             Record::Settled(settled) => Some(settled.at_unix_ms),
-            Record::Snapshot { .. } => None,
+            _ => None,
         });
         self.shared.oldest_ms.store(made.unwrap_or(NONE_WAITING), Ordering::Relaxed);
     }

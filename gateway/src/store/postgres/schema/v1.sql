@@ -17,6 +17,8 @@ CREATE TABLE requests (
     label             text NOT NULL,
     at_unix_ms        bigint NOT NULL,
     tenant            text NOT NULL,
+    project           text NOT NULL,
+    key_id            text NOT NULL,
     route             text NOT NULL,
     front             text NOT NULL,
     domain            text NOT NULL,
@@ -79,6 +81,18 @@ $$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$;
 CREATE TRIGGER entries_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON entries
 FOR EACH STATEMENT EXECUTE FUNCTION sluice_append_only();
 
+-- Shares of starts that have ended without settling everything: what may have been spent and can't be known.
+CREATE TABLE closings (
+    gateway              text NOT NULL,
+    account              text NOT NULL,
+    writer               bigint NOT NULL,
+    tenant               text NOT NULL,
+    at_unix_ms           bigint NOT NULL,
+    spent_nanousd        bigint NOT NULL CHECK (spent_nanousd >= 0),
+    unattributed_nanousd bigint NOT NULL CHECK (unattributed_nanousd >= 0),
+    PRIMARY KEY (gateway, account, writer)
+);
+
 -- Records that broke a rule of the ledger, here or at their gateway.
 CREATE TABLE refused (
     gateway    text NOT NULL,
@@ -99,6 +113,8 @@ SELECT
     e.credit,
     e.amount_nanousd,
     r.tenant,
+    r.project,
+    r.key_id,
     r.route,
     r.domain,
     r.language,
@@ -118,4 +134,23 @@ SELECT
     e.gateway
 FROM entries AS e
 JOIN requests AS r USING (request_id)
-JOIN attempts AS a USING (request_id, attempt);
+JOIN attempts AS a USING (request_id, attempt)
+UNION ALL
+SELECT
+    'share:' || c.writer || ':' || c.account,
+    0,
+    'abandon',
+    to_char(to_timestamp(c.at_unix_ms / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+    c.at_unix_ms,
+    'unattributed',
+    'funded',
+    c.unattributed_nanousd,
+    c.tenant,
+    '', '', '', '', '', '', '', '', '', 0, 0, 0, 1, '{}', NULL, '',
+    c.writer,
+    0,
+    c.gateway
+FROM closings AS c
+-- A tenant's own budget; those of its projects and keys bound the same money once more.
+WHERE c.unattributed_nanousd > 0 AND starts_with(c.account, 'budget/' || c.tenant || '/')
+  AND length(c.account) - length(replace(c.account, '/', '')) = 3;

@@ -1,9 +1,9 @@
 -- What goes to a fleet's common ledger, in the order in which it was committed: a row for each row of `requests`,
--- `snapshots` and `refused`. Filled by triggers, so that nothing that is written can be forgotten. How far it has
+-- `snapshots`, `refused` and `closings`. Filled by triggers, so that nothing that is written can be forgotten. How far it has
 -- gone is noted in that ledger, in the transaction that put it there; `shipped` is a copy for when that is away.
 CREATE TABLE outbox (
     seq  INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL CHECK (kind IN ('request', 'snapshot', 'refused')),
+    kind TEXT NOT NULL CHECK (kind IN ('request', 'snapshot', 'refused', 'closing')),
     id   TEXT NOT NULL
 ) STRICT;
 CREATE TABLE shipped (
@@ -21,3 +21,5 @@ CREATE TRIGGER snapshots_go_out AFTER INSERT ON snapshots
 BEGIN INSERT INTO outbox (kind, id) VALUES ('snapshot', new.config); END;
 CREATE TRIGGER refused_go_out AFTER INSERT ON refused
 BEGIN INSERT INTO outbox (kind, id) VALUES ('refused', new.request_id); END;
+CREATE TRIGGER closings_go_out AFTER INSERT ON closings
+BEGIN INSERT INTO outbox (kind, id) VALUES ('closing', new.writer || ':' || new.account); END;

@@ -1,0 +1,12 @@
+//! Hard budgets in the hot path: what may be spent is held before anything is sent, out of shares that this gateway
+//! took from the budgets before; the machines behind it are pure and in the router (`escrow`).
+
+mod account;
+mod books;
+mod closing;
+mod held;
+mod purse;
+
+pub(crate) use books::{Books, HoldMode};
+pub(crate) use held::Held;
+pub(crate) use purse::{Empty, Purse};
