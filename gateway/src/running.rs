@@ -69,7 +69,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let data = take_port(&machine, config.server.listen).await?;
     let admin = take_port(&machine, config.server.admin_listen).await?;
     let journal = (machine.journal)(&config.journal)?;
-    let shared = (machine.shared)("memory:", &config.journal)?;
+    let shared = (machine.shared)(&config.shared, &config.journal)?;
     let (live, _) = build_here(&config, None, &machine.dial)?;
     let app = Arc::new(App {
         clock,

@@ -41,6 +41,7 @@ pub(super) fn check(
         model: raw.router.model.map(|model| folder.join(model)),
         explore: raw.router.explore,
         journal,
+        shared: "memory:".to_owned(),
         experts,
         pools,
         routes,

@@ -33,6 +33,8 @@ pub struct Config {
     pub explore: f64,
     /// The journal's address, with an absolute path.
     pub journal: String,
+    /// The address of what gateways share.
+    pub shared: String,
     /// The answerers, in order.
     pub experts: Vec<Expert>,
     /// Their pools, in order.

@@ -10,8 +10,8 @@ pub use memory::MemoryJournal;
 pub use report::{By, Group, Ledger, Report, ReportAsk, TokenSums};
 
 use crate::record::Record;
-use sluice_router::NanoUsd;
 use futures::future::BoxFuture;
+use sluice_router::NanoUsd;
 use std::sync::Arc;
 
 /// A journal as it was found stored, or its failure, in people's words.
