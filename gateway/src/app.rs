@@ -101,7 +101,7 @@ impl Spawner {
 
 /// The machine's wall time, in milliseconds since 1970, UTC.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-pub(crate) fn unix_ms() -> i64 {
+pub fn unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

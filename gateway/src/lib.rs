@@ -41,11 +41,13 @@ mod shared;
 mod store;
 mod tenants;
 
+pub use app::unix_ms;
 pub use discover::{Row as SourceRow, SOURCES};
 pub use door::{Door, Readiness};
 pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use explain::Explainer;
+pub use machine::random_bytes;
 pub use money::HoldMode;
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
@@ -62,6 +64,6 @@ pub use store::{
     TokenSums, open_journal, open_ledger,
 };
 pub use tenants::{
-    Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, create_key, expiry_ms,
-    is_id, list_keys, revoke_key,
+    Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, check_key, create_key,
+    expiry_ms, is_id, list_keys, new_key_id, revoke_key,
 };

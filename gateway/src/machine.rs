@@ -56,6 +56,16 @@ pub(crate) fn ids() -> Ids {
     Arc::new(new_id)
 }
 
+/// 32 bytes from the operating system's randomness.
+///
+/// # Errors
+/// It gives none.
+pub fn random_bytes() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::from)?;
+    Ok(bytes)
+}
+
 /// A UUIDv7 from wall time and the operating system's randomness.
 pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()

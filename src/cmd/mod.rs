@@ -5,6 +5,7 @@ mod demo;
 mod eval;
 mod explain;
 mod inputs;
+mod key;
 mod load;
 mod outputs;
 mod progress;
@@ -39,6 +40,7 @@ enum Command {
     Route(route::Args),
     Explain(explain::Args),
     Report(report::Args),
+    Key(key::Args),
     Load(Box<load::Args>),
     Sim(sim::Args),
 }
@@ -57,6 +59,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Tune(args) => tune::run(&args),
         Command::Route(args) => route::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Key(args) => key::run(&args),
     };
     end.unwrap_or_else(|failure| {
         if !failure.is_unread() {

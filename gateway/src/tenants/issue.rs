@@ -1,10 +1,53 @@
 //! Making, listing and revoking keys in the place that gateways share.
 
 use super::digest::Digest;
+use super::expiry::is_id;
 use super::record::{KeyRecord, PREFIX};
+use crate::config::Config;
 use crate::shared::{Shared, Versioned};
 use crate::store::StoreError;
 use sluice_experts::Secret;
+
+/// Whether a key would be any good: what it names must be configured.
+///
+/// # Errors
+/// For people: what is wrong.
+pub fn check_key(config: &Config, record: &KeyRecord) -> Result<(), String> {
+    let Some(tenant) = config.tenants.iter().find(|tenant| tenant.id == record.tenant) else {
+        return Err(format!("no [[tenant]] has the id {:?}", record.tenant));
+    };
+    let has_project = tenant.projects.iter().any(|project| project.id == record.project);
+    if !has_project && !record.project.is_empty() {
+        return Err(format!("tenant {:?} has no [[tenant.project]] {:?}", tenant.id, record.project));
+    }
+    if !is_id(&record.id) {
+        return Err(format!("the id {:?} must be 1 to 64 of the characters A-Z a-z 0-9 . _ -", record.id));
+    }
+    if config.tenants.iter().flat_map(|tenant| &tenant.keys).any(|key| key.id == record.id) {
+        return Err(format!("a key of the configuration has the id {:?}", record.id));
+    }
+    if record.budget.is_some_and(|budget| budget.amount.0 < 0) {
+        return Err("the budget must not be negative".to_owned());
+    }
+    let routes: Vec<&str> = config.routes.iter().map(|route| route.name.as_str()).collect();
+    let experts: Vec<&str> = config.experts.iter().map(|expert| expert.name.as_str()).collect();
+    check_names("route", record.routes.as_deref(), &routes)?;
+    check_names("expert", record.experts.as_deref(), &experts)
+}
+
+fn check_names(what: &str, names: Option<&[String]>, known: &[&str]) -> Result<(), String> {
+    let unknown = names.unwrap_or_default().iter().find(|name| !known.contains(&name.as_str()));
+    match unknown {
+        Some(name) => Err(format!("no {what} is named {name:?}; there are {}", known.join(", "))),
+        None if names.is_some_and(<[String]>::is_empty) => Err(format!("no {what} would be allowed")),
+        None => Ok(()),
+    }
+}
+
+/// An id for a key that nobody named.
+pub fn new_key_id(random: &[u8; 32]) -> String {
+    format!("k{}", &letters(random)[..12])
+}
 
 /// Makes a key of 32 random bytes and puts its record in place. The secret is only ever in what is returned.
 ///

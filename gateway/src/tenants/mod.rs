@@ -14,7 +14,7 @@ pub use digest::Digest;
 pub use expiry::{expiry_ms, is_id};
 pub(crate) use identity::short_hash;
 pub use identity::{Budget, Identity, Level, LevelKind, Limits, Policy};
-pub use issue::{create_key, list_keys, revoke_key};
+pub use issue::{check_key, create_key, list_keys, new_key_id, revoke_key};
 pub(crate) use keys::Keys;
 pub(crate) use policy::check as check_policy;
 pub use record::{KeyRecord, KeyState};
