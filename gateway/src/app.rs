@@ -3,7 +3,9 @@
 use crate::live::Live;
 use crate::machine::Ids;
 use crate::observe::{Event, Observer};
+use crate::shared::Shared;
 use crate::store::Journal;
+use crate::store::postgres::Shipping;
 use crate::tenants::Identity;
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
@@ -30,6 +32,10 @@ pub(crate) struct App {
     pub(crate) live: ArcSwap<Live>,
     /// The durable record.
     pub(crate) journal: Arc<dyn Journal>,
+    /// Where the journal is shipped; `None` where it is the whole ledger.
+    pub(crate) shipping: Option<Shipping>,
+    /// What gateways have in common.
+    pub(crate) shared: Arc<dyn Shared>,
     /// Logs and metrics.
     pub(crate) observe: Arc<Observer>,
     /// How many more tries the gateway may spend.

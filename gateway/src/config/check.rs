@@ -3,6 +3,7 @@
 mod expert;
 mod pool;
 mod route;
+mod store;
 
 pub(crate) use pool::is_http_address;
 
@@ -32,6 +33,7 @@ pub(super) fn check(
         mistakes.note("router.explore", "must be between 0 and 0.5");
     }
     let journal = check_journal(&raw.store.journal, folder, &mut mistakes);
+    let store = store::check_store(&raw.store, &mut mistakes);
     mistakes.end(file, text)?;
     Ok(Config {
         server: server.expect("no mistakes were noted"),
@@ -39,6 +41,7 @@ pub(super) fn check(
         model: raw.router.model.map(|model| folder.join(model)),
         explore: raw.router.explore,
         journal,
+        store,
         experts,
         pools,
         routes,

@@ -31,12 +31,25 @@ pub struct Config {
     pub explore: f64,
     /// The journal's address, with an absolute path.
     pub journal: String,
+    /// What is kept beyond the journal.
+    pub store: StoreConfig,
     /// The answerers, in order.
     pub experts: Vec<Expert>,
     /// Their pools, in order.
     pub pools: Vec<PoolConfig>,
     /// Routes; one of them is `auto`.
     pub routes: Vec<RouteConfig>,
+}
+
+/// What gateways have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The common ledger's URL, which may hold a password.
+    pub ledger: Option<Secret>,
+    /// Records that may wait for the ledger.
+    pub max_unshipped: u64,
+    /// The URL of the place of budgets, limits and keys, which may hold a password.
+    pub shared: Secret,
 }
 
 /// Listeners and limits.

@@ -67,11 +67,23 @@ pub struct RawRouter {
 pub struct RawStore {
     /// This gateway's own durable record, `sqlite:PATH`, relative to this file.
     pub journal: String,
+    /// A fleet's common ledger, `postgres://...`; the journal ships to it. Without it the journal is the whole ledger.
+    pub ledger: Option<String>,
+    /// Records that may wait for the ledger before new requests are refused, at least 1.
+    pub max_unshipped: u64,
+    /// Where budgets, limits and keys are kept that gateways have in common: `memory`, `redis://...` or
+    /// `postgres://...`. `memory` is this gateway alone.
+    pub shared: String,
 }
 
 impl Default for RawStore {
     fn default() -> RawStore {
-        RawStore { journal: "sqlite:sluice.db".to_owned() }
+        RawStore {
+            journal: "sqlite:sluice.db".to_owned(),
+            ledger: None,
+            max_unshipped: 1_000_000,
+            shared: "memory".to_owned(),
+        }
     }
 }
 

@@ -70,6 +70,14 @@ pub(super) fn write(event: &Event<'_>) {
             error!(trouble, lag_s, "journal can't be written")
         }
         Event::Journal { trouble: None, lag_s } => debug!(lag_s, "journal works"),
+        Event::Shipping { trouble: Some(trouble), unshipped, lag_s } => {
+            warn!(
+                trouble,
+                unshipped, lag_s, "nothing can be shipped to the ledger; it is kept in the journal"
+            )
+        }
+        Event::Shipping { trouble: None, unshipped, lag_s } => debug!(unshipped, lag_s, "shipping works"),
+        Event::SharedStore { warning } => warn!(warning, "shared store"),
         Event::Panicked { task } => error!(task, "panicked; the request that it was for failed"),
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Metrics {
     shed: Family<Counter>,
     errors: Family<Counter>,
     lag: Family<Gauge>,
+    unshipped: Family<Gauge>,
+    shipping_lag: Family<Gauge>,
     reloads: Family<Counter>,
 }
 
@@ -91,6 +93,8 @@ impl Metrics {
             shed: counter("sluice_shed_total"),
             errors: counter("sluice_errors_total"),
             lag: gauge("sluice_ledger_lag_seconds"),
+            unshipped: gauge("sluice_ledger_unshipped"),
+            shipping_lag: gauge("sluice_ledger_shipping_lag_seconds"),
             reloads: counter("sluice_config_reloads_total"),
         }
     }
@@ -153,6 +157,11 @@ impl Metrics {
             }
             Event::Settled { .. } => self.settled(event),
             Event::Journal { lag_s, .. } => self.lag.with(&[], |gauge| gauge.set(lag_s)),
+            Event::Shipping { unshipped, lag_s, .. } => {
+                self.unshipped.with(&[], |gauge| gauge.set(unshipped as f64));
+                self.shipping_lag.with(&[], |gauge| gauge.set(lag_s));
+            }
+            Event::SharedStore { .. } => {}
             Event::Panicked { .. } => self.fault(FaultCode::Internal),
         }
     }

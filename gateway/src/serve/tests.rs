@@ -104,6 +104,8 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         everybody: Arc::new(crate::tenants::Identity::everybody()),
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
+        shipping: None,
+        shared: Arc::new(crate::shared::MemoryShared::default()),
         observe: Arc::default(),
         retries: Arc::default(),
         draining: AtomicBool::new(false),

@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod memory;
-mod parcel;
+pub(crate) mod parcel;
 pub(crate) mod postgres;
 mod report;
 pub(crate) mod sqlite;
@@ -12,8 +12,8 @@ pub use memory::MemoryJournal;
 pub use report::{By, Group, Ledger, Report, ReportAsk, TokenSums};
 
 use crate::record::Record;
-use sluice_router::NanoUsd;
 use futures::future::BoxFuture;
+use sluice_router::NanoUsd;
 use std::sync::Arc;
 
 /// A journal as it was found stored, or its failure, in people's words.

@@ -95,7 +95,8 @@ pub(crate) const GOODS: &[Goods] = &[
     },
     Goods {
         table: "closings",
-        from: "JOIN closings AS t ON t.account = substr(o.id, instr(o.id, ':') + 1)
+        from:
+            "JOIN closings AS t ON t.account = substr(o.id, instr(o.id, ':') + 1)
                AND t.writer = CAST(substr(o.id, 1, instr(o.id, ':') - 1) AS INTEGER) WHERE o.kind = 'closing'",
         columns: &["account", "writer", "tenant", "at_unix_ms", "spent_nanousd", "unattributed_nanousd"],
         with_gateway: true,

@@ -1,9 +1,7 @@
 //! One record as rows.
 
 use crate::invariants;
-use crate::record::{
-    Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Phase, Record, Settled,
-};
+use crate::record::{Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Phase, Record, Settled};
 use crate::store::report::OVERHEAD;
 use rusqlite::{Connection, params};
 
@@ -93,7 +91,8 @@ impl Inserter<'_> {
     }
 
     fn closed(&self, of: &Closing) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO closings (account, writer, tenant, at_unix_ms, spent_nanousd, unattributed_nanousd)
+        let sql =
+            "INSERT INTO closings (account, writer, tenant, at_unix_ms, spent_nanousd, unattributed_nanousd)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
         let (epoch, spent, unattributed) = (of.epoch.cast_signed(), of.spent.0, of.unattributed.0);
         self.execute(sql, params![of.account, epoch, of.tenant, of.at_unix_ms, spent, unattributed]).map(drop)
