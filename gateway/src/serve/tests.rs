@@ -113,6 +113,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         shared: Arc::new(crate::shared::MemoryShared::default()),
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
+        shipping: None,
         observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),
