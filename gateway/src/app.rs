@@ -5,7 +5,7 @@ use crate::machine::Ids;
 use crate::observe::{Event, Observer};
 use crate::shared::Shared;
 use crate::store::Journal;
-use crate::tenants::Keys;
+use crate::tenants::{Gates, Keys};
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -27,6 +27,8 @@ pub(crate) struct App {
     pub(crate) ids: Ids,
     /// Who may ask.
     pub(crate) keys: Keys,
+    /// What they may ask in a minute, and at once.
+    pub(crate) limits: Gates,
     /// What gateways have in common.
     pub(crate) shared: Arc<dyn Shared>,
     /// Configuration, model and lanes; swapped whole.

@@ -2,7 +2,7 @@
 
 use crate::error::Fault;
 use crate::request::{Front, OutEvent, Request};
-use crate::tenants::Identity;
+use crate::tenants::{Identity, Standing};
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::Tick;
@@ -29,6 +29,9 @@ pub trait Door: Send + Sync + 'static {
     /// # Errors
     /// A key is needed, and this is none, or one that is no longer good.
     fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault>;
+
+    /// How far its limits are used up: what its next request meets.
+    fn standing(&self, identity: &Identity) -> Standing;
 
     /// Serves a request in a task of its own; dropping the receiver says that the client has left.
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent>;

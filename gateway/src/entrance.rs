@@ -10,7 +10,7 @@ use crate::observe::Event;
 use crate::pools;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
-use crate::tenants::Identity;
+use crate::tenants::{Identity, Standing};
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::{Decision, NanoUsd, Receipt, Snapshot, Tick, Tokens};
@@ -43,6 +43,10 @@ impl Door for Entrance {
 
     fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault> {
         self.app.keys.identify(key, self.app.clock.unix_ms())
+    }
+
+    fn standing(&self, identity: &Identity) -> Standing {
+        self.app.limits.standing(identity)
     }
 
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {

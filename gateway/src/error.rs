@@ -57,6 +57,10 @@ pub enum FaultCode {
     UpstreamTimeout,
     /// Every line is full.
     NoCapacity,
+    /// So many requests came that a limit is used up.
+    RequestsLimited,
+    /// So many tokens were used that a limit is used up.
+    TokensLimited,
     /// Every line is too long for the deadline.
     DeadlineUnreachable,
     /// No expert that keeps the floor is up, and the route refuses others.
@@ -89,6 +93,8 @@ impl FaultCode {
         FaultCode::UpstreamError,
         FaultCode::UpstreamTimeout,
         FaultCode::NoCapacity,
+        FaultCode::RequestsLimited,
+        FaultCode::TokensLimited,
         FaultCode::DeadlineUnreachable,
         FaultCode::NoCapableExpert,
         FaultCode::Draining,
@@ -117,6 +123,7 @@ impl FaultCode {
             FaultCode::UpstreamError => "upstream_error",
             FaultCode::UpstreamTimeout => "upstream_timeout",
             FaultCode::NoCapacity => "no_capacity",
+            FaultCode::RequestsLimited | FaultCode::TokensLimited => "rate_limit_exceeded",
             FaultCode::DeadlineUnreachable => "deadline_unreachable",
             FaultCode::NoCapableExpert => "no_capable_expert",
             FaultCode::Draining => "draining",
@@ -134,6 +141,8 @@ impl FaultCode {
             | FaultCode::UpstreamRejected
             | FaultCode::InvalidApiKey
             | FaultCode::ModelNotAllowed
+            | FaultCode::RequestsLimited
+            | FaultCode::TokensLimited
             | FaultCode::ResidencyViolation
             | FaultCode::ModelNotFound
             | FaultCode::DecisionNotFound

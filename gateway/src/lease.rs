@@ -6,6 +6,7 @@
 use crate::choose::Chosen;
 use crate::observe::AttemptEnd;
 use crate::request::Request;
+use crate::tenants::Pass;
 use sluice_experts::{ExpertError, Finish};
 use sluice_router::{Change, Step, Tick, Tokens};
 
@@ -22,6 +23,8 @@ pub(crate) struct Lease {
     pub(crate) chosen: Option<Chosen>,
     /// Tries that have ended, in the order in which they did.
     pub(crate) attempts: Vec<Attempt>,
+    /// What it holds of its limits.
+    pub(crate) pass: Pass,
     /// Tries that run.
     open: Vec<OpenAttempt>,
     /// How long nothing was done because every pool that was left had asked to wait, in milliseconds.
@@ -66,7 +69,14 @@ pub(crate) enum Ending<'a> {
 impl Lease {
     /// A lease for a request that has just come in.
     pub(crate) fn new(request: Request) -> Lease {
-        Lease { request, chosen: None, attempts: Vec::new(), open: Vec::new(), rested_ms: 0.0 }
+        Lease {
+            request,
+            chosen: None,
+            attempts: Vec::new(),
+            pass: Pass::default(),
+            open: Vec::new(),
+            rested_ms: 0.0,
+        }
     }
 
     /// The decision that every try follows.
@@ -115,6 +125,12 @@ impl Lease {
             cached: sum.cached.saturating_add(attempt.tokens.cached),
             output: sum.output.saturating_add(attempt.tokens.output),
         })
+    }
+
+    /// Corrects what was taken of limits on tokens to what the answer used; tries that no client saw count for nothing.
+    pub(crate) fn settle_pass(&mut self) {
+        let tokens = self.answered().map(|attempt| attempt.tokens).unwrap_or_default();
+        self.pass.settle(u64::from(tokens.prompt) + u64::from(tokens.output));
     }
 
     /// Time that was spent in lines, at engines and at rest, in milliseconds. A try that lost ran beside another.

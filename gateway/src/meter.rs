@@ -45,6 +45,7 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
         lease.close(n, Ending::Cut, now);
         tell_attempt(app, &lease);
     }
+    lease.settle_pass();
     lease.attempts.sort_by_key(|attempt| attempt.n);
     let money = money(&lease);
     span.settled(money.cost, money.baseline);

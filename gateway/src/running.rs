@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::reports;
 use crate::shared::Shared;
 use crate::store::StoreError;
-use crate::tenants::{self, Keys};
+use crate::tenants::{self, Gates, Keys};
 use arc_swap::ArcSwap;
 use sluice_experts::{Dial, EndpointError};
 use sluice_router::{Certificate, Params, ParamsError};
@@ -71,10 +71,12 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let journal = (machine.journal)(&config.journal)?;
     let shared = (machine.shared)(&config.shared, &config.journal)?;
     let (live, _) = build_here(&config, None, &machine.dial)?;
+    let who = (machine.ids)().simple().to_string();
     let app = Arc::new(App {
         clock,
         ids: machine.ids,
         keys: Keys::new(config.tenants.clone()),
+        limits: Gates::new(shared.clone(), who, clock),
         shared,
         live: ArcSwap::from_pointee(live),
         journal,
@@ -215,6 +217,7 @@ impl Running {
         let serve = admin.serve_admin(door, spawn, self.stop_admin.clone().cancelled_owned());
         self.app.spawn("admin listener", Box::pin(serve));
         self.app.spawn("watch", Box::pin(watch(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn("limits", Box::pin(tenants::keep_limits(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
         self.app.observe.emit(Event::Ready { data: &data, admin: &admin });

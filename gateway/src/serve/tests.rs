@@ -98,11 +98,14 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         (1..=replicas).map(member).collect(),
     ))];
     let journal = MemoryJournal::new();
+    let shared: Arc<dyn crate::shared::Shared> = Arc::new(crate::shared::MemoryShared::default());
+    let clock = Clock::new();
     let app = App {
-        clock: Clock::new(),
+        clock,
         ids: crate::machine::ids(),
         keys: crate::tenants::Keys::new(Vec::new()),
-        shared: Arc::new(crate::shared::MemoryShared::default()),
+        limits: crate::tenants::Gates::new(shared.clone(), "me".to_owned(), clock),
+        shared,
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
         observe: Arc::default(),

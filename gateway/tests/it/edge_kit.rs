@@ -3,7 +3,9 @@
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use serde_json::Value;
-use sluice_gateway::{Door, Fault, Front, Identity, OUTLET_EVENTS, OutEvent, Readiness, Request, Spawn};
+use sluice_gateway::{
+    Door, Fault, Front, Identity, OUTLET_EVENTS, OutEvent, Readiness, Request, Spawn, Standing,
+};
 use sluice_proto::v1;
 use sluice_router::Tick;
 use std::net::SocketAddr;
@@ -147,6 +149,10 @@ impl Door for ScriptedDoor {
 
     fn identify(&self, _key: Option<&str>) -> Result<Arc<Identity>, Fault> {
         Ok(Arc::new(Identity::everybody()))
+    }
+
+    fn standing(&self, _identity: &Identity) -> Standing {
+        Standing::default()
     }
 
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
