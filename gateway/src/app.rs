@@ -2,6 +2,7 @@
 
 use crate::live::Live;
 use crate::machine::Ids;
+use crate::money::Books;
 use crate::observe::{Event, Observer};
 use crate::shared::Shared;
 use crate::store::Journal;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub(crate) live: ArcSwap<Live>,
     /// The durable record.
     pub(crate) journal: Arc<dyn Journal>,
+    /// The budgets that it draws on.
+    pub(crate) books: Books,
     /// Logs and metrics.
     pub(crate) observe: Arc<Observer>,
     /// How many more tries the gateway may spend.
@@ -67,18 +70,34 @@ impl App {
 
     /// Runs a request as a task that drain waits for. A panic ends it alone, and is told.
     pub(crate) fn spawn_request(self: &Arc<App>, request: BoxFuture<'static, ()>) {
-        self.requests.spawn(guarded(self.clone(), "request", request));
+        self.requests.spawn(guarded(self.observe.clone(), "request", request));
     }
 
     /// Runs anything else as a task that drain waits for.
     pub(crate) fn spawn(self: &Arc<App>, name: &'static str, task: BoxFuture<'static, ()>) {
-        self.tasks.spawn(guarded(self.clone(), name, task));
+        self.tasks.spawn(guarded(self.observe.clone(), name, task));
     }
 }
 
-async fn guarded(app: Arc<App>, name: &'static str, task: BoxFuture<'static, ()>) {
+async fn guarded(observe: Arc<Observer>, name: &'static str, task: BoxFuture<'static, ()>) {
     if AssertUnwindSafe(task).catch_unwind().await.is_err() {
-        app.observe.emit(Event::Panicked { task: name });
+        observe.emit(Event::Panicked { task: name });
+    }
+}
+
+/// Runs tasks that drain waits for, for parts that are built before the whole is.
+#[derive(Clone)]
+pub(crate) struct Spawner {
+    /// What drain waits for.
+    pub(crate) tasks: TaskTracker,
+    /// Whom a panic is told.
+    pub(crate) observe: Arc<Observer>,
+}
+
+impl Spawner {
+    /// Runs a task. A panic ends it alone, and is told.
+    pub(crate) fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) {
+        self.tasks.spawn(guarded(self.observe.clone(), name, task));
     }
 }
 

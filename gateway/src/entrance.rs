@@ -81,7 +81,7 @@ impl Door for Entrance {
     }
 
     fn explain(&self, request: Request) -> Result<v1::ExplainResponse, Fault> {
-        let chosen = choose(&self.app, &request)?;
+        let chosen = choose(&self.app, &request, None)?;
         Ok(explained(&chosen))
     }
 

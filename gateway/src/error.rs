@@ -63,6 +63,10 @@ pub enum FaultCode {
     TokensLimited,
     /// Every line is too long for the deadline.
     DeadlineUnreachable,
+    /// A budget is used up.
+    InsufficientQuota,
+    /// Money can't be held: the budgets' store or the journal is away.
+    LedgerUnavailable,
     /// No expert that keeps the floor is up, and the route refuses others.
     NoCapableExpert,
     /// The gateway is draining.
@@ -96,6 +100,8 @@ impl FaultCode {
         FaultCode::RequestsLimited,
         FaultCode::TokensLimited,
         FaultCode::DeadlineUnreachable,
+        FaultCode::InsufficientQuota,
+        FaultCode::LedgerUnavailable,
         FaultCode::NoCapableExpert,
         FaultCode::Draining,
         FaultCode::Internal,
@@ -125,6 +131,8 @@ impl FaultCode {
             FaultCode::NoCapacity => "no_capacity",
             FaultCode::RequestsLimited | FaultCode::TokensLimited => "rate_limit_exceeded",
             FaultCode::DeadlineUnreachable => "deadline_unreachable",
+            FaultCode::InsufficientQuota => "insufficient_quota",
+            FaultCode::LedgerUnavailable => "ledger_unavailable",
             FaultCode::NoCapableExpert => "no_capable_expert",
             FaultCode::Draining => "draining",
             FaultCode::Internal => "internal_error",
@@ -150,11 +158,13 @@ impl FaultCode {
             | FaultCode::MethodNotAllowed
             | FaultCode::RequestTooLarge
             | FaultCode::RequestTimeout
+            | FaultCode::InsufficientQuota
             | FaultCode::ClientGone => Blame::Caller,
             FaultCode::UpstreamError | FaultCode::UpstreamTimeout => Blame::Expert,
-            FaultCode::NoCapacity | FaultCode::DeadlineUnreachable | FaultCode::NoCapableExpert => {
-                Blame::Operator
-            }
+            FaultCode::NoCapacity
+            | FaultCode::DeadlineUnreachable
+            | FaultCode::LedgerUnavailable
+            | FaultCode::NoCapableExpert => Blame::Operator,
             FaultCode::DeadlineExceeded | FaultCode::Draining => Blame::Nobody,
             FaultCode::Internal => Blame::Gateway,
         }

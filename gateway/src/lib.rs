@@ -5,6 +5,7 @@ mod attempt;
 mod batch;
 mod choose;
 pub mod config;
+mod cover;
 mod discover;
 mod door;
 mod edge;
@@ -19,6 +20,7 @@ mod lease;
 mod live;
 mod machine;
 mod meter;
+mod money;
 mod needs;
 #[cfg(test)]
 mod netsim;
@@ -46,6 +48,7 @@ pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use explain::Explainer;
 pub use machine::random_bytes;
+pub use money::HoldMode;
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
 };
@@ -55,7 +58,7 @@ pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
 pub use running::{Running, StartError, load_model, start, start_sharing};
 pub use serve::LONGEST_REQUEST_MS;
-pub use shared::{MemoryShared, SHARED, Shared, SharedRow, Versioned, open_shared};
+pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use store::{
     By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
     TokenSums, open_journal, open_ledger,

@@ -24,7 +24,7 @@ pub(crate) struct Machine {
     pub(crate) ids: Ids,
     /// Opens the journal that the configuration names.
     pub(crate) journal: OpenJournal,
-    /// Opens the place that gateways share.
+    /// Opens what gateways have in common.
     pub(crate) shared: OpenShared,
 }
 

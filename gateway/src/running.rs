@@ -1,6 +1,6 @@
 //! Starting, reloading and draining a gateway.
 
-use crate::app::{App, Clock};
+use crate::app::{App, Clock, Spawner};
 use crate::config::{Config, ServerConfig};
 use crate::discover;
 use crate::edge;
@@ -9,7 +9,8 @@ use crate::lane::Lane;
 use crate::live::{Live, Regrouping};
 use crate::machine::{Machine, OpenShared};
 use crate::meter;
-use crate::observe::Event;
+use crate::money::{self, Books};
+use crate::observe::{Event, Observer};
 use crate::probe::probe_due;
 use crate::promise::check_domains;
 use crate::record::Record;
@@ -69,9 +70,12 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let data = take_port(&machine, config.server.listen).await?;
     let admin = take_port(&machine, config.server.admin_listen).await?;
     let journal = (machine.journal)(&config.journal)?;
-    let shared = (machine.shared)(&config.shared, &config.journal)?;
     let (live, _) = build_here(&config, None, &machine.dial)?;
     let who = (machine.ids)().simple().to_string();
+    let (observe, tasks) = (Arc::<Observer>::default(), TaskTracker::new());
+    let shared = (machine.shared)(&config.shared, &config.journal)?;
+    let spawner = Spawner { tasks: tasks.clone(), observe: observe.clone() };
+    let books = Books::new(shared.clone(), journal.clone(), config.hold, machine.unix_ms, spawner);
     let app = Arc::new(App {
         clock,
         ids: machine.ids,
@@ -80,12 +84,13 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         shared,
         live: ArcSwap::from_pointee(live),
         journal,
-        observe: Arc::default(),
+        books,
+        observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),
         cut: CancellationToken::new(),
         requests: TaskTracker::new(),
-        tasks: TaskTracker::new(),
+        tasks,
     });
     tenants::read_keys(&app).await;
     discover::fill(&app, &app.live()).await;
@@ -200,6 +205,8 @@ impl Running {
             let _ = tokio::time::timeout(CUT_TIME, app.requests.wait()).await;
         }
         let flushed = app.journal.flush().await;
+        // What a vault is not told now it is told by the next start.
+        let _ = tokio::time::timeout(CLOSE_TIME, app.books.close()).await;
         self.stop_admin.cancel();
         app.tasks.close();
         // A client that doesn't read its last bytes must not hold the exit up.
@@ -218,6 +225,7 @@ impl Running {
         self.app.spawn("admin listener", Box::pin(serve));
         self.app.spawn("watch", Box::pin(watch(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("limits", Box::pin(tenants::keep_limits(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn("budgets", Box::pin(money::keep(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
         self.app.observe.emit(Event::Ready { data: &data, admin: &admin });

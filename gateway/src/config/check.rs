@@ -8,8 +8,9 @@ mod tenant;
 pub(crate) use pool::is_http_address;
 
 use super::mistake::{ConfigError, Mistakes, did_you_mean, place};
-use super::raw::{RawConfig, RawServer};
+use super::raw::{RawConfig, RawHold, RawServer};
 use super::{Config, Overrides, ServerConfig};
+use crate::money::HoldMode;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -41,7 +42,11 @@ pub(super) fn check(
         model: raw.router.model.map(|model| folder.join(model)),
         explore: raw.router.explore,
         journal,
-        shared: "memory:".to_owned(),
+        hold: match raw.store.hold {
+            RawHold::Escrow => HoldMode::Escrow,
+            RawHold::Request => HoldMode::Request,
+        },
+        shared: raw.store.shared,
         experts,
         pools,
         routes,

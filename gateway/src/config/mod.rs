@@ -13,6 +13,7 @@ pub use tenant::{KeyConfig, ProjectConfig, TenantConfig};
 
 pub(crate) use check::is_http_address;
 
+use crate::money::HoldMode;
 use sluice_experts::Secret;
 use sluice_router::{BatchRules, CertifyBy, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
 use std::collections::BTreeMap;
@@ -33,7 +34,9 @@ pub struct Config {
     pub explore: f64,
     /// The journal's address, with an absolute path.
     pub journal: String,
-    /// The address of what gateways share.
+    /// When money that is held is durable.
+    pub hold: HoldMode,
+    /// Where gateways keep what they have in common.
     pub shared: String,
     /// The answerers, in order.
     pub experts: Vec<Expert>,

@@ -73,12 +73,28 @@ pub struct RawRouter {
 pub struct RawStore {
     /// This gateway's own durable record, `sqlite:PATH`, relative to this file.
     pub journal: String,
+    /// When money that is held for a request is durable.
+    pub hold: RawHold,
+    /// Budgets, limits and keys that gateways have in common: `memory` (this gateway alone), `redis://` or `postgres://`.
+    pub shared: String,
 }
 
 impl Default for RawStore {
     fn default() -> RawStore {
-        RawStore { journal: "sqlite:sluice.db".to_owned() }
+        let (journal, shared) = ("sqlite:sluice.db".to_owned(), "memory".to_owned());
+        RawStore { journal, hold: RawHold::Escrow, shared }
     }
+}
+
+/// When money that is held for a request is durable.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawHold {
+    /// The budget's share is, before anything is spent from it; holds and settlements follow in groups.
+    #[default]
+    Escrow,
+    /// Each hold is, before a byte leaves for it.
+    Request,
 }
 
 /// One answerer.

@@ -5,8 +5,11 @@ mod account;
 mod books;
 mod closing;
 mod held;
+mod keep;
 mod purse;
 
-pub(crate) use books::{Books, HoldMode};
+pub(crate) use books::Books;
+pub use books::HoldMode;
 pub(crate) use held::Held;
+pub(crate) use keep::keep;
 pub(crate) use purse::{Empty, Purse};

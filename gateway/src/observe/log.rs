@@ -75,6 +75,23 @@ pub(super) fn write(event: &Event<'_>) {
         }
         Event::Keys { known, trouble: None, is_news: true } => info!(known, "keys read"),
         Event::Keys { known, trouble, is_news: false } => trace!(known, trouble, "keys"),
+        Event::Budget { level, remaining, trouble: Some(trouble) } => {
+            warn!(
+                level,
+                remaining_nanousd = remaining.0,
+                trouble,
+                "budget can't be asked for, its share holds"
+            );
+        }
+        Event::Budget { level, remaining, trouble: None } => {
+            trace!(level, remaining_nanousd = remaining.0, "budget");
+        }
+        Event::BudgetUsed { level, budget, percent } => {
+            warn!(level, budget_nanousd = budget.0, percent, "budget used up to here");
+        }
+        Event::Overran { request, expert, amount } => {
+            error!(request, expert, amount_nanousd = amount.0, "an engine charged beyond its cap");
+        }
         Event::Panicked { task } => error!(task, "panicked; the request that it was for failed"),
     }
 }

@@ -41,6 +41,9 @@ pub(super) struct Metrics {
     tokens: Family<Counter>,
     cost: Family<Counter>,
     baseline: Family<Counter>,
+    budget: Family<Gauge>,
+    blind_budget: Family<Gauge>,
+    overrun: Family<Counter>,
     promised: Family<Gauge>,
     certificates: Family<Gauge>,
     certificate_rows: Family<Gauge>,
@@ -87,6 +90,9 @@ impl Metrics {
             tokens: counter("sluice_tokens_total"),
             cost: counter("sluice_cost_nanousd_total"),
             baseline: counter("sluice_baseline_nanousd_total"),
+            budget: gauge("sluice_budget_remaining_nanousd"),
+            blind_budget: gauge("sluice_budget_stale"),
+            overrun: counter("sluice_overrun_nanousd_total"),
             promised: gauge("sluice_quality_promised_ratio"),
             certificates: gauge("sluice_certificate_info"),
             certificate_rows: gauge("sluice_certificate_rows"),
@@ -160,6 +166,15 @@ impl Metrics {
             Event::Keys { known, trouble, .. } => {
                 self.keys.with(&[], |gauge| gauge.set(known as f64));
                 self.stale_keys.with(&[], |gauge| gauge.set(f64::from(u8::from(trouble.is_some()))));
+            }
+            Event::Budget { level, remaining, trouble } => {
+                self.budget.with(&[level], |gauge| gauge.set(remaining.0 as f64));
+                let is_blind = f64::from(u8::from(trouble.is_some()));
+                self.blind_budget.with(&[level], |gauge| gauge.set(is_blind));
+            }
+            Event::BudgetUsed { .. } => {}
+            Event::Overran { expert, amount, .. } => {
+                self.overrun.with(&[expert], |counter| counter.increment(amount.0.unsigned_abs()));
             }
             Event::Panicked { .. } => self.fault(FaultCode::Internal),
         }

@@ -1,14 +1,17 @@
 //! The spine with scripted engines: however a request ends, it is told to the client and booked exactly once.
 
 use super::*;
-use crate::app::Clock;
+use crate::app::{Clock, Spawner};
 use crate::config::{self, Overrides};
 use crate::door::Door as _;
 use crate::entrance::Entrance;
 use crate::lane::{Lane, Member};
 use crate::live::Live;
+use crate::money::{Books, HoldMode};
+use crate::observe::Observer;
 use crate::record::{Record, Settled};
 use crate::request::{Front, Hints, OUTLET_EVENTS, OutEvent};
+use crate::shared::MemoryShared;
 use crate::store::{Journal, MemoryJournal, Opening, StoreError, Stored};
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
@@ -98,9 +101,13 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         (1..=replicas).map(member).collect(),
     ))];
     let journal = MemoryJournal::new();
-    let shared: Arc<dyn crate::shared::Shared> = Arc::new(crate::shared::MemoryShared::default());
+    let observe = Arc::<Observer>::default();
+    let spawner = Spawner { tasks: TaskTracker::new(), observe: observe.clone() };
+    let shared: Arc<dyn crate::shared::Shared> = Arc::new(MemoryShared::default());
+    let (mode, unix_ms) = (HoldMode::Escrow, crate::app::unix_ms);
     let clock = Clock::new();
     let app = App {
+        books: Books::new(shared.clone(), Arc::new(journal.clone()), mode, unix_ms, spawner),
         clock,
         ids: crate::machine::ids(),
         keys: crate::tenants::Keys::new(Vec::new()),
@@ -108,7 +115,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         shared,
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
-        observe: Arc::default(),
+        observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),
         cut: CancellationToken::new(),

@@ -3,8 +3,10 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod memory;
+mod parcel;
+pub(crate) mod postgres;
 mod report;
-mod sqlite;
+pub(crate) mod sqlite;
 
 pub use memory::MemoryJournal;
 pub use report::{By, Group, Ledger, Report, ReportAsk, TokenSums};
@@ -104,6 +106,12 @@ pub const STORES: &[StoreRow] = &[
         about: "one SQLite file, as in `sqlite:sluice.db`; durable, for one gateway",
     },
     StoreRow {
+        name: "postgres",
+        journal: postgres::journal,
+        ledger: postgres::ledger,
+        about: "a fleet's common ledger, as in `postgres://sluice@10.0.0.5/sluice`; journals ship to it",
+    },
+    StoreRow {
         name: "memory",
         journal: memory::journal,
         ledger: memory::ledger,
@@ -130,16 +138,26 @@ pub fn open_ledger(url: &str) -> Result<Box<dyn Ledger>, StoreError> {
     (row.ledger)(rest)
 }
 
+/// A URL as it may be shown: without its password and whatever follows a question mark.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((user, place)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let user = user.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}@{place}")
+}
+
 fn find(url: &str) -> Result<(&'static StoreRow, &str), StoreError> {
     let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
     STORES.iter().find(|row| row.name == scheme).map(|row| (row, rest)).ok_or_else(|| {
         let known: Vec<String> = STORES.iter().map(|row| format!("{}:", row.name)).collect();
         StoreError(format!(
-            "{url:?} names no store; it begins with one of {}, for instance \"sqlite:sluice.db\"",
+            "{:?} names no store; it begins with one of {}, for instance \"sqlite:sluice.db\"",
+            without_secrets(url),
             known.join(", ")
         ))
     })
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,9 +4,14 @@ mod fault;
 mod insert;
 mod lock;
 mod opening;
+mod outbox;
 mod read;
 mod schema;
 mod writer;
+
+pub(crate) use fault::explain;
+pub(crate) use outbox::{Outbox, Waiting};
+pub(crate) use schema::{Look, prepare};
 
 use super::{Journal, Ledger, Opening, StoreError, Stored};
 use crate::record::Record;
@@ -34,7 +39,7 @@ pub(super) fn ledger(rest: &str) -> Result<Box<dyn Ledger>, StoreError> {
 }
 
 /// `sqlite:sluice.db`, `sqlite:/var/lib/sluice.db` and `sqlite:///var/lib/sluice.db` are all understood.
-fn path(rest: &str) -> Result<PathBuf, StoreError> {
+pub(crate) fn path(rest: &str) -> Result<PathBuf, StoreError> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() || path.starts_with(':') {
         return Err(StoreError("name the file, for instance \"sqlite:sluice.db\"".to_owned()));

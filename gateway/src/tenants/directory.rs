@@ -42,6 +42,11 @@ impl Directory {
         self.keys.len()
     }
 
+    /// Whose they are.
+    pub(super) fn identities(&self) -> Vec<Arc<Identity>> {
+        self.keys.values().map(|known| known.identity.clone()).collect()
+    }
+
     /// The key with this digest. Does the same work whether or not there is one: a hash was made of the secret before,
     /// and here one look-up by half of it and one comparison of the whole follow, whatever is found.
     pub(super) fn find(&self, digest: &Digest) -> Option<&Known> {

@@ -75,6 +75,11 @@ impl Keys {
         self.now.load().directory.len()
     }
 
+    /// Everybody whose key is good now.
+    pub(crate) fn identities(&self) -> Vec<Arc<Identity>> {
+        self.now.load().directory.identities()
+    }
+
     /// Whether any key is needed at all.
     pub(crate) fn are_needed(&self) -> bool {
         self.now.load().needs_key

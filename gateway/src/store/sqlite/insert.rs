@@ -2,6 +2,7 @@
 
 use crate::invariants;
 use crate::record::{Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Phase, Record, Settled};
+use crate::store::report::OVERHEAD;
 use rusqlite::{Connection, params};
 
 /// Writes records within the caller's transaction.
@@ -196,6 +197,3 @@ fn account_name(account: Account) -> &'static str {
         Account::Overrun => "overrun",
     }
 }
-
-/// The account of what no client saw; reports sum it.
-pub(super) const OVERHEAD: &str = "overhead";
