@@ -9,6 +9,7 @@ mod edge_limits;
 mod edge_refusals;
 mod edge_stack;
 mod failover;
+mod limits;
 mod peer;
 mod pools;
 mod rows;

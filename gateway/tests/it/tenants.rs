@@ -22,22 +22,22 @@ pub(crate) fn tenant(id: &str, secret: &str, more: &str) -> String {
     format!("[[tenant]]\nid = \"{id}\"\nkeys = [{{ sha256 = \"{sha256}\", id = \"{id}-key\" }}]\n{more}\n")
 }
 
-fn with_key<T>(message: T, secret: &str) -> tonic::Request<T> {
+pub(crate) fn with_key<T>(message: T, secret: &str) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     let value = format!("Bearer {secret}").parse().expect("ASCII");
     request.metadata_mut().insert("authorization", value);
     request
 }
 
-fn authorization(secret: &str) -> String {
+pub(crate) fn authorization(secret: &str) -> String {
     format!("authorization: Bearer {secret}\r\n")
 }
 
-fn chat(model: &str) -> String {
+pub(crate) fn chat(model: &str) -> String {
     format!(r#"{{"model":"{model}","max_tokens":5,"messages":[{{"role":"user","content":"hello"}}]}}"#)
 }
 
-fn get(path: &str, headers: &str) -> Vec<u8> {
+pub(crate) fn get(path: &str, headers: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").into_bytes()
 }
 
