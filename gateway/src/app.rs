@@ -6,7 +6,7 @@ use crate::money::Books;
 use crate::observe::{Event, Observer};
 use crate::shared::Shared;
 use crate::store::Journal;
-use crate::tenants::{Gates, Keys};
+use crate::tenants::{Digest, Gates, Keys};
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -28,6 +28,8 @@ pub(crate) struct App {
     pub(crate) ids: Ids,
     /// Who may ask.
     pub(crate) keys: Keys,
+    /// What opens the admin port's keys; `None`: nothing does.
+    pub(crate) admin_key: Option<Digest>,
     /// What they may ask in a minute, and at once.
     pub(crate) limits: Gates,
     /// What gateways have in common.

@@ -2,7 +2,7 @@
 
 use crate::error::Fault;
 use crate::request::{Front, OutEvent, Request};
-use crate::tenants::{Identity, Standing};
+use crate::tenants::{AdminAsk, Identity, Standing};
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::Tick;
@@ -67,6 +67,16 @@ pub trait Door: Send + Sync + 'static {
 
     /// The metrics in the Prometheus text format.
     fn metrics(&self) -> String;
+
+    /// Makes, lists and ends keys, for whoever has the admin key.
+    ///
+    /// # Errors
+    /// [`crate::FaultCode::InvalidApiKey`] for everybody else; what is wrong with what was asked.
+    fn admin(
+        &self,
+        key: Option<String>,
+        ask: AdminAsk,
+    ) -> BoxFuture<'static, Result<serde_json::Value, Fault>>;
 
     /// Pools and replicas with their states, as JSON.
     fn pools(&self) -> String;

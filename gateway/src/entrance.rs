@@ -10,7 +10,7 @@ use crate::observe::Event;
 use crate::pools;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
-use crate::tenants::{Identity, Standing};
+use crate::tenants::{self, AdminAsk, Identity, Standing};
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::{Decision, NanoUsd, Receipt, Snapshot, Tick, Tokens};
@@ -134,6 +134,15 @@ impl Door for Entrance {
 
     fn metrics(&self) -> String {
         self.app.observe.render()
+    }
+
+    fn admin(
+        &self,
+        key: Option<String>,
+        ask: AdminAsk,
+    ) -> BoxFuture<'static, Result<serde_json::Value, Fault>> {
+        let app = self.app.clone();
+        Box::pin(async move { tenants::admin(&app, key, ask).await })
     }
 
     fn pools(&self) -> String {

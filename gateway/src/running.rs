@@ -80,6 +80,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         clock,
         ids: machine.ids,
         keys: Keys::new(config.tenants.clone()),
+        admin_key: config.server.admin_key,
         limits: Gates::new(shared.clone(), who, clock),
         shared,
         live: ArcSwap::from_pointee(live),

@@ -111,6 +111,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         clock,
         ids: crate::machine::ids(),
         keys: crate::tenants::Keys::new(Vec::new()),
+        admin_key: None,
         limits: crate::tenants::Gates::new(shared.clone(), "me".to_owned(), clock),
         shared,
         live: ArcSwap::from_pointee(live),

@@ -1,5 +1,6 @@
 //! Who asks: organisations, their projects and keys, with what each may spend and do.
 
+mod admin;
 mod digest;
 mod directory;
 mod expiry;
@@ -11,6 +12,8 @@ mod policy;
 mod record;
 mod refresh;
 
+pub use admin::AdminAsk;
+pub(crate) use admin::admin;
 pub use digest::Digest;
 pub use expiry::{expiry_ms, is_id};
 pub(crate) use identity::short_hash;

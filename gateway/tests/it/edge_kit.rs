@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use http::HeaderMap;
 use serde_json::Value;
 use sluice_gateway::{
-    Door, Fault, Front, Identity, OUTLET_EVENTS, OutEvent, Readiness, Request, Spawn, Standing,
+    AdminAsk, Door, Fault, Front, Identity, OUTLET_EVENTS, OutEvent, Readiness, Request, Spawn, Standing,
 };
 use sluice_proto::v1;
 use sluice_router::Tick;
@@ -221,6 +221,10 @@ impl Door for ScriptedDoor {
 
     fn metrics(&self) -> String {
         "# TYPE sluice_requests_total counter\nsluice_requests_total 1\n".to_owned()
+    }
+
+    fn admin(&self, _key: Option<String>, _ask: AdminAsk) -> BoxFuture<'static, Result<Value, Fault>> {
+        Box::pin(std::future::ready(Ok(Value::Null)))
     }
 
     fn pools(&self) -> String {

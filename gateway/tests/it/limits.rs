@@ -8,8 +8,9 @@ use futures::future::join_all;
 use sluice_gateway::{MemoryShared, Shared};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 

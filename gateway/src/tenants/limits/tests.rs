@@ -93,7 +93,7 @@ async fn what_is_said_to_remain_is_what_passes_and_after_the_delay_the_next_one_
 async fn three_gateways_pass_no_more_than_one_limit_and_strand_nothing() {
     let (place, gates) = gateways(3);
     let acme = identity(requests(1_200));
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let tries = (0..3_000).map(|n| gates[n % 3].enter(&acme));
     let passed = join_all(tries).await.into_iter().filter(Result::is_ok).count() as u64;
     let refilled = began.elapsed().as_millis() as u64 * 1_200 / 60_000;
