@@ -48,7 +48,7 @@ pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use explain::Explainer;
 pub use machine::random_bytes;
-pub use money::HoldMode;
+pub use money::{BudgetState, HoldMode, list_budgets};
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
 };

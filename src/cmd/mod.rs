@@ -1,5 +1,6 @@
 //! The commands: one file each, one row each in [`Command`].
 
+mod budget;
 mod config;
 mod demo;
 mod eval;
@@ -41,6 +42,7 @@ enum Command {
     Explain(explain::Args),
     Report(report::Args),
     Key(key::Args),
+    Budget(budget::Args),
     Load(Box<load::Args>),
     Sim(sim::Args),
 }
@@ -60,6 +62,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Route(args) => route::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Key(args) => key::run(&args),
+        Command::Budget(args) => budget::run(&args),
     };
     end.unwrap_or_else(|failure| {
         if !failure.is_unread() {

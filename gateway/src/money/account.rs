@@ -267,6 +267,8 @@ impl Account {
     }
 }
 
+/// What names of budgets begin with.
+pub(super) const PREFIX: &str = "budget/";
 /// Percentages of a budget whose use is told.
 const STEPS: [u8; 3] = [50, 80, 100];
 /// So many looks that find nothing new, and a share that is idle goes back.
