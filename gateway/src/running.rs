@@ -71,7 +71,8 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let admin = take_port(&machine, config.server.admin_listen).await?;
     let journal = (machine.journal)(&config.journal)?;
     let (live, _) = build_here(&config, None, &machine.dial)?;
-    let who = (machine.ids)().simple().to_string();
+    let opening = journal.opening();
+    let who = format!("{}.{}", opening.gateway, opening.epoch);
     let (observe, tasks) = (Arc::<Observer>::default(), TaskTracker::new());
     let shared = (machine.shared)(&config.shared, &config.journal)?;
     let spawner = Spawner { tasks: tasks.clone(), observe: observe.clone() };

@@ -102,6 +102,8 @@ fn everything() -> Observer {
         settled("acme", None, 200),
         settled("acme", Some(FaultCode::NoCapacity), 503),
         Event::Admin { what: "create", key: "k", tenant: "acme", outcome: "done" },
+        Event::Budget { level: "acme", remaining: NanoUsd(5), trouble: None },
+        Event::Overran { request: "r", expert: "small", amount: NanoUsd(7) },
         Event::Keys { known: 3, trouble: None, is_news: true },
         Event::Journal { trouble: None, lag_s: 0.25 },
         Event::Panicked { task: "request" },
