@@ -6,6 +6,7 @@ use crate::money::Books;
 use crate::observe::{Event, Observer};
 use crate::shared::Shared;
 use crate::store::Journal;
+use crate::store::postgres::Shipping;
 use crate::tenants::{Digest, Gates, Keys};
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub(crate) journal: Arc<dyn Journal>,
     /// The budgets that it draws on.
     pub(crate) books: Books,
+    /// Where the journal is shipped; `None` where it is the whole ledger.
+    pub(crate) shipping: Option<Shipping>,
     /// Logs and metrics.
     pub(crate) observe: Arc<Observer>,
     /// How many more tries the gateway may spend.

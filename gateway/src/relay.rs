@@ -151,6 +151,7 @@ fn end_answered(
         cost_nanousd: money.cost.0,
         baseline_nanousd: money.baseline.0,
         simulated,
+        truncated: String::new(),
     }
 }
 

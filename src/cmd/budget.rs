@@ -22,7 +22,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let config = super::serve::read(&args.config)?;
     let listed = super::runtime()?.block_on(async {
-        let place = open_shared(&config.shared, &config.journal).map_err(Failure::input)?;
+        let place = open_shared(config.store.shared.reveal(), &config.journal).map_err(Failure::input)?;
         Ok::<_, Failure>(list_budgets(&*place, unix_ms()).await?)
     })?;
     if args.json {

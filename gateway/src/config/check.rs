@@ -3,14 +3,14 @@
 mod expert;
 mod pool;
 mod route;
+mod store;
 mod tenant;
 
 pub(crate) use pool::is_http_address;
 
 use super::mistake::{ConfigError, Mistakes, did_you_mean, place};
-use super::raw::{RawConfig, RawHold, RawServer};
+use super::raw::{RawConfig, RawServer};
 use super::{Config, Overrides, ServerConfig};
-use crate::money::HoldMode;
 use crate::tenants::Digest;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -36,6 +36,7 @@ pub(super) fn check(
         mistakes.note("router.explore", "must be between 0 and 0.5");
     }
     let journal = check_journal(&raw.store.journal, folder, &mut mistakes);
+    let store = store::check_store(&raw.store, &mut mistakes);
     mistakes.end(file, text)?;
     Ok(Config {
         server: server.expect("no mistakes were noted"),
@@ -43,11 +44,7 @@ pub(super) fn check(
         model: raw.router.model.map(|model| folder.join(model)),
         explore: raw.router.explore,
         journal,
-        hold: match raw.store.hold {
-            RawHold::Escrow => HoldMode::Escrow,
-            RawHold::Request => HoldMode::Request,
-        },
-        shared: raw.store.shared,
+        store,
         experts,
         pools,
         routes,

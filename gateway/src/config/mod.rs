@@ -36,10 +36,8 @@ pub struct Config {
     pub explore: f64,
     /// The journal's address, with an absolute path.
     pub journal: String,
-    /// When money that is held is durable.
-    pub hold: HoldMode,
-    /// Where gateways keep what they have in common.
-    pub shared: String,
+    /// What is kept beyond the journal.
+    pub store: StoreConfig,
     /// The answerers, in order.
     pub experts: Vec<Expert>,
     /// Their pools, in order.
@@ -48,6 +46,19 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// Who may use the gateway; none is everybody.
     pub tenants: Vec<TenantConfig>,
+}
+
+/// What gateways have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// When money that is held is durable.
+    pub hold: HoldMode,
+    /// The common ledger's URL, which may hold a password.
+    pub ledger: Option<Secret>,
+    /// Records that may wait for the ledger.
+    pub max_unshipped: u64,
+    /// The URL of the place of budgets, limits and keys, which may hold a password.
+    pub shared: Secret,
 }
 
 /// Listeners and limits.

@@ -80,14 +80,24 @@ pub struct RawStore {
     pub journal: String,
     /// When money that is held for a request is durable.
     pub hold: RawHold,
-    /// Budgets, limits and keys that gateways have in common: `memory` (this gateway alone), `redis://` or `postgres://`.
+    /// A fleet's common ledger, `postgres://...`; the journal ships to it. Without it the journal is the whole ledger.
+    pub ledger: Option<String>,
+    /// Records that may wait for the ledger before new requests are refused, at least 1.
+    pub max_unshipped: u64,
+    /// Where budgets, limits and keys are kept that gateways have in common: `memory`, `redis://...` or
+    /// `postgres://...`. `memory` is this gateway alone.
     pub shared: String,
 }
 
 impl Default for RawStore {
     fn default() -> RawStore {
-        let (journal, shared) = ("sqlite:sluice.db".to_owned(), "memory".to_owned());
-        RawStore { journal, hold: RawHold::Escrow, shared }
+        RawStore {
+            journal: "sqlite:sluice.db".to_owned(),
+            hold: RawHold::Escrow,
+            ledger: None,
+            max_unshipped: 1_000_000,
+            shared: "memory".to_owned(),
+        }
     }
 }
 

@@ -231,6 +231,20 @@ pub enum Event<'a> {
         /// Age of the oldest record that is not yet durable, in seconds.
         lag_s: f64,
     },
+    /// How far the fleet's ledger is behind the journal.
+    Shipping {
+        /// Why nothing can be shipped; `None` when it works.
+        trouble: Option<&'a str>,
+        /// Records that wait.
+        unshipped: u64,
+        /// Age of the oldest request that waits, in seconds.
+        lag_s: f64,
+    },
+    /// The shared store works, but its operator should know something of it.
+    SharedStore {
+        /// What, and the mend.
+        warning: &'a str,
+    },
     /// A part of the gateway panicked; the request that it was for failed, nothing else.
     Panicked {
         /// Which task.

@@ -98,6 +98,14 @@ pub(super) fn write(event: &Event<'_>) {
         Event::Overran { request, expert, amount } => {
             error!(request, expert, amount_nanousd = amount.0, "an engine charged beyond its cap");
         }
+        Event::Shipping { trouble: Some(trouble), unshipped, lag_s } => {
+            warn!(
+                trouble,
+                unshipped, lag_s, "nothing can be shipped to the ledger; it is kept in the journal"
+            )
+        }
+        Event::Shipping { trouble: None, unshipped, lag_s } => debug!(unshipped, lag_s, "shipping works"),
+        Event::SharedStore { warning } => warn!(warning, "shared store"),
         Event::Panicked { task } => error!(task, "panicked; the request that it was for failed"),
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Metrics {
     keys: Family<Gauge>,
     stale_keys: Family<Gauge>,
     lag: Family<Gauge>,
+    unshipped: Family<Gauge>,
+    shipping_lag: Family<Gauge>,
     reloads: Family<Counter>,
 }
 
@@ -103,6 +105,8 @@ impl Metrics {
             keys: gauge("sluice_keys"),
             stale_keys: gauge("sluice_keys_stale"),
             lag: gauge("sluice_ledger_lag_seconds"),
+            unshipped: gauge("sluice_ledger_unshipped"),
+            shipping_lag: gauge("sluice_ledger_shipping_lag_seconds"),
             reloads: counter("sluice_config_reloads_total"),
         }
     }
@@ -181,6 +185,11 @@ impl Metrics {
             Event::Overran { expert, amount, .. } => {
                 self.overrun.with(&[expert], |counter| counter.increment(amount.0.unsigned_abs()));
             }
+            Event::Shipping { unshipped, lag_s, .. } => {
+                self.unshipped.with(&[], |gauge| gauge.set(unshipped as f64));
+                self.shipping_lag.with(&[], |gauge| gauge.set(lag_s));
+            }
+            Event::SharedStore { .. } => {}
             Event::Panicked { .. } => self.fault(FaultCode::Internal),
         }
     }

@@ -116,6 +116,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         shared,
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
+        shipping: None,
         observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),

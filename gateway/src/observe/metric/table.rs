@@ -222,6 +222,18 @@ pub const METRICS: &[Row] = &[
         help: "Age of the oldest record that is not yet durable.",
     },
     Row {
+        name: "sluice_ledger_unshipped",
+        kind: Gauge,
+        labels: &[],
+        help: "Records that wait for the fleet's ledger.",
+    },
+    Row {
+        name: "sluice_ledger_shipping_lag_seconds",
+        kind: Gauge,
+        labels: &[],
+        help: "Age of the oldest request that waits for the fleet's ledger.",
+    },
+    Row {
         name: "sluice_config_reloads_total",
         kind: Counter,
         labels: &["outcome"],
