@@ -321,11 +321,10 @@ impl Vault {
     /// Whether every account adds up: no amount is negative, and of no share more was used than granted.
     pub fn adds_up(&self) -> bool {
         let zero = NanoUsd::ZERO;
-        let shares = self.shares.values();
         self.funded >= zero
             && self.spent >= zero
             && self.unattributed >= zero
-            && shares.fold(true, |so_far, out| so_far && out.check().is_ok())
+            && self.shares.values().all(|out| out.check().is_ok())
     }
 }
 
