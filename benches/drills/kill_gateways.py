@@ -104,6 +104,27 @@ def usd(nano):
     return f"{nano // 10**9}.{nano % 10**9:09}"
 
 
+class Redis:
+    """A Redis that forgets nothing."""
+
+    def __init__(self, folder):
+        self.folder, self.port = folder, free_port()
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--dir", self.folder, "--appendonly", "yes",
+             "--appendfsync", "always", "--save", "", "--loglevel", "warning"], stdout=subprocess.DEVNULL)
+        PROCESSES.append(self.process)
+        time.sleep(0.5)
+
+    def stop_for(self, seconds):
+        self.process.kill()
+        self.process.wait()
+        time.sleep(seconds)
+        self.start()
+
+
 class Gateway:
     def __init__(self, args, folder, n, engine, shared, ledger, budgets):
         self.args, self.folder = args, os.path.join(folder, f"gateway-{n}")
@@ -219,6 +240,7 @@ def main():
     parser.add_argument("--gateways", type=int, default=5)
     parser.add_argument("--shared", default="redis", help="redis: one of the drill's own; or a URL")
     parser.add_argument("--ledger", default="", help="postgres:// URL of a common ledger to ship to")
+    parser.add_argument("--store-stops", type=int, default=0, help="kill the drill's Redis so often, after the gateways")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     args = parser.parse_args()
@@ -226,17 +248,12 @@ def main():
     rng = random.Random(args.seed)
     redis, shared = None, args.shared
     if shared == "redis":
-        port = free_port()
-        redis = subprocess.Popen(
-            ["redis-server", "--port", str(port), "--dir", folder, "--appendonly", "yes", "--appendfsync", "always",
-             "--save", "", "--loglevel", "warning"], stdout=subprocess.DEVNULL)
-        PROCESSES.append(redis)
-        shared = f"redis://127.0.0.1:{port}/0"
-        time.sleep(0.5)
+        redis = Redis(folder)
+        shared = f"redis://127.0.0.1:{redis.port}/0"
     engine = Server(("127.0.0.1", 0), Engine)
     threading.Thread(target=engine.serve_forever, daemon=True).start()
     # Some run out early, some late, one never.
-    requests = [n * args.kills / 200 for n in (60, 300, 1_200, 2_500, 4_000)] + [10_000_000]
+    requests = [n * max(args.kills, 20) / 200 for n in (60, 300, 1_200, 2_500, 4_000)] + [10_000_000]
     budgets = [int(n * 30) * PRICE for n in requests]
     gateways = [Gateway(args, folder, n, engine.server_port, shared, args.ledger, budgets) for n in range(args.gateways)]
     for gateway in gateways:
@@ -254,6 +271,13 @@ def main():
         victim.start()
         if (n + 1) % 20 == 0:
             print(f"{n + 1} kills, {time.time() - began:.0f} s, outcomes {counts}", file=sys.stderr, flush=True)
+    for n in range(args.store_stops):
+        time.sleep(rng.uniform(1, 3))
+        before = dict(counts)
+        away = rng.uniform(1, 6)
+        redis.stop_for(away)
+        during = {k: v - before.get(k, 0) for k, v in counts.items() if v > before.get(k, 0)}
+        print(f"store killed for {away:.1f} s; outcomes meanwhile {during}", file=sys.stderr, flush=True)
     stop.set()
     for load in loads:
         load.join(30)
@@ -295,6 +319,14 @@ def main():
             failures.append(f"{name}: free {free} + shares is not what is left")
         if i + 1 < len(budgets) and free + vault["shares_nanousd"] > (100 + 16) * PRICE:
             failures.append(f"{name}: {free + vault['shares_nanousd']} are left and can't be spent")
+    if args.ledger:
+        out = subprocess.run([args.sluice, "report", "--ledger", args.ledger, "--by", "tenant", "--json"],
+                             capture_output=True, text=True)
+        common = {g["by"]["tenant"]: g["cost_nanousd"] for g in json.loads(out.stdout)["groups"]}
+        for name in settle:
+            if common.get(name, 0) != booked.get(name, 0):
+                failures.append(f"{name}: the common ledger has {common.get(name, 0)}, the journals {booked.get(name, 0)}")
+        print(f"the common ledger: {common}")
     if double:
         failures.append(f"{double} entries are there twice")
     if holds:
