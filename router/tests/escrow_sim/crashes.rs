@@ -2,8 +2,8 @@
 
 use crate::journal::{Entry, Record};
 use crate::truth::State;
-use crate::world::{Event, Gateway, Run, World};
-use sluice_router::MARK_WINDOW;
+use crate::world::{Book, Event, Gateway, Run, World};
+use sluice_router::{MARK_WINDOW, NanoUsd};
 use std::collections::BTreeMap;
 
 impl World {
@@ -40,11 +40,12 @@ impl World {
         let now = self.now;
         let Some(run) = self.run_of(at, run) else { return };
         let number = run.number;
-        let periods: Vec<(i64, i64)> =
-            run.books.iter().map(|(period, book)| (*period, book.told_ms)).collect();
-        for (period, told_ms) in periods {
+        // Who has idle money asks more often whether others are in want of it.
+        let pause = |book: &Book| if book.share.free() > NanoUsd::ZERO { 250 } else { 1_000 };
+        let books = run.books.iter().map(|(period, book)| (*period, book.told_ms + pause(book)));
+        for (period, due_ms) in books.collect::<Vec<(i64, i64)>>() {
             self.lower(at, period);
-            if now > told_ms + 1_000 {
+            if now > due_ms {
                 self.tell(at, period);
             }
             self.tell_if_due(at, period);
