@@ -39,8 +39,12 @@ fn seeds(unless_told: u64) -> std::ops::Range<u64> {
 
 /// The promise itself.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the test itself takes is printed; no story knows of it"
+)]
 fn no_story_overspends_loses_or_doubles_a_nano_dollar() {
-    let (begin, seeds) = (Instant::now(), seeds(2_000));
+    let (begin, seeds) = (Instant::now(), seeds(1_000));
     let count = seeds.end - seeds.start;
     let mut sum = Tally::default();
     for seed in seeds {
@@ -78,7 +82,7 @@ fn every_mistake_that_is_put_in_is_found() {
 /// waits, and is refused for good?
 #[test]
 fn when_all_is_calm_crumbs_are_left_at_most() {
-    let sum = of_stories(300, Story::calm);
+    let sum = of_stories(200, Story::calm);
     println!(
         "{} of {} refused though left; the most {:?} ppm",
         sum.refused_though_left, sum.refused, sum.stranded_ppm

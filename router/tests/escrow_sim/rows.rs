@@ -41,7 +41,8 @@ fn row_37_a_late_settlement_is_neither_lost_nor_doubled() {
     let mut vault = Vault::new(usd(100));
     let mut share = EscrowShare::new(holder(1), rules);
     let _short = share.hold(usd(40));
-    share.answered(vault.report(&share.report(usd(40), false), 0).unwrap());
+    let first = share.report(usd(40), false);
+    share.answered(vault.report(&first, 0).unwrap());
     let hold = share.hold(usd(40)).unwrap();
     // Cut off past its life: listed, and still reserved.
     assert!(vault.outstanding(1_001)[0].is_expired);
@@ -49,10 +50,10 @@ fn row_37_a_late_settlement_is_neither_lost_nor_doubled() {
     // It settles late. Its report counts, as often as it comes.
     share.settle(hold, usd(25));
     let late = share.report(usd(0), false);
-    for _ in 0..2 {
-        share.answered(vault.report(&late, 5_000).unwrap());
-        assert_eq!((vault.spent(), vault.free()), (usd(25), usd(60)));
-    }
+    share.answered(vault.report(&late, 5_000).unwrap());
+    let after_one = vault.clone();
+    share.answered(vault.report(&late, 5_000).unwrap());
+    assert_eq!((vault.spent(), &vault), (usd(25), &after_one));
     // A later start has closed it by the journal's word: what it says after that is refused, and is in the books.
     let hold = share.hold(usd(10)).unwrap();
     share.settle(hold, usd(10));
