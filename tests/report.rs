@@ -43,6 +43,8 @@ fn settled(n: i64) -> Settled {
         label: format!("r-{n}"),
         at_unix_ms: AUGUST_MS + n * HOUR_MS,
         tenant: if is_acme { "acme" } else { "default" }.to_owned(),
+        project: String::new(),
+        key: String::new(),
         route: "auto".to_owned(),
         front: "grpc",
         domain: "law".to_owned(),
@@ -58,6 +60,7 @@ fn settled(n: i64) -> Settled {
         receipt: None,
         attempts: vec![attempt],
         entries: vec![entry],
+        charges: vec![],
     };
     invariants::check_settled(&settled).expect("a request as the gateway settles it");
     settled

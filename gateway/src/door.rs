@@ -2,9 +2,11 @@
 
 use crate::error::Fault;
 use crate::request::{Front, OutEvent, Request};
+use crate::tenants::Identity;
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::Tick;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -22,11 +24,18 @@ pub trait Door: Send + Sync + 'static {
     /// Resolves at `tick`; at once when it has passed.
     fn sleep_until(&self, tick: Tick) -> BoxFuture<'static, ()>;
 
+    /// Whose a key is; `None` is no key.
+    ///
+    /// # Errors
+    /// A key is needed, and this is none, or one that is no longer good.
+    fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault>;
+
     /// Serves a request in a task of its own; dropping the receiver says that the client has left.
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent>;
 
-    /// Hears of a request that an edge refused by itself, so that it is counted and logged like any other.
-    fn refused(&self, front: Front, label: &str, fault: &Fault);
+    /// Hears of a request that an edge refused by itself, so that it is counted and logged like any other. An empty
+    /// tenant is an unknown one.
+    fn refused(&self, front: Front, label: &str, tenant: &str, fault: &Fault);
 
     /// Decides without sending anything.
     ///
@@ -34,14 +43,18 @@ pub trait Door: Send + Sync + 'static {
     /// What `submit` would have answered before its first byte.
     fn explain(&self, request: Request) -> Result<v1::ExplainResponse, Fault>;
 
-    /// A stored decision.
+    /// A stored decision of its tenant.
     ///
     /// # Errors
     /// [`crate::FaultCode::DecisionNotFound`], or a store that fails.
-    fn receipt(&self, decision_id: String) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>>;
+    fn receipt(
+        &self,
+        identity: &Identity,
+        decision_id: String,
+    ) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>>;
 
-    /// Routes, then experts.
-    fn models(&self) -> Vec<v1::Model>;
+    /// What it may ask for: routes, then experts.
+    fn models(&self, identity: &Identity) -> Vec<v1::Model>;
 
     /// Whether new requests are taken.
     fn readiness(&self) -> Readiness;

@@ -6,11 +6,12 @@ use crate::door::{Door, Readiness};
 use crate::edge::http_status;
 use crate::error::{Fault, FaultCode};
 use crate::lane::Lane;
-use crate::meter;
 use crate::observe::Event;
 use crate::pools;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
+use crate::store::postgres::Shipping;
+use crate::tenants::Identity;
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::{Decision, NanoUsd, Receipt, Snapshot, Tick, Tokens};
@@ -41,12 +42,16 @@ impl Door for Entrance {
         self.app.clock.sleep_until(tick)
     }
 
+    fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault> {
+        self.app.keys.identify(key, self.app.clock.unix_ms())
+    }
+
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
         let (mut out, events) = Outlet::new();
         // Counted before it is asked whether a drain has begun: a drain either sees it or is seen.
         let _counted = self.app.requests.token();
         if let Some(fault) = self.closed() {
-            self.refused(request.front, &request.label, &fault);
+            self.refused(request.front, &request.label, &request.identity.tenant, &fault);
             out.fail(fault);
             return events;
         }
@@ -55,11 +60,11 @@ impl Door for Entrance {
         events
     }
 
-    fn refused(&self, _front: Front, label: &str, fault: &Fault) {
+    fn refused(&self, _front: Front, label: &str, tenant: &str, fault: &Fault) {
         self.app.observe.emit(Event::Settled {
             request: label,
             route: "",
-            tenant: meter::TENANT,
+            tenant,
             expert: "",
             fault: Some(fault.code),
             detail: &fault.detail,
@@ -73,17 +78,23 @@ impl Door for Entrance {
     }
 
     fn explain(&self, request: Request) -> Result<v1::ExplainResponse, Fault> {
-        let chosen = choose(&self.app, &request)?;
+        let chosen = choose(&self.app, &request, None)?;
         Ok(explained(&chosen))
     }
 
-    fn receipt(&self, decision_id: String) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
-        let journal = self.app.journal.clone();
+    fn receipt(
+        &self,
+        identity: &Identity,
+        decision_id: String,
+    ) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
+        let (journal, tenant) = (self.app.journal.clone(), identity.tenant.clone());
         Box::pin(async move {
             let internal = |error: String| Fault::new(FaultCode::Internal, error);
-            let stored = journal.receipt(decision_id).await.map_err(|error| internal(error.to_string()))?;
-            let (receipt_json, snapshot) = stored
-                .ok_or_else(|| Fault::new(FaultCode::DecisionNotFound, "no stored decision has this id"))?;
+            let stored =
+                journal.receipt(decision_id, tenant).await.map_err(|error| internal(error.to_string()))?;
+            let (receipt_json, snapshot) = stored.ok_or_else(|| {
+                Fault::new(FaultCode::DecisionNotFound, "no stored decision of this tenant has this id")
+            })?;
             let snapshot: Snapshot =
                 serde_json::from_str(&snapshot).map_err(|error| internal(error.to_string()))?;
             let receipt: Receipt =
@@ -92,8 +103,8 @@ impl Door for Entrance {
         })
     }
 
-    fn models(&self) -> Vec<v1::Model> {
-        self.app.live().rules.models()
+    fn models(&self, identity: &Identity) -> Vec<v1::Model> {
+        self.app.live().rules.models(&identity.policy)
     }
 
     fn readiness(&self) -> Readiness {
@@ -102,6 +113,9 @@ impl Door for Entrance {
         }
         if let Some(trouble) = self.app.journal.trouble() {
             return Readiness::NotReady(format!("the journal can't be written: {trouble}"));
+        }
+        if self.app.shipping.as_ref().is_some_and(Shipping::is_full) {
+            return Readiness::NotReady("too much waits for the fleet's ledger".to_owned());
         }
         let live = self.app.live();
         let now = self.app.clock.now();
@@ -137,6 +151,10 @@ impl Entrance {
         if self.app.journal.is_full() {
             let what =
                 "the journal can't keep up, and what is not recorded is not spent; see the gateway's log";
+            return Some(Fault::passing(FaultCode::NoCapacity, 1_000, what));
+        }
+        if self.app.shipping.as_ref().is_some_and(Shipping::is_full) {
+            let what = "the fleet's ledger has been away for too long; see the gateway's log";
             return Some(Fault::passing(FaultCode::NoCapacity, 1_000, what));
         }
         None

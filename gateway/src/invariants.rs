@@ -72,7 +72,9 @@ pub fn check_settled(settled: &Settled) -> Result<(), Breach> {
     if answers > 1 {
         return Err(Breach::SeveralAnswers(answers));
     }
-    let booked: NanoUsd = settled.entries.iter().map(|entry| entry.amount).sum();
+    // What overran its cap is the operator's and not the request's cost.
+    let settlements = settled.entries.iter().filter(|entry| entry.phase == Phase::Settle);
+    let booked: NanoUsd = settlements.map(|entry| entry.amount).sum();
     if balances(booked, settled.cost) {
         Ok(())
     } else {

@@ -11,6 +11,7 @@ use crate::needs;
 use crate::promise::{Promise, check_domains};
 use crate::request::{Front, Hints, Request};
 use crate::running::{StartError, load_model};
+use crate::tenants::Identity;
 use sluice_proto::v1;
 use sluice_router::{Ask, Needs, PoolState, Receipt, Snapshot};
 use std::sync::Arc;
@@ -67,7 +68,8 @@ impl Offline {
         let route = self.rules.route(route)?;
         let signals = self.rules.classify(route, &needs::route_text(&request.body));
         let (idle, id) = (self.idle.clone(), new_id());
-        choose::plan(&self.rules, route, &request, signals, idle, request.received, id)
+        let asked = choose::Asked { request: &request, budget: None };
+        choose::plan(&self.rules, route, asked, signals, idle, request.received, id)
     }
 
     /// Everything that a decision on these messages, as (role, text), would look at.
@@ -118,6 +120,7 @@ fn request(route: &str, messages: &[(String, String)], max_tokens: Option<u32>) 
         front: Front::Grpc,
         body,
         hints: Hints::default(),
+        identity: Arc::new(Identity::everybody()),
         tenant: 0,
         received: Clock::new().now(),
         deadline: None,

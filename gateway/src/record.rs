@@ -15,6 +15,56 @@ pub enum Record {
     },
     /// A request has ended, with everything that belongs to it.
     Settled(Box<Settled>),
+    /// Up to where this start of the gateway may draw on its share of a budget; the last one of an account counts.
+    Mark {
+        /// Whose share: the name of a budget in one period.
+        account: String,
+        /// In all, since the start.
+        amount: NanoUsd,
+    },
+    /// Money is held for a request: durable before anything is sent for it.
+    Held(Held),
+    /// The share of an earlier start is closed.
+    Closed(Closing),
+}
+
+/// Money held for a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Whose.
+    pub request_id: Uuid,
+    /// Counts the holds of the request.
+    pub hold: u32,
+    /// In which budgets.
+    pub accounts: Vec<String>,
+    /// How much, in each of them.
+    pub amount: NanoUsd,
+}
+
+/// The share of a budget that an earlier start of this gateway held, as it turned out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// Whose share: the name of a budget in one period.
+    pub account: String,
+    /// Which start.
+    pub epoch: u64,
+    /// Whose budget.
+    pub tenant: String,
+    /// When it was closed, in milliseconds since 1970.
+    pub at_unix_ms: i64,
+    /// Spent for certain.
+    pub spent: NanoUsd,
+    /// May have been spent, and can't be known.
+    pub unattributed: NanoUsd,
+}
+
+/// What a request has drawn from a budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// The name of a budget in one period.
+    pub account: String,
+    /// All its tries together, at least 0.
+    pub amount: NanoUsd,
 }
 
 /// A request that has ended.
@@ -28,6 +78,10 @@ pub struct Settled {
     pub at_unix_ms: i64,
     /// Whose it is.
     pub tenant: String,
+    /// The project that it belongs to; empty when its key belongs to none.
+    pub project: String,
+    /// The id of the key that it came with, which is no secret; empty when none was needed.
+    pub key: String,
     /// The route or pinned expert; empty when the name was unknown.
     pub route: String,
     /// Which edge it came through.
@@ -58,6 +112,8 @@ pub struct Settled {
     pub attempts: Vec<AttemptRecord>,
     /// The money, one entry for each attempt that cost any.
     pub entries: Vec<LedgerEntry>,
+    /// What it has drawn from each budget that bounds it.
+    pub charges: Vec<Charge>,
 }
 
 /// One try of one step on one replica.
@@ -111,6 +167,8 @@ pub struct LedgerEntry {
 pub enum Phase {
     /// The one true booking at its end.
     Settle,
+    /// What it cost beyond what it was allowed to.
+    Overrun,
 }
 
 /// Where money stands.
@@ -122,4 +180,6 @@ pub enum Account {
     Spent,
     /// What tries cost that no client saw.
     Overhead,
+    /// What engines charged beyond their caps: the operator's, in nobody's budget.
+    Overrun,
 }

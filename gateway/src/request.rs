@@ -2,8 +2,10 @@
 
 use crate::error::Fault;
 use crate::serve::LONGEST_REQUEST_MS;
+use crate::tenants::Identity;
 use sluice_proto::v1;
 use sluice_router::{Entrant, NanoUsd, Prefix, Privacy, Tick};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -20,7 +22,10 @@ pub struct Request {
     pub body: v1::GenerateRequest,
     /// What its headers or metadata ask for.
     pub hints: Hints,
-    /// Whose it is in the pools' lines: a hash of the key that it came with. Nobody learns the key from it.
+    /// Whose it is, and what bounds it.
+    pub identity: Arc<Identity>,
+    /// Whose it is in the pools' lines: a hash of the tenant; where none are configured, of the key that it came with.
+    /// Nobody learns the key from it.
     pub tenant: u64,
     /// When it had been read.
     pub received: Tick,
@@ -40,7 +45,7 @@ impl Request {
     pub(crate) fn asker(&self, prefix: Prefix) -> Entrant {
         Entrant {
             tenant: self.tenant,
-            weight: 1,
+            weight: self.identity.weight,
             priority: 0,
             deadline: Some(self.ends_by()),
             prefix,

@@ -52,9 +52,9 @@ const PLACES: &[Place] = &[
         why: "an event is emitted; what becomes of it is decided in observe/",
     },
     Place {
-        words: &["rusqlite::"],
+        words: &["rusqlite::", "tokio_postgres::"],
         within: &[],
-        allowed: &["gateway/src/store/"],
+        allowed: &["gateway/src/store/", "gateway/src/shared/sqlite", "gateway/src/shared/postgres"],
         why: "SQL stays in the store",
     },
 ];

@@ -3,7 +3,9 @@
 use crate::door::Door;
 use crate::edge::conn::Conn;
 use crate::edge::hints::{self, Asked};
+use crate::error::Fault;
 use crate::request::{Front, Request};
+use crate::tenants::Identity;
 use http::HeaderMap;
 use sluice_proto::v1;
 use sluice_router::Tick;
@@ -17,8 +19,10 @@ pub(crate) struct Arrival {
     pub(crate) id: Uuid,
     /// What answers and logs call it.
     pub(crate) label: String,
-    /// Whose it is in the pools' lines.
-    pub(crate) tenant: u64,
+    /// Whose it is, or why it is not known.
+    pub(crate) who: Result<Arc<Identity>, Fault>,
+    /// Whose it is in the pools' lines, where no tenants are configured.
+    stranger: u64,
     /// When the head was in: deadlines count from here.
     pub(crate) at: Tick,
     /// The connection it came through.
@@ -28,13 +32,29 @@ pub(crate) struct Arrival {
 impl Arrival {
     pub(crate) fn new(door: &dyn Door, headers: &HeaderMap, conn: Arc<Conn>) -> Arrival {
         let id = door.new_id();
-        Arrival { id, label: hints::label(headers, id), tenant: hints::tenant(headers), at: door.now(), conn }
+        let who = door.identify(hints::bearer(headers));
+        let (label, stranger) = (hints::label(headers, id), hints::stranger(headers));
+        Arrival { id, label, who, stranger, at: door.now(), conn }
+    }
+
+    /// Whose it is, for the record; empty when that is not known.
+    pub(crate) fn tenant(&self) -> &str {
+        self.who.as_ref().map_or("", |identity| &identity.tenant)
+    }
+
+    /// Whose it is.
+    ///
+    /// # Errors
+    /// Its key is missing, unknown or no longer good.
+    pub(crate) fn identity(&self) -> Result<Arc<Identity>, Fault> {
+        self.who.clone()
     }
 
     /// The request as the spine takes it.
     pub(crate) fn request(
         self,
         door: &dyn Door,
+        identity: Arc<Identity>,
         front: Front,
         body: v1::GenerateRequest,
         asked: Asked,
@@ -46,7 +66,8 @@ impl Arrival {
             front,
             body,
             hints: asked.hints,
-            tenant: self.tenant,
+            tenant: identity.line().unwrap_or(self.stranger),
+            identity,
             received: door.now(),
             deadline: asked.deadline,
             streams,

@@ -64,7 +64,7 @@ impl Front {
     fn panicked(&self, arrival: &Arrival, is_grpc: bool) -> Response<Body> {
         let fault = Fault::new(FaultCode::Internal, "a bug in the gateway; report it with the request id");
         let front = if is_grpc { request::Front::Grpc } else { request::Front::OpenAi };
-        self.door.refused(front, &arrival.label, &fault);
+        self.door.refused(front, &arrival.label, arrival.tenant(), &fault);
         match is_grpc {
             true => status::grpc_status(&fault, &arrival.label).into_http(),
             false => status::http_response(&fault),

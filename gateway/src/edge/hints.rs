@@ -2,8 +2,8 @@
 
 use crate::error::Fault;
 use crate::request::Hints;
+use crate::tenants::short_hash;
 use http::HeaderMap;
-use sha2::{Digest as _, Sha256};
 use sluice_router::{NanoUsd, Privacy, Tick};
 use uuid::Uuid;
 
@@ -55,11 +55,19 @@ pub(crate) fn label(headers: &HeaderMap, id: Uuid) -> String {
     sent.map_or_else(|| id.to_string(), str::to_owned)
 }
 
-/// Whose a request is, as a hash of its `authorization`: whoever sends none shares one line with all others who don't.
-pub(crate) fn tenant(headers: &HeaderMap) -> u64 {
-    let Some(key) = headers.get(http::header::AUTHORIZATION) else { return 0 };
-    let digest = Sha256::digest(key.as_bytes());
-    digest.iter().take(8).fold(0, |hash, &byte| hash << 8 | u64::from(byte))
+/// Whose a request is where no tenants are configured, as a hash of its `authorization`: whoever sends none shares one
+/// line with all others who don't.
+pub(crate) fn stranger(headers: &HeaderMap) -> u64 {
+    headers.get(http::header::AUTHORIZATION).map_or(0, |key| short_hash(key.as_bytes()))
+}
+
+/// The key that a request came with, of `authorization: Bearer KEY`; `None` where there is none, or more than one, so that
+/// a proxy that adds its own can't be mistaken for the client.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(http::header::AUTHORIZATION).iter();
+    let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
+    let (scheme, key) = value.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 pub(crate) const REQUEST_ID: &str = "x-request-id";

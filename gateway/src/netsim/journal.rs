@@ -1,7 +1,7 @@
 //! A journal that notes every record that it is handed, so that one that is handed over twice shows.
 
 use crate::record::{Record, Settled};
-use crate::store::{Journal, MemoryJournal, Stored};
+use crate::store::{Journal, MemoryJournal, Opening, Stored};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex};
 
@@ -31,8 +31,8 @@ impl Journal for Watched {
         self.inner.is_full()
     }
 
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
-        self.inner.receipt(decision_id)
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>> {
+        self.inner.receipt(decision_id, tenant)
     }
 
     fn flush(&self) -> Stored<()> {
@@ -41,6 +41,10 @@ impl Journal for Watched {
 
     fn trouble(&self) -> Option<String> {
         self.inner.trouble()
+    }
+
+    fn opening(&self) -> Opening {
+        self.inner.opening()
     }
 
     fn oldest_waiting_ms(&self) -> Option<i64> {

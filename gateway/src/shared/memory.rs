@@ -1,19 +1,22 @@
-//! A place that is gone with its process.
+//! A place of one gateway: its journal's file, or nothing but memory where the journal is no file.
 
-use super::{Shared, Versioned};
+use super::{Shared, Versioned, sqlite};
 use crate::store::{StoreError, Stored};
 use futures::FutureExt as _;
 use futures::future::ready;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Values in a map.
+/// Values in a map, gone with their process.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryShared(Arc<Mutex<BTreeMap<String, Versioned>>>);
 
 /// The row's constructor.
-pub(super) fn open(_url: &str, _journal: &str) -> Result<Arc<dyn Shared>, StoreError> {
-    Ok(Arc::new(MemoryShared::default()))
+pub(super) fn open(_url: &str, journal: &str) -> Result<Arc<dyn Shared>, StoreError> {
+    match journal.strip_prefix("sqlite:") {
+        Some(rest) => sqlite::open(rest),
+        None => Ok(Arc::new(MemoryShared::default())),
+    }
 }
 
 impl MemoryShared {

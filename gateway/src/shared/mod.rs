@@ -4,10 +4,13 @@
 //! did meanwhile; what the values mean is decided by the pure machines of the router, in the gateway that swaps them.
 
 mod memory;
+mod postgres;
+mod redis;
+mod sqlite;
 
 pub use memory::MemoryShared;
 
-use crate::store::{StoreError, Stored};
+use crate::store::{StoreError, Stored, without_secrets};
 use std::sync::Arc;
 
 /// A place that gateways share.
@@ -30,6 +33,12 @@ pub trait Shared: Send + Sync {
     /// # Errors
     /// The place can't be reached: try again later.
     fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>>;
+
+    /// What its operator should know of it although it works, such as that it would forget in a power cut; `None`
+    /// when nothing is known to be wrong.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A value as it was found.
@@ -41,6 +50,9 @@ pub struct Versioned {
     pub value: Vec<u8>,
 }
 
+/// A place, or why its URL can't be meant.
+pub type OpenedShared = Result<Arc<dyn Shared>, StoreError>;
+
 /// One kind of place.
 #[derive(Debug)]
 pub struct SharedRow {
@@ -48,17 +60,29 @@ pub struct SharedRow {
     pub name: &'static str,
     /// Opens it, given the whole URL and the URL of this gateway's journal. Doesn't fail because the place is away:
     /// calls do.
-    pub open: fn(&str, &str) -> Result<Arc<dyn Shared>, StoreError>,
+    pub open: fn(&str, &str) -> OpenedShared,
     /// What it is, for reference pages.
     pub about: &'static str,
 }
 
 /// Every place that `[store] shared` may name. The order is the order in `docs/reference`.
-pub const SHARED: &[SharedRow] = &[SharedRow {
-    name: "memory",
-    open: memory::open,
-    about: "this gateway alone: kept in its own journal where that is a file",
-}];
+pub const SHARED: &[SharedRow] = &[
+    SharedRow {
+        name: "memory",
+        open: memory::open,
+        about: "this gateway alone: kept in its own journal where that is a file",
+    },
+    SharedRow {
+        name: "redis",
+        open: redis::open,
+        about: "a Redis or Valkey, as in `redis://10.0.0.5:6379/0?prefix=prod/`",
+    },
+    SharedRow {
+        name: "postgres",
+        open: postgres::open,
+        about: "a table of a Postgres, as in `postgres://sluice@10.0.0.5/sluice`",
+    },
+];
 
 /// Opens the place that a URL names.
 ///
@@ -68,7 +92,11 @@ pub fn open_shared(url: &str, journal: &str) -> Result<Arc<dyn Shared>, StoreErr
     let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
     let row = SHARED.iter().find(|row| row.name == scheme).ok_or_else(|| {
         let known: Vec<&str> = SHARED.iter().map(|row| row.name).collect();
+        let url = without_secrets(url);
         StoreError(format!("{url:?} names no shared store; it is one of {}", known.join(", ")))
     })?;
     (row.open)(url, journal)
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ pub(crate) fn settled(n: u64) -> Settled {
         label: format!("r-{n}"),
         at_unix_ms: 1_700_000_000_000 + n as i64 * 1_000,
         tenant: if n.is_multiple_of(3) { "acme" } else { "default" }.to_owned(),
+        project: String::new(),
+        key: String::new(),
         route: "auto".to_owned(),
         front: "grpc",
         domain: if n.is_multiple_of(2) { "law" } else { "math" }.to_owned(),
@@ -37,6 +39,7 @@ pub(crate) fn settled(n: u64) -> Settled {
         receipt: Some(Box::new(receipt(n))),
         attempts: vec![attempt(0, "broken", wasted), attempt(1, "done", spent)],
         entries: vec![entry(0, Account::Overhead, wasted), entry(1, Account::Spent, spent)],
+        charges: vec![],
     }
 }
 

@@ -1,6 +1,6 @@
 //! A journal that is gone with its process, for tests: the smallest store there is.
 
-use super::{Journal, Ledger, StoreError, Stored};
+use super::{Journal, Ledger, Opening, StoreError, Stored};
 use crate::record::Record;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
@@ -51,8 +51,8 @@ impl Journal for MemoryJournal {
         false
     }
 
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
-        ready(find(&self.lock(), &decision_id)).boxed()
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>> {
+        ready(find(&self.lock(), &decision_id, &tenant)).boxed()
     }
 
     fn flush(&self) -> Stored<()> {
@@ -61,6 +61,10 @@ impl Journal for MemoryJournal {
 
     fn trouble(&self) -> Option<String> {
         None
+    }
+
+    fn opening(&self) -> Opening {
+        Opening { gateway: "memory".to_owned(), epoch: 1, open: Vec::new() }
     }
 
     fn oldest_waiting_ms(&self) -> Option<i64> {
@@ -72,21 +76,22 @@ fn is_same(a: &Record, b: &Record) -> bool {
     match (a, b) {
         (Record::Snapshot { config: a, .. }, Record::Snapshot { config: b, .. }) => a == b,
         (Record::Settled(a), Record::Settled(b)) => a.request_id == b.request_id,
-        (Record::Snapshot { .. }, Record::Settled(_)) | (Record::Settled(_), Record::Snapshot { .. }) => {
-            false
-        }
+        (Record::Closed(a), Record::Closed(b)) => (&a.account, a.epoch) == (&b.account, b.epoch),
+        (Record::Held(a), Record::Held(b)) => a == b,
+        _ => false,
     }
 }
 
-fn find(records: &[Record], decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
+fn find(records: &[Record], decision_id: &str, tenant: &str) -> Result<Option<(String, String)>, StoreError> {
     let receipt = records.iter().find_map(|record| match record {
+        Record::Settled(settled) if settled.tenant != tenant => None,
         Record::Settled(settled) => settled.receipt.as_ref().filter(|receipt| receipt.id == decision_id),
-        Record::Snapshot { .. } => None,
+        _ => None,
     });
     let Some(receipt) = receipt else { return Ok(None) };
     let snapshot = records.iter().find_map(|record| match record {
         Record::Snapshot { config, json } => (*config == receipt.versions.config).then(|| json.clone()),
-        Record::Settled(_) => None,
+        _ => None,
     });
     let json = serde_json::to_string(receipt).map_err(|error| StoreError(format!("receipt: {error}")))?;
     Ok(snapshot.map(|snapshot| (json, snapshot)))

@@ -3,14 +3,17 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod memory;
+pub(crate) mod parcel;
+pub(crate) mod postgres;
 mod report;
-mod sqlite;
+pub(crate) mod sqlite;
 
 pub use memory::MemoryJournal;
 pub use report::{By, Group, Ledger, Report, ReportAsk, TokenSums};
 
 use crate::record::Record;
 use futures::future::BoxFuture;
+use sluice_router::NanoUsd;
 use std::sync::Arc;
 
 /// A journal as it was found stored, or its failure, in people's words.
@@ -32,9 +35,9 @@ pub trait Journal: Send + Sync {
     /// Whether [`Journal::record`] would wait, or nothing is written any more: then nothing new should be begun.
     fn is_full(&self) -> bool;
 
-    /// A stored decision with the configuration that it refers to: two JSON texts, receipt and snapshot. Sees
+    /// A stored decision of a tenant with the configuration that it refers to: two JSON texts, receipt and snapshot. Sees
     /// whatever was handed over before, unless the journal is in trouble.
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>>;
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>>;
 
     /// Resolves when everything handed over before is durable.
     ///
@@ -45,8 +48,35 @@ pub trait Journal: Send + Sync {
     /// Why the journal can't be written to; `None` when it can.
     fn trouble(&self) -> Option<String>;
 
+    /// Who this gateway is, and what its earlier starts left open; as it was when the journal was opened.
+    fn opening(&self) -> Opening;
+
     /// When the oldest record that is not yet durable was made, in milliseconds since 1970; `None` when all are.
     fn oldest_waiting_ms(&self) -> Option<i64>;
+}
+
+/// What a journal knew of money when it was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// The gateway's own name, which outlives its restarts.
+    pub gateway: String,
+    /// Which start this is: above all earlier ones.
+    pub epoch: u64,
+    /// Shares of earlier starts that have not been closed.
+    pub open: Vec<OpenShare>,
+}
+
+/// A share of an earlier start, by the journal's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenShare {
+    /// The name of a budget in one period.
+    pub account: String,
+    /// Which start.
+    pub epoch: u64,
+    /// What it has settled.
+    pub settled: NanoUsd,
+    /// The most that may have been spent: the last mark, or what was settled and held.
+    pub most: NanoUsd,
 }
 
 /// A store that fails.
@@ -76,6 +106,12 @@ pub const STORES: &[StoreRow] = &[
         about: "one SQLite file, as in `sqlite:sluice.db`; durable, for one gateway",
     },
     StoreRow {
+        name: "postgres",
+        journal: postgres::journal,
+        ledger: postgres::ledger,
+        about: "a fleet's common ledger, as in `postgres://sluice@10.0.0.5/sluice`; journals ship to it",
+    },
+    StoreRow {
         name: "memory",
         journal: memory::journal,
         ledger: memory::ledger,
@@ -102,16 +138,26 @@ pub fn open_ledger(url: &str) -> Result<Box<dyn Ledger>, StoreError> {
     (row.ledger)(rest)
 }
 
+/// A URL as it may be shown: without its password and whatever follows a question mark.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((user, place)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let user = user.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}@{place}")
+}
+
 fn find(url: &str) -> Result<(&'static StoreRow, &str), StoreError> {
     let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
     STORES.iter().find(|row| row.name == scheme).map(|row| (row, rest)).ok_or_else(|| {
         let known: Vec<String> = STORES.iter().map(|row| format!("{}:", row.name)).collect();
         StoreError(format!(
-            "{url:?} names no store; it begins with one of {}, for instance \"sqlite:sluice.db\"",
+            "{:?} names no store; it begins with one of {}, for instance \"sqlite:sluice.db\"",
+            without_secrets(url),
             known.join(", ")
         ))
     })
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use sluice_router::NanoUsd;
+use std::collections::BTreeMap;
 
 /// The read side of a store.
 pub trait Ledger: Send {
@@ -27,6 +28,25 @@ pub struct ReportAsk {
     pub from_ms: Option<i64>,
     /// Requests that ended before this time, in milliseconds since 1970.
     pub to_ms: Option<i64>,
+}
+
+impl ReportAsk {
+    /// Its span, both ends given.
+    pub(super) fn span_ms(&self) -> (i64, i64) {
+        (self.from_ms.unwrap_or(i64::MIN), self.to_ms.unwrap_or(i64::MAX))
+    }
+
+    /// SQL for sums over `tables`, where the requests are `r`: a row for each group, first what makes it. The values
+    /// stand for the ends of the span.
+    pub(super) fn sql(&self, tables: &str, sums: &str, [from, to]: [&str; 2]) -> String {
+        let columns: Vec<String> = self.by.iter().map(|by| format!("r.{}", by.name())).collect();
+        let columns = columns.join(", ");
+        let (comma, group_by) = if columns.is_empty() { ("", "") } else { (", ", "GROUP BY ") };
+        format!(
+            "SELECT {columns}{comma}{sums} FROM {tables}
+             WHERE r.at_unix_ms >= {from} AND r.at_unix_ms < {to} {group_by}{columns}"
+        )
+    }
 }
 
 /// Something that requests have in common.
@@ -102,6 +122,46 @@ impl Group {
     }
 }
 
+impl Group {
+    /// Adds another group's sums; `None` beyond 64 bits.
+    fn add(&mut self, other: &Group) -> Option<()> {
+        let sum = |a: &mut u64, b: u64| a.checked_add(b).map(|sum| *a = sum);
+        let money = |a: &mut NanoUsd, b: NanoUsd| a.0.checked_add(b.0).map(|sum| *a = NanoUsd(sum));
+        sum(&mut self.requests, other.requests)?;
+        sum(&mut self.below_floor, other.below_floor)?;
+        sum(&mut self.attempts, other.attempts)?;
+        sum(&mut self.entries, other.entries)?;
+        sum(&mut self.tokens.prompt, other.tokens.prompt)?;
+        sum(&mut self.tokens.cached, other.tokens.cached)?;
+        sum(&mut self.tokens.output, other.tokens.output)?;
+        money(&mut self.cost, other.cost)?;
+        money(&mut self.baseline, other.baseline)?;
+        money(&mut self.overhead, other.overhead)
+    }
+}
+
+/// Groups by what they have in common, filled by one query after the other.
+#[derive(Debug, Default)]
+pub(super) struct Groups(BTreeMap<Vec<String>, Group>);
+
+impl Groups {
+    /// The group of these.
+    pub(super) fn of(&mut self, by: Vec<String>) -> &mut Group {
+        self.0.entry(by.clone()).or_insert_with(|| Group { by, ..Group::default() })
+    }
+
+    /// With their total.
+    pub(super) fn report(self) -> Result<Report, StoreError> {
+        let groups: Vec<Group> = self.0.into_values().collect();
+        let mut total = Group::default();
+        for group in &groups {
+            let added = total.add(group);
+            added.ok_or_else(|| StoreError("the sums exceed 64 bits; ask for less time".to_owned()))?;
+        }
+        Ok(Report { total, groups })
+    }
+}
+
 /// Tokens of many tries; `prompt` includes `cached`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenSums {
@@ -112,3 +172,6 @@ pub struct TokenSums {
     /// Tokens produced.
     pub output: u64,
 }
+
+/// The account of what no client saw, as records name it.
+pub(super) const OVERHEAD: &str = "overhead";

@@ -3,11 +3,17 @@
 mod fault;
 mod insert;
 mod lock;
+mod opening;
+mod outbox;
 mod read;
 mod schema;
 mod writer;
 
-use super::{Journal, Ledger, StoreError, Stored};
+pub(crate) use fault::explain;
+pub(crate) use outbox::{Outbox, Waiting};
+pub(crate) use schema::{Look, prepare};
+
+use super::{Journal, Ledger, Opening, StoreError, Stored};
 use crate::record::Record;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -33,7 +39,7 @@ pub(super) fn ledger(rest: &str) -> Result<Box<dyn Ledger>, StoreError> {
 }
 
 /// `sqlite:sluice.db`, `sqlite:/var/lib/sluice.db` and `sqlite:///var/lib/sluice.db` are all understood.
-fn path(rest: &str) -> Result<PathBuf, StoreError> {
+pub(crate) fn path(rest: &str) -> Result<PathBuf, StoreError> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.is_empty() || path.starts_with(':') {
         return Err(StoreError("name the file, for instance \"sqlite:sluice.db\"".to_owned()));
@@ -46,7 +52,8 @@ impl SqliteJournal {
     pub(super) fn open(path: &Path) -> Result<SqliteJournal, StoreError> {
         let lock = lock::WriterLock::take(path)?;
         let (connection, writer_id) = schema::open_to_write(path)?;
-        SqliteJournal::start(path, lock, connection, writer_id)
+        let opening = opening::read(&connection, writer_id).map_err(|error| fault::explain(path, &error))?;
+        SqliteJournal::start(path, lock, connection, writer_id, opening)
     }
 
     fn start(
@@ -54,6 +61,7 @@ impl SqliteJournal {
         lock: lock::WriterLock,
         connection: rusqlite::Connection,
         writer_id: i64,
+        opening: Opening,
     ) -> Result<SqliteJournal, StoreError> {
         let shared = Arc::new(Shared::default());
         let (records, inbox) = mpsc::channel(WAITING_RECORDS);
@@ -66,6 +74,7 @@ impl SqliteJournal {
             writer: Some(writer),
             reader: Some(reader),
             shared,
+            opening,
             _lock: lock,
         })))
     }
@@ -89,7 +98,7 @@ impl Journal for SqliteJournal {
         records.capacity() == 0 || records.is_closed()
     }
 
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>> {
         let (inner, flushed) = (self.0.clone(), self.flush());
         async move {
             // In trouble, whatever is durable can still be shown.
@@ -97,7 +106,7 @@ impl Journal for SqliteJournal {
             let (answer, answered) = oneshot::channel();
             let questions = inner.questions.as_ref().expect("there until drop");
             let gone = || StoreError("the journal's reader has ended".to_owned());
-            questions.send(Question { decision_id, answer }).await.map_err(|_| gone())?;
+            questions.send(Question { decision_id, tenant, answer }).await.map_err(|_| gone())?;
             answered.await.map_err(|_| gone())?
         }
         .boxed()
@@ -107,6 +116,8 @@ impl Journal for SqliteJournal {
         let inner = self.0.clone();
         async move {
             let target = inner.shared.handed.load(Ordering::SeqCst);
+            // It may be between two looks; somebody waits now.
+            inner.wake_writer();
             let mut state = inner.shared.state.subscribe();
             let failures = state.borrow().failures;
             let settled = |state: &State| state.written >= target || state.failures > failures || state.ended;
@@ -125,6 +136,10 @@ impl Journal for SqliteJournal {
         state.trouble.clone().or_else(|| state.refused.clone()).or_else(ended)
     }
 
+    fn opening(&self) -> Opening {
+        self.0.opening.clone()
+    }
+
     fn oldest_waiting_ms(&self) -> Option<i64> {
         let oldest = self.0.shared.oldest_ms.load(Ordering::Relaxed);
         (oldest != NONE_WAITING).then_some(oldest)
@@ -138,12 +153,19 @@ struct Inner {
     writer: Option<JoinHandle<()>>,
     reader: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
+    opening: Opening,
     _lock: lock::WriterLock,
 }
 
 impl Inner {
     fn records(&self) -> &mpsc::Sender<Record> {
         self.records.as_ref().expect("there until drop")
+    }
+
+    fn wake_writer(&self) {
+        if let Some(writer) = &self.writer {
+            writer.thread().unpark();
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whose a request is.
 
-use sluice_router::{NanoUsd, Period};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use sluice_router::{NanoUsd, Period, Privacy};
 
 /// Whose a request is, by the key that it came with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,23 @@ pub struct Identity {
     pub weight: u32,
     /// What bounds the request: tenant, project and key in this order, those that exist.
     pub levels: Vec<Level>,
+    /// What it may ask for.
+    pub policy: Policy,
+}
+
+/// What an identity may ask for. A request's own hints can tighten it, never loosen it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Routes that it may use; `None` is all.
+    pub routes: Option<Vec<String>>,
+    /// Experts that may answer it; `None` is all.
+    pub experts: Option<Vec<String>>,
+    /// Regions that may see its data; none is all.
+    pub residency: Vec<String>,
+    /// How private its data is at least.
+    pub privacy: Privacy,
+    /// What its requests are about, where they don't say so themselves.
+    pub domain: Option<String>,
 }
 
 /// One level of an identity with its bounds.
@@ -42,7 +61,7 @@ pub enum LevelKind {
 }
 
 /// A hard budget: never overspent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// How much.
     pub amount: NanoUsd,
@@ -51,7 +70,8 @@ pub struct Budget {
 }
 
 /// Rates and counts; `None` is no bound.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Requests in a minute.
     pub requests_per_min: Option<u64>,
@@ -65,8 +85,19 @@ impl Identity {
     /// Everybody, where no tenants are configured.
     pub fn everybody() -> Identity {
         let (tenant, project, key) = ("default".to_owned(), String::new(), String::new());
-        Identity { tenant, project, key, weight: 1, levels: Vec::new() }
+        Identity { tenant, project, key, weight: 1, levels: Vec::new(), policy: Policy::default() }
     }
+
+    /// Its place in the pools' lines; `None` for everybody, who are told apart by their keys alone.
+    pub(crate) fn line(&self) -> Option<u64> {
+        (!self.levels.is_empty()).then(|| short_hash(self.tenant.as_bytes()))
+    }
+}
+
+/// Eight bytes of a SHA-256: they name something without showing it.
+pub(crate) fn short_hash(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
+    digest.iter().take(8).fold(0, |hash, &byte| hash << 8 | u64::from(byte))
 }
 
 impl LevelKind {

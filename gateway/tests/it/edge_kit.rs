@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use serde_json::Value;
-use sluice_gateway::{Door, Fault, Front, OUTLET_EVENTS, OutEvent, Readiness, Request, Spawn};
+use sluice_gateway::{Door, Fault, Front, Identity, OUTLET_EVENTS, OutEvent, Readiness, Request, Spawn};
 use sluice_proto::v1;
 use sluice_router::Tick;
 use std::net::SocketAddr;
@@ -145,6 +145,10 @@ impl Door for ScriptedDoor {
         }
     }
 
+    fn identify(&self, _key: Option<&str>) -> Result<Arc<Identity>, Fault> {
+        Ok(Arc::new(Identity::everybody()))
+    }
+
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
         assert_ne!(request.body.model, "panic", "a bug that a test asked for");
         let (outlet, events) = mpsc::channel(OUTLET_EVENTS);
@@ -164,7 +168,7 @@ impl Door for ScriptedDoor {
         events
     }
 
-    fn refused(&self, front: Front, label: &str, fault: &Fault) {
+    fn refused(&self, front: Front, label: &str, _tenant: &str, fault: &Fault) {
         self.refusals.lock().expect("no test panics while it holds this").push((
             front,
             label.to_owned(),
@@ -177,7 +181,11 @@ impl Door for ScriptedDoor {
         Ok(v1::ExplainResponse { receipt_json: receipt.to_string(), ..Default::default() })
     }
 
-    fn receipt(&self, decision_id: String) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
+    fn receipt(
+        &self,
+        _identity: &Identity,
+        decision_id: String,
+    ) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
         Box::pin(async move {
             match decision_id.as_str() {
                 "known" => Ok(v1::ExplainResponse {
@@ -192,7 +200,7 @@ impl Door for ScriptedDoor {
         })
     }
 
-    fn models(&self) -> Vec<v1::Model> {
+    fn models(&self, _identity: &Identity) -> Vec<v1::Model> {
         let model = |id: &str, kind: &str| v1::Model { id: id.to_owned(), kind: kind.to_owned() };
         vec![model("auto", "route"), model("meta/llama-3", "expert")]
     }

@@ -1,6 +1,7 @@
 //! The gateway over real sockets; one module a topic. `edge_*` meet a scripted door, the others simulated engines.
 
 mod batching;
+mod budgets;
 mod cold_start;
 mod edge_grpc;
 mod edge_http;
@@ -9,9 +10,11 @@ mod edge_limits;
 mod edge_refusals;
 mod edge_stack;
 mod failover;
+mod ledger;
 mod peer;
 mod pools;
 mod rows;
 mod running;
 mod spine;
 mod support;
+mod tenants;

@@ -26,6 +26,16 @@ pub struct Span {
     pub end_ms: i64,
 }
 
+impl Span {
+    /// The day on which the next one begins, as in `2026-12-01`; `None` when none does.
+    pub fn ends_on(&self) -> Option<String> {
+        let day = self.end_ms.div_euclid(DAY_MS);
+        let (year, month) = year_and_month(day);
+        let of_month = day - first_of(year, month) + 1;
+        (self.end_ms < i64::MAX).then(|| format!("{year:04}-{month:02}-{of_month:02}"))
+    }
+}
+
 impl Period {
     /// The period that a moment is in.
     pub fn span(self, unix_ms: i64) -> Span {
@@ -98,6 +108,9 @@ mod tests {
         assert_eq!(Period::Day.span(noon), Span { begin_ms: 1_709_164_800_000, end_ms: 1_709_251_200_000 });
         assert_eq!(Period::Week.span(noon), Span { begin_ms: 1_708_905_600_000, end_ms: 1_709_510_400_000 });
         assert_eq!(Period::Month.span(noon), Span { begin_ms: 1_706_745_600_000, end_ms: 1_709_251_200_000 });
+        assert_eq!(Period::Month.span(noon).ends_on().as_deref(), Some("2024-03-01"));
+        assert_eq!(Period::Week.span(noon).ends_on().as_deref(), Some("2024-03-04"));
+        assert_eq!(Period::Ever.span(noon).ends_on(), None);
         assert_eq!(Period::Month.span(-1), Span { begin_ms: -2_678_400_000, end_ms: 0 });
     }
 

@@ -65,6 +65,7 @@ impl Service {
         wanted: Wanted,
     ) -> Result<Request, Status> {
         let prepared = check::open(&*self.door).and_then(|()| {
+            let identity = call.arrival.identity()?;
             let mut asked = hints::parse(headers, call.arrival.at)?;
             let timeout = hints::grpc_deadline(headers, call.arrival.at)?;
             asked.deadline = [asked.deadline, timeout].into_iter().flatten().min();
@@ -76,14 +77,14 @@ impl Service {
                 ));
             }
             let streams = wanted == Wanted::Stream;
-            Ok(call.arrival.clone().request(&*self.door, Front::Grpc, body, asked, streams))
+            Ok(call.arrival.clone().request(&*self.door, identity, Front::Grpc, body, asked, streams))
         });
         prepared.map_err(|fault| self.refuse(call, &fault))
     }
 
     /// An answer to what never reached the spine.
     fn refuse(&self, call: &Call, fault: &Fault) -> Status {
-        self.door.refused(Front::Grpc, &call.arrival.label, fault);
+        self.door.refused(Front::Grpc, &call.arrival.label, call.arrival.tenant(), fault);
         call.status(fault)
     }
 }
@@ -141,7 +142,8 @@ impl v1::gateway_server::Gateway for Service {
                 self.door.explain(request).map(Response::new).map_err(|fault| call.status(&fault))
             }
             Some(What::DecisionId(id)) => {
-                let receipt = self.door.receipt(id).await;
+                let identity = call.arrival.identity().map_err(|fault| self.refuse(&call, &fault))?;
+                let receipt = self.door.receipt(&identity, id).await;
                 receipt.map(Response::new).map_err(|fault| self.refuse(&call, &fault))
             }
             None => {
@@ -153,9 +155,11 @@ impl v1::gateway_server::Gateway for Service {
 
     async fn list_models(
         &self,
-        _request: tonic::Request<v1::ListModelsRequest>,
+        request: tonic::Request<v1::ListModelsRequest>,
     ) -> Result<Response<v1::ListModelsResponse>, Status> {
-        Ok(Response::new(v1::ListModelsResponse { models: self.door.models() }))
+        let call = Call::of(&request);
+        let identity = call.arrival.identity().map_err(|fault| self.refuse(&call, &fault))?;
+        Ok(Response::new(v1::ListModelsResponse { models: self.door.models(&identity) }))
     }
 }
 

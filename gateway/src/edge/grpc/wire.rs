@@ -51,7 +51,7 @@ pub(super) async fn answer(
     let response = routes.oneshot(request).await.unwrap_or_else(|never| match never {});
     match unreadable(response.headers(), door.max_body_bytes()) {
         Some(fault) => {
-            door.refused(Front::Grpc, &arrival.label, &fault);
+            door.refused(Front::Grpc, &arrival.label, arrival.tenant(), &fault);
             status::grpc_status(&fault, &arrival.label).into_http()
         }
         None => response.map(|body| Body::new(Trailed { body, trailers })),

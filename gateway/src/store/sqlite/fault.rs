@@ -5,7 +5,7 @@ use rusqlite::ErrorCode;
 use std::path::Path;
 
 /// What went wrong with the file, and what to do about it.
-pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
+pub(crate) fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
     let file = path.display();
     let text = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => foreign(path).0,

@@ -1,7 +1,8 @@
 //! One record as rows.
 
 use crate::invariants;
-use crate::record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
+use crate::record::{Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Phase, Record, Settled};
+use crate::store::report::OVERHEAD;
 use rusqlite::{Connection, params};
 
 /// Writes records within the caller's transaction.
@@ -21,6 +22,9 @@ impl Inserter<'_> {
                 let sql = "INSERT INTO snapshots (config, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
                 self.execute(sql, params![config, json]).map(|_| None)
             }
+            Record::Mark { account, amount } => self.mark(account, amount.0).map(|()| None),
+            Record::Held(held) => self.held(held).map(|()| None),
+            Record::Closed(closing) => self.closed(closing).map(|()| None),
             Record::Settled(settled) => match invariants::check_settled(settled) {
                 Ok(()) => self.settled(settled).map(|()| None),
                 Err(breach) => {
@@ -36,6 +40,9 @@ impl Inserter<'_> {
         let id = match record {
             Record::Settled(settled) => settled.request_id.to_string(),
             Record::Snapshot { config, .. } => config.clone(),
+            Record::Mark { account, .. } => account.clone(),
+            Record::Held(held) => held.request_id.to_string(),
+            Record::Closed(closing) => format!("{}:{}", closing.account, closing.epoch),
         };
         let sql = "INSERT INTO refused (request_id, why, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         self.execute(sql, params![id, why, format!("{record:?}")]).map(drop)
@@ -54,7 +61,41 @@ impl Inserter<'_> {
             self.execute(sql, params![receipt.id, id, receipt.versions.config, json])?;
         }
         settled.attempts.iter().try_for_each(|attempt| self.attempt(&id, attempt))?;
-        settled.entries.iter().try_for_each(|entry| self.entry(&id, entry))
+        settled.entries.iter().try_for_each(|entry| self.entry(&id, entry))?;
+        settled.charges.iter().try_for_each(|charge| self.charge(charge))?;
+        if !settled.charges.is_empty() {
+            self.execute("DELETE FROM holds WHERE request_id = ?1", [&id])?;
+        }
+        Ok(())
+    }
+
+    fn charge(&self, of: &Charge) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO charged (account, writer, amount_nanousd) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET amount_nanousd = amount_nanousd + excluded.amount_nanousd";
+        self.execute(sql, params![of.account, self.writer, of.amount.0]).map(drop)
+    }
+
+    fn mark(&self, account: &str, amount: i64) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO marks (account, writer, amount_nanousd) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET amount_nanousd = excluded.amount_nanousd";
+        self.execute(sql, params![account, self.writer, amount]).map(drop)
+    }
+
+    fn held(&self, of: &Held) -> rusqlite::Result<()> {
+        let id = of.request_id.to_string();
+        let sql = "INSERT INTO holds (request_id, hold, account, writer, amount_nanousd)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+        of.accounts.iter().try_for_each(|account| {
+            self.execute(sql, params![id, of.hold, account, self.writer, of.amount.0]).map(drop)
+        })
+    }
+
+    fn closed(&self, of: &Closing) -> rusqlite::Result<()> {
+        let sql =
+            "INSERT INTO closings (account, writer, tenant, at_unix_ms, spent_nanousd, unattributed_nanousd)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+        let (epoch, spent, unattributed) = (of.epoch.cast_signed(), of.spent.0, of.unattributed.0);
+        self.execute(sql, params![of.account, epoch, of.tenant, of.at_unix_ms, spent, unattributed]).map(drop)
     }
 
     /// How many rows were added: 0 when the request is there already.
@@ -65,8 +106,8 @@ impl Inserter<'_> {
         let decision = of.receipt.as_ref().map(|receipt| &receipt.id);
         self.execute(
             "INSERT INTO requests (request_id, label, at_unix_ms, tenant, route, front, domain, language, status,
-                 expert, floor_held, cost_nanousd, baseline_nanousd, ttft_ms, total_ms, tags, decision_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+                 expert, floor_held, cost_nanousd, baseline_nanousd, ttft_ms, total_ms, tags, decision_id, project, key_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
              ON CONFLICT (request_id) DO NOTHING",
             params![
                 id,
@@ -85,7 +126,9 @@ impl Inserter<'_> {
                 of.ttft_ms,
                 of.total_ms,
                 tags,
-                decision
+                decision,
+                of.project,
+                of.key
             ],
         )
     }
@@ -142,6 +185,7 @@ fn to_sql(error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
 fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Settle => "settle",
+        Phase::Overrun => "overrun",
     }
 }
 
@@ -150,8 +194,6 @@ fn account_name(account: Account) -> &'static str {
         Account::Funded => "funded",
         Account::Spent => "spent",
         Account::Overhead => OVERHEAD,
+        Account::Overrun => "overrun",
     }
 }
-
-/// The account of what no client saw; reports sum it.
-pub(super) const OVERHEAD: &str = "overhead";

@@ -8,11 +8,21 @@ use std::time::Duration;
 
 /// Opens the file for the only writer, makes or upgrades its tables, and draws an id for this start of the gateway.
 pub(super) fn open_to_write(path: &Path) -> Result<(Connection, i64), StoreError> {
+    let connection = prepare(path, Look::AtEveryPage)?;
+    let writer = draw_writer(&connection).map_err(|error| fault::explain(path, &error))?;
+    Ok((connection, writer))
+}
+
+/// Opens the file for writing and makes or upgrades its tables. Any number of processes may do so; who books is
+/// decided by the writer's lock.
+pub(crate) fn prepare(path: &Path, look: Look) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path).map_err(|error| fault::explain(path, &error))?;
     let said = |error: rusqlite::Error| fault::explain(path, &error);
     connection.busy_timeout(BUSY).map_err(said)?;
     check_identity(&connection, path, Empty::IsFine)?;
-    check_pages(&connection, path)?;
+    if look == Look::AtEveryPage {
+        check_pages(&connection, path)?;
+    }
     let mode: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(said)?;
     if mode != "wal" {
@@ -23,8 +33,8 @@ pub(super) fn open_to_write(path: &Path) -> Result<(Connection, i64), StoreError
     connection
         .execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")
         .map_err(said)?;
-    let writer = upgrade(&mut connection).map_err(said)?;
-    Ok((connection, writer))
+    upgrade(&mut connection).map_err(said)?;
+    Ok(connection)
 }
 
 /// Opens the file for reading beside its writer.
@@ -38,6 +48,15 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY).map_err(|error| fault::explain(path, &error))?;
     check_identity(&connection, path, Empty::IsForeign)?;
     Ok(connection)
+}
+
+/// How closely a file is looked at before it is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Whose it is, and of which version.
+    AtItsHead,
+    /// Whether it is whole too.
+    AtEveryPage,
 }
 
 /// Whether a file without any table will do.
@@ -74,20 +93,29 @@ fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     if found == "ok" { Ok(()) } else { Err(fault::damaged(path, &found)) }
 }
 
-/// Applies what is missing, each version in one transaction, and notes this start.
-fn upgrade(connection: &mut Connection) -> rusqlite::Result<i64> {
+/// Applies what is missing, all in one transaction.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version = |connection: &Connection| -> rusqlite::Result<i64> {
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+    };
+    // Without a lock first: most files have nothing to be done, and another process may be writing.
+    if version(connection)? == LATEST {
+        return Ok(());
+    }
     let work = Transaction::new(connection, TransactionBehavior::Immediate)?;
-    let version: i64 = work.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let done = usize::try_from(version).expect("checked to be at least 0");
+    let done = usize::try_from(version(&work)?).expect("checked to be at least 0");
     for sql in &VERSIONS[done..] {
         work.execute_batch(sql)?;
     }
     work.pragma_update(None, "application_id", APPLICATION_ID)?;
     work.pragma_update(None, "user_version", LATEST)?;
-    work.execute("INSERT INTO writers (version) VALUES (?1)", [env!("CARGO_PKG_VERSION")])?;
-    let writer = work.last_insert_rowid();
-    work.commit()?;
-    Ok(writer)
+    work.commit()
+}
+
+/// Notes this start.
+fn draw_writer(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.execute("INSERT INTO writers (version) VALUES (?1)", [env!("CARGO_PKG_VERSION")])?;
+    Ok(connection.last_insert_rowid())
 }
 
 /// "Slui", so that `file` and we know our own.
@@ -99,4 +127,11 @@ const BUSY: Duration = Duration::from_secs(2);
 const CHECKED_BYTES: u64 = 64 << 20;
 
 /// What each version added. A released one is never edited; the next is a new element.
-const VERSIONS: &[&str] = &[include_str!("schema/v1.sql")];
+const VERSIONS: &[&str] = &[
+    include_str!("schema/v1.sql"),
+    concat!(
+        include_str!("schema/v2.sql"),
+        include_str!("schema/v2-shared.sql"),
+        include_str!("schema/v2-outbox.sql")
+    ),
+];

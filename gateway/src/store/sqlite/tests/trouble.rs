@@ -22,7 +22,7 @@ async fn a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again() {
     let _: i64 = connection
         .query_row(&format!("PRAGMA max_page_count = {}", pages + 4), [], |row| row.get(0))
         .expect("a number");
-    let journal = SqliteJournal::start(&path, lock, connection, writer).expect("starts");
+    let journal = SqliteJournal::start(&path, lock, connection, writer, Opening::default()).expect("starts");
 
     for n in 0..300 {
         journal.record(record(n)).await;
@@ -103,7 +103,7 @@ async fn a_journal_closed_in_trouble_ends_all_the_same() {
     let lock = lock::WriterLock::take(&path).expect("free");
     let (connection, writer) = schema::open_to_write(&path).expect("opens");
     connection.busy_timeout(std::time::Duration::ZERO).expect("set");
-    let journal = SqliteJournal::start(&path, lock, connection, writer).expect("starts");
+    let journal = SqliteJournal::start(&path, lock, connection, writer, Opening::default()).expect("starts");
     let _other = hold(&path);
     journal.record(record(1)).await;
     assert!(journal.flush().await.is_err());

@@ -1,0 +1,275 @@
+//! One budget in one period, as this gateway draws on it.
+
+use super::books::Means;
+use super::closing::close_earlier;
+use crate::record::Record;
+use crate::shared::Versioned;
+use crate::store::StoreError;
+use crate::tenants::{Budget, Level};
+use sluice_router::{
+    EscrowShare, Hold, Mark, NanoUsd, Settlement, ShareReport, Short, Span, Unlawful, Vault, VaultAnswer,
+};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// A budget's account.
+pub(super) struct Account {
+    /// The vault's key, and the name in the journal: `budget/LEVEL/PERIOD/BEGIN`.
+    pub(super) name: String,
+    /// Whose it is: `acme/web`.
+    pub(super) level: String,
+    /// For people: `project acme/web`.
+    pub(super) owner: String,
+    /// The organisation that it belongs to.
+    pub(super) tenant: String,
+    /// When it begins anew.
+    pub(super) span: Span,
+    budget: Mutex<Budget>,
+    share: Mutex<EscrowShare>,
+    /// Rings when something has changed that may let a hold succeed.
+    pub(super) changed: Notify,
+    /// Of the steps of its use the last that was told.
+    told_percent: AtomicU8,
+    /// Whether somebody sees to marks and reports ahead of need.
+    foresees: AtomicBool,
+    /// Marks go to the journal in their order.
+    marking: tokio::sync::Mutex<()>,
+    /// One report at a time.
+    reporting: tokio::sync::Mutex<Reporting>,
+}
+
+/// What was reported last.
+#[derive(Default)]
+struct Reporting {
+    /// Whether the vault has ever answered.
+    is_known: bool,
+    spent: NanoUsd,
+    /// How many looks in a row found nothing new.
+    quiet: u32,
+}
+
+/// Why the vault gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Unanswered {
+    /// It can't be reached, or the journal can't be written to.
+    #[error(transparent)]
+    Away(#[from] StoreError),
+    /// This start of the gateway is not to spend any more, or the vault has lost its memory.
+    #[error(transparent)]
+    Unlawful(#[from] Unlawful),
+}
+
+impl Account {
+    pub(super) fn new(
+        name: String,
+        level: &Level,
+        tenant: &str,
+        (budget, span): (Budget, Span),
+        share: EscrowShare,
+    ) -> Account {
+        Account {
+            name,
+            level: level.id.clone(),
+            owner: format!("{} {}", level.kind.name(), level.id),
+            tenant: tenant.to_owned(),
+            told_percent: AtomicU8::new(0),
+            span,
+            budget: Mutex::new(budget),
+            share: Mutex::new(share),
+            changed: Notify::new(),
+            foresees: AtomicBool::new(false),
+            marking: tokio::sync::Mutex::default(),
+            reporting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn share(&self) -> MutexGuard<'_, EscrowShare> {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The budget, as configured last.
+    pub(super) fn budget(&self) -> Budget {
+        *self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reload may have changed it.
+    pub(super) fn set_budget(&self, budget: Budget) {
+        *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = budget;
+    }
+
+    /// Holds an amount, if there is as much.
+    pub(super) fn hold(&self, amount: NanoUsd) -> Result<Hold, Short> {
+        self.share().hold(amount)
+    }
+
+    /// Settles a hold.
+    pub(super) fn settle(&self, hold: Hold, cost: NanoUsd) -> Settlement {
+        let settlement = self.share().settle(hold, cost);
+        if settlement.released > NanoUsd::ZERO {
+            self.changed.notify_waiters();
+        }
+        settlement
+    }
+
+    /// What could be held at once at most, as far as this gateway knows; and what might be after others have settled
+    /// or given back.
+    pub(super) fn reach(&self) -> (NanoUsd, NanoUsd) {
+        let share = self.share();
+        let answer = share.last_answer();
+        let now = share.free() + answer.free;
+        (now, now + share.held() + answer.elsewhere)
+    }
+
+    /// What is left of the budget, as far as this gateway knows.
+    pub(super) fn remaining(&self) -> NanoUsd {
+        self.reach().1
+    }
+
+    /// The step of its use that it has come to since it was asked last: 50, 80 or 100 percent.
+    pub(super) fn step_of_use(&self) -> Option<u8> {
+        let (amount, remaining) = (self.budget().amount, self.remaining());
+        let used = i128::from((amount - remaining).0) * 100;
+        let percent = STEPS.iter().rev().find(|&&step| used >= i128::from(step) * i128::from(amount.0))?;
+        (self.told_percent.fetch_max(*percent, Ordering::Relaxed) < *percent).then_some(*percent)
+    }
+
+    /// Makes a mark durable where one is due, so that `amount` can be held, and those that are on their way. False:
+    /// there was none.
+    ///
+    /// # Errors
+    /// The journal can't be written to. It keeps what it has and tries again; so does whoever asks here next.
+    pub(super) async fn mark(&self, means: &Means, amount: NanoUsd) -> Result<bool, StoreError> {
+        let pending = {
+            let _in_order = self.marking.lock().await;
+            if let Some(Mark { amount, .. }) = self.mark_due(amount) {
+                let account = self.name.clone();
+                means.journal.record(Record::Mark { account, amount }).await;
+            }
+            // Read in here: whatever is on its way has been handed to the journal.
+            self.share().pending_mark()
+        };
+        let Some(pending) = pending else { return Ok(false) };
+        means.journal.flush().await?;
+        self.share().marked(pending);
+        self.changed.notify_waiters();
+        Ok(true)
+    }
+
+    fn mark_due(&self, amount: NanoUsd) -> Option<Mark> {
+        let mut share = self.share();
+        share.raise_due(amount).or_else(|| share.lower_due())
+    }
+
+    /// Whether a mark or a report is due ahead of need, and nobody sees to it yet. Then the caller does, by
+    /// [`Account::foresee`].
+    pub(super) fn begins_to_foresee(&self) -> bool {
+        let is_due = {
+            let share = self.share();
+            share.is_raise_due(NanoUsd::ZERO) || share.is_report_due()
+        };
+        is_due && !self.foresees.swap(true, Ordering::AcqRel)
+    }
+
+    /// Raises the mark and takes more of the budget before that is needed. Whoever needs it and gets nothing is told.
+    pub(super) async fn foresee(&self, means: &Means) {
+        let _ = self.mark(means, NanoUsd::ZERO).await;
+        let _ = self.take_more(means).await;
+        self.foresees.store(false, Ordering::Release);
+    }
+
+    /// Sees that the vault has been asked at least once.
+    pub(super) async fn open(&self, means: &Means) -> Result<(), Unanswered> {
+        let mut reporting = self.reporting.lock().await;
+        if reporting.is_known {
+            return Ok(());
+        }
+        self.exchange(means, &mut reporting, false).await
+    }
+
+    /// Takes more of the budget, unless somebody else just did. False: there was nothing to be had.
+    pub(super) async fn take_more(&self, means: &Means) -> Result<bool, Unanswered> {
+        let mut reporting = self.reporting.lock().await;
+        if reporting.is_known && !self.share().is_report_due() {
+            return Ok(false);
+        }
+        let before = self.share().free();
+        self.exchange(means, &mut reporting, false).await?;
+        Ok(self.share().free() > before)
+    }
+
+    /// The regular look, once a second. Returns true when the account is of no more use: its period is over and
+    /// nothing is held.
+    pub(super) async fn look_after(&self, means: &Means) -> Result<bool, Unanswered> {
+        let mut reporting = self.reporting.lock().await;
+        let (spent, held, free) = {
+            let share = self.share();
+            (share.spent(), share.held(), share.free())
+        };
+        let is_over = (means.unix_ms)() >= self.span.end_ms;
+        let is_still = spent == reporting.spent && held == NanoUsd::ZERO;
+        reporting.quiet = if is_still { reporting.quiet.saturating_add(1) } else { 0 };
+        let gives_all = is_over || reporting.quiet >= QUIET_LOOKS;
+        let has_news = spent != reporting.spent || free > NanoUsd::ZERO || self.share().is_report_due();
+        if !reporting.is_known || !has_news {
+            return Ok(is_over && held == NanoUsd::ZERO);
+        }
+        self.mark(means, NanoUsd::ZERO).await?;
+        self.exchange(means, &mut reporting, gives_all).await?;
+        self.mark(means, NanoUsd::ZERO).await?;
+        Ok(is_over && held == NanoUsd::ZERO)
+    }
+
+    /// Gives back whatever is idle, as the gateway ends.
+    pub(super) async fn give_back(&self, means: &Means) -> Result<(), Unanswered> {
+        let mut reporting = self.reporting.lock().await;
+        if !reporting.is_known {
+            return Ok(());
+        }
+        self.exchange(means, &mut reporting, true).await
+    }
+
+    async fn exchange(
+        &self,
+        means: &Means,
+        reporting: &mut Reporting,
+        gives_all: bool,
+    ) -> Result<(), Unanswered> {
+        let report = self.share().report(gives_all);
+        let answer = self.swap(means, &report).await?;
+        self.share().answered(answer);
+        reporting.is_known = true;
+        reporting.spent = report.spent;
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Reads the vault, lets it take the report, and puts it back, until nobody else was faster.
+    async fn swap(&self, means: &Means, report: &ShareReport) -> Result<VaultAnswer, Unanswered> {
+        loop {
+            let seen = means.shared.get(&self.name).await?;
+            let mut vault = self.vault(seen.as_ref())?;
+            vault.fund(self.budget().amount);
+            close_earlier(means, self, &mut vault).await?;
+            let answer = vault.report(report, (means.unix_ms)())?;
+            let value = serde_json::to_vec(&vault).map_err(|error| StoreError(format!("vault: {error}")))?;
+            if means.shared.swap(&self.name, seen.map(|seen| seen.version), value).await? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn vault(&self, seen: Option<&Versioned>) -> Result<Vault, StoreError> {
+        let Some(seen) = seen else { return Ok(Vault::new(self.budget().amount)) };
+        let told =
+            |error| StoreError(format!("{}: the shared store holds no budget here: {error}", self.name));
+        serde_json::from_slice(&seen.value).map_err(told)
+    }
+}
+
+/// What names of budgets begin with.
+pub(super) const PREFIX: &str = "budget/";
+/// Percentages of a budget whose use is told.
+const STEPS: [u8; 3] = [50, 80, 100];
+/// So many looks that find nothing new, and a share that is idle goes back.
+const QUIET_LOOKS: u32 = 30;

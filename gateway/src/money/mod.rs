@@ -1,0 +1,17 @@
+//! Hard budgets in the hot path: what may be spent is held before anything is sent, out of shares that this gateway
+//! took from the budgets before; the machines behind it are pure and in the router (`escrow`).
+
+mod account;
+mod books;
+mod closing;
+mod held;
+mod keep;
+mod listing;
+mod purse;
+
+pub(crate) use books::Books;
+pub use books::HoldMode;
+pub(crate) use held::Held;
+pub(crate) use keep::keep;
+pub use listing::{BudgetState, list_budgets};
+pub(crate) use purse::{Empty, Purse};

@@ -1,0 +1,122 @@
+//! What goes from a journal to a fleet's common ledger: tables that both have, and rows of them on their way.
+
+use super::postgres::Rows;
+
+/// A table whose rows are shipped.
+pub(crate) struct Goods {
+    /// Its name on both sides.
+    pub(crate) table: &'static str,
+    /// Which rows of the outbox `o` it belongs to, and how `t` is joined to them.
+    pub(crate) from: &'static str,
+    /// Columns of both sides.
+    pub(crate) columns: &'static [&'static str],
+    /// Whether the common ledger has the gateway before them.
+    pub(crate) with_gateway: bool,
+}
+
+/// Every table that is shipped, in the order in which rows refer to each other.
+pub(crate) const GOODS: &[Goods] = &[
+    Goods {
+        table: "snapshots",
+        from: "JOIN snapshots AS t ON t.config = o.id WHERE o.kind = 'snapshot'",
+        columns: &["config", "json"],
+        with_gateway: false,
+    },
+    Goods {
+        table: "requests",
+        from: "JOIN requests AS t ON t.request_id = o.id WHERE o.kind = 'request'",
+        columns: &[
+            "request_id",
+            "label",
+            "at_unix_ms",
+            "tenant",
+            "project",
+            "key_id",
+            "route",
+            "front",
+            "domain",
+            "language",
+            "status",
+            "expert",
+            "floor_held",
+            "cost_nanousd",
+            "baseline_nanousd",
+            "ttft_ms",
+            "total_ms",
+            "tags",
+            "decision_id",
+        ],
+        with_gateway: true,
+    },
+    Goods {
+        table: "decisions",
+        from: "JOIN requests AS r ON r.request_id = o.id JOIN decisions AS t ON t.decision_id = r.decision_id
+               WHERE o.kind = 'request'",
+        columns: &["decision_id", "request_id", "config", "receipt"],
+        with_gateway: false,
+    },
+    Goods {
+        table: "attempts",
+        from: "JOIN attempts AS t ON t.request_id = o.id WHERE o.kind = 'request'",
+        columns: &[
+            "request_id",
+            "attempt",
+            "expert",
+            "pool",
+            "replica",
+            "ended",
+            "detail",
+            "prompt_tokens",
+            "cached_tokens",
+            "output_tokens",
+            "estimated",
+            "cost_nanousd",
+            "wait_ms",
+            "ttft_ms",
+            "total_ms",
+        ],
+        with_gateway: false,
+    },
+    Goods {
+        table: "entries",
+        from: "JOIN entries AS t ON t.request_id = o.id WHERE o.kind = 'request'",
+        columns: &[
+            "request_id",
+            "attempt",
+            "phase",
+            "debit",
+            "credit",
+            "amount_nanousd",
+            "price_version",
+            "writer",
+            "sequence",
+        ],
+        with_gateway: true,
+    },
+    Goods {
+        table: "closings",
+        from:
+            "JOIN closings AS t ON t.account = substr(o.id, instr(o.id, ':') + 1)
+               AND t.writer = CAST(substr(o.id, 1, instr(o.id, ':') - 1) AS INTEGER) WHERE o.kind = 'closing'",
+        columns: &["account", "writer", "tenant", "at_unix_ms", "spent_nanousd", "unattributed_nanousd"],
+        with_gateway: true,
+    },
+    Goods {
+        table: "refused",
+        from: "JOIN refused AS t ON t.request_id = o.id WHERE o.kind = 'refused'",
+        columns: &["request_id", "why", "record"],
+        with_gateway: true,
+    },
+];
+
+/// Rows on their way, all of one state of the journal.
+pub(crate) struct Parcel {
+    /// The last number of the outbox that it covers.
+    pub(crate) last: i64,
+    /// How many numbers of the outbox it covers.
+    pub(crate) count: u64,
+    /// Kind and id of the last one, for whoever must say which could not be stored.
+    pub(crate) label: (String, String),
+    /// One for each of [`GOODS`].
+    pub(crate) rows: Vec<Rows>,
+}

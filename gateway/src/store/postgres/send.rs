@@ -1,0 +1,118 @@
+//! One parcel into the common ledger, with the note how far its gateway has come, in one transaction.
+
+use super::{Link, drive};
+use crate::store::parcel::{GOODS, Goods, Parcel};
+use futures::SinkExt as _;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error};
+
+/// How far a gateway has come.
+pub(super) async fn cursor(link: &mut Link, gateway: &str) -> Result<i64, Error> {
+    let Link { client, wire } = link;
+    let work = async {
+        let sql = "INSERT INTO gateways (gateway, shipped) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+        client.execute(sql, &[&gateway]).await?;
+        client.query_one("SELECT shipped FROM gateways WHERE gateway = $1", &[&gateway]).await
+    };
+    Ok(drive(wire, work).await?.get(0))
+}
+
+/// Tables that rows are copied to first, for as long as the connection lasts: COPY itself can't pass over rows that
+/// are there already.
+pub(super) async fn stage(link: &mut Link) -> Result<(), Error> {
+    let Link { client, wire } = link;
+    let table =
+        |goods: &Goods| format!("CREATE TEMP TABLE stage_{0} (LIKE {0}) ON COMMIT DELETE ROWS;", goods.table);
+    let sql: String = GOODS.iter().map(table).collect();
+    drive(wire, client.batch_execute(&sql)).await
+}
+
+/// What came of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It is on the server's disk.
+    Whole,
+    /// The gateway has come to another place than it thought: there.
+    Moved(i64),
+}
+
+/// Stores a parcel that begins after `after`. A row that is there already is passed over. After an error nothing of
+/// it is there, or all; the connection is of no use then.
+pub(super) async fn send(link: &mut Link, gateway: &str, after: i64, parcel: Parcel) -> Result<Sent, Error> {
+    let Link { client, wire } = link;
+    let work = async {
+        if let Some(at) = begin(client, gateway, after).await? {
+            return Ok(Sent::Moved(at));
+        }
+        for (goods, rows) in GOODS.iter().zip(parcel.rows).filter(|(_, rows)| rows.count() > 0) {
+            let columns = columns(goods);
+            let copy = format!("COPY stage_{} ({columns}) FROM STDIN BINARY", goods.table);
+            let mut sink = std::pin::pin!(client.copy_in::<_, bytes::Bytes>(&copy).await?);
+            sink.send(rows.finish()).await?;
+            sink.finish().await?;
+            client.batch_execute(&insert(goods)).await?;
+        }
+        finish(client, gateway, parcel.last).await
+    };
+    drive(wire, work).await
+}
+
+/// Notes that the ledger can't take what the label names, so that the rest can go on.
+pub(super) async fn set_aside(
+    link: &mut Link,
+    gateway: &str,
+    after: i64,
+    last: i64,
+    (kind, id): &(String, String),
+    why: &str,
+) -> Result<Sent, Error> {
+    let Link { client, wire } = link;
+    let work = async {
+        if let Some(at) = begin(client, gateway, after).await? {
+            return Ok(Sent::Moved(at));
+        }
+        let sql = "INSERT INTO refused (gateway, request_id, why, record) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT DO NOTHING";
+        let record = format!("{kind} {id}: in the gateway's own journal");
+        client.execute(sql, &[&gateway, id, &why, &record]).await?;
+        finish(client, gateway, last).await
+    };
+    drive(wire, work).await
+}
+
+/// Begins, and holds whoever else ships for this gateway off. The place where it is, if that is another.
+async fn begin(client: &Client, gateway: &str, after: i64) -> Result<Option<i64>, Error> {
+    client.batch_execute("BEGIN").await?;
+    let sql = "SELECT shipped FROM gateways WHERE gateway = $1 FOR UPDATE";
+    let found: Option<i64> = client.query_opt(sql, &[&gateway]).await?.map(|row| row.get(0));
+    if found == Some(after) {
+        return Ok(None);
+    }
+    client.batch_execute("ROLLBACK").await?;
+    Ok(Some(found.unwrap_or(0)))
+}
+
+async fn finish(client: &Client, gateway: &str, last: i64) -> Result<Sent, Error> {
+    client.execute("UPDATE gateways SET shipped = $2 WHERE gateway = $1", &[&gateway, &last]).await?;
+    client.batch_execute("COMMIT").await?;
+    Ok(Sent::Whole)
+}
+
+/// Whether the rows are at fault rather than the server or the way there.
+pub(super) fn is_of_the_rows(error: &Error) -> bool {
+    let class = |code: &SqlState| ["22", "23"].iter().any(|class| code.code().starts_with(class));
+    error.code().is_some_and(class)
+}
+
+fn columns(goods: &Goods) -> String {
+    let gateway = goods.with_gateway.then_some("gateway");
+    gateway.into_iter().chain(goods.columns.iter().copied()).collect::<Vec<_>>().join(", ")
+}
+
+fn insert(goods: &Goods) -> String {
+    let (table, columns) = (goods.table, columns(goods));
+    format!(
+        "INSERT INTO {table} ({columns}) SELECT {columns} FROM stage_{table} ON CONFLICT DO NOTHING;
+         DELETE FROM stage_{table}"
+    )
+}

@@ -1,0 +1,115 @@
+//! The journal as the outbox of a fleet's common ledger: what has not gone out yet, in the order of its commits.
+
+use super::{Look, explain, prepare};
+use crate::store::StoreError;
+use crate::store::parcel::{GOODS, Goods, Parcel};
+use crate::store::postgres::Rows;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use std::path::{Path, PathBuf};
+
+/// A second way into the journal's file, beside its writer.
+pub(crate) struct Outbox {
+    path: PathBuf,
+    connection: Connection,
+}
+
+/// What is still to go out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// How many numbers of the outbox.
+    pub(crate) count: u64,
+    /// When the first request among them ended, in milliseconds since 1970.
+    pub(crate) oldest_ms: Option<i64>,
+}
+
+impl Outbox {
+    /// Opens the journal's file.
+    pub(crate) fn open(path: &Path) -> Result<Outbox, StoreError> {
+        let connection = prepare(path, Look::AtItsHead)?;
+        // What is written here is a copy that may be lost: no sync of its own.
+        let set = connection.pragma_update(None, "synchronous", "NORMAL");
+        set.map_err(|error| explain(path, &error))?;
+        Ok(Outbox { path: path.to_owned(), connection })
+    }
+
+    /// How far this ledger had come when that was last noted; 0 when it never was.
+    pub(crate) fn noted(&self, ledger: &str) -> Result<i64, StoreError> {
+        let sql = "SELECT seq FROM shipped WHERE ledger = ?1";
+        let noted = self.connection.query_row(sql, [ledger], |row| row.get(0)).optional();
+        self.said(noted).map(Option::unwrap_or_default)
+    }
+
+    /// Notes how far this ledger has come.
+    pub(crate) fn note(&self, ledger: &str, seq: i64) -> Result<(), StoreError> {
+        let sql = "INSERT INTO shipped (ledger, seq) VALUES (?1, ?2)
+                   ON CONFLICT (ledger) DO UPDATE SET seq = excluded.seq";
+        let noted =
+            self.connection.prepare_cached(sql).and_then(|mut note| note.execute(params![ledger, seq]));
+        self.said(noted).map(drop)
+    }
+
+    /// What comes after this number.
+    pub(crate) fn waiting(&self, after: i64) -> Result<Waiting, StoreError> {
+        self.said(self.read_waiting(after))
+    }
+
+    fn read_waiting(&self, after: i64) -> rusqlite::Result<Waiting> {
+        // Numbers have no gaps: they are drawn under the writer's lock.
+        let newest = "SELECT coalesce(max(seq), 0) FROM outbox";
+        let newest: i64 = self.connection.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
+        let oldest = "SELECT r.at_unix_ms FROM outbox AS o CROSS JOIN requests AS r ON r.request_id = o.id
+                      WHERE o.seq > ?1 AND o.kind = 'request' ORDER BY o.seq LIMIT 1";
+        let oldest_ms =
+            self.connection.prepare_cached(oldest)?.query_row([after], |row| row.get(0)).optional()?;
+        Ok(Waiting { count: u64::try_from(newest - after).unwrap_or(0), oldest_ms })
+    }
+
+    /// The next rows after this number, of so many requests at most; `None` when there are none.
+    pub(crate) fn parcel(&self, gateway: &str, after: i64, most: u32) -> Result<Option<Parcel>, StoreError> {
+        self.said(self.read_parcel(gateway, after, most))
+    }
+
+    fn read_parcel(&self, gateway: &str, after: i64, most: u32) -> rusqlite::Result<Option<Parcel>> {
+        let state = self.connection.unchecked_transaction()?;
+        let bound =
+            "SELECT seq, kind, id FROM outbox WHERE seq > ?1 AND seq <= ?1 + ?2 ORDER BY seq DESC LIMIT 1";
+        let found = state
+            .prepare_cached(bound)?
+            .query_row(params![after, most], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))
+            .optional()?;
+        let Some((last, label)) = found else { return Ok(None) };
+        let rows = GOODS.iter().map(|goods| read(&state, goods, gateway, after, last));
+        let rows = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(Some(Parcel { last, count: u64::try_from(last - after).unwrap_or(0), label, rows }))
+    }
+
+    fn said<T>(&self, done: rusqlite::Result<T>) -> Result<T, StoreError> {
+        done.map_err(|error| explain(&self.path, &error))
+    }
+}
+
+fn read(state: &Connection, goods: &Goods, gateway: &str, after: i64, last: i64) -> rusqlite::Result<Rows> {
+    let columns: Vec<String> = goods.columns.iter().map(|column| format!("t.{column}")).collect();
+    // The outbox first, whatever the planner thinks: its range is short, and the tables are looked up by their keys.
+    let from = goods.from.replace("JOIN", "CROSS JOIN");
+    let sql = format!("SELECT {} FROM outbox AS o {from} AND o.seq > ?1 AND o.seq <= ?2", columns.join(", "));
+    let mut query = state.prepare_cached(&sql)?;
+    let mut found = query.query([after, last])?;
+    let mut rows = Rows::new();
+    while let Some(row) = found.next()? {
+        rows.row(columns.len() + usize::from(goods.with_gateway));
+        if goods.with_gateway {
+            rows.text(gateway.as_bytes());
+        }
+        for at in 0..columns.len() {
+            match row.get_ref(at)? {
+                ValueRef::Null => rows.null(),
+                ValueRef::Integer(value) => rows.int(value),
+                ValueRef::Real(value) => rows.real(value),
+                ValueRef::Text(value) | ValueRef::Blob(value) => rows.text(value),
+            }
+        }
+    }
+    Ok(rows)
+}
