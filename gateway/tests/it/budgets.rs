@@ -169,7 +169,9 @@ async fn ask_and_leave(gateway: &Gateway, name: String) -> (u32, bool) {
                     return (tokens, true);
                 }
             }
-            Some(Event::Finished(finished)) => return (finished.usage.expect("counted").output_tokens, false),
+            Some(Event::Finished(finished)) => {
+                return (finished.usage.expect("counted").output_tokens, false);
+            }
             _ => {}
         }
     }
@@ -186,7 +188,8 @@ fn scripts_to_leave(many: u32) -> Vec<Vec<Do>> {
         let mut script = vec![Do::Head];
         script.extend((0..pieces).map(|_| Do::Token(" word".to_owned())));
         if n % 3 == 0 {
-            let usage = format!(r#"{{"choices":[],"usage":{{"prompt_tokens":7,"completion_tokens":{pieces}}}}}"#);
+            let usage =
+                format!(r#"{{"choices":[],"usage":{{"prompt_tokens":7,"completion_tokens":{pieces}}}}}"#);
             script.extend([stop(), Do::Event(usage), done(), Do::End]);
         } else {
             script.extend([Do::Token(LEAVE.to_owned()), Do::AwaitClose]);
@@ -225,9 +228,8 @@ async fn row_19_two_thousand_streams_are_settled_at_what_was_relayed() {
         gateway.running.flush().await.expect("the journal works");
         let ledger = Connection::open(&path).expect("it is there");
         let mut query = ledger.prepare(sql).expect("it is a query");
-        let found = query.query_map([], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        });
+        let found =
+            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
         rows = found.expect("it runs").collect::<Result<_, _>>().expect("rows");
         if rows.len() == MANY as usize {
             break;

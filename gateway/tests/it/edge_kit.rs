@@ -308,6 +308,7 @@ pub(crate) fn finished() -> OutEvent {
         cost_nanousd: 1_500,
         baseline_nanousd: 9_000,
         simulated: true,
+        truncated: String::new(),
     })
 }
 
