@@ -56,6 +56,6 @@ pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use store::{
     By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
-    TokenSums, open_journal, open_ledger,
+    TokenSums, open_journal, open_ledger, ship,
 };
 pub use tenants::{Budget, Identity, Level, LevelKind, Limits, Policy};

@@ -4,9 +4,9 @@
 //! a killed gateway and a ledger put back from a backup all mend themselves: what is not there is sent again.
 
 use super::{Link, Server, schema, send};
+use crate::store::StoreError;
 use crate::store::parcel::Parcel;
 use crate::store::sqlite::{Outbox, Waiting};
-use crate::store::{StoreError, sqlite};
 use send::Sent;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -75,9 +75,7 @@ pub(crate) fn shipping(
     gateway: &str,
     most_unshipped: u64,
 ) -> Result<(Shipper, Shipping), StoreError> {
-    let no_file = || StoreError(format!("{journal} is no file, so nothing can be shipped from it"));
-    let path = sqlite::path(journal.strip_prefix("sqlite:").ok_or_else(no_file)?)?;
-    let (server, outbox) = (Server::new(ledger)?, Outbox::open(&path)?);
+    let (server, outbox) = (Server::new(ledger)?, Outbox::of(journal)?);
     let cursor = outbox.noted(&server.shown)?;
     let (sender, state) = watch::channel(Shipped::default());
     let stop = CancellationToken::new();

@@ -24,8 +24,19 @@ pub(crate) struct Waiting {
 }
 
 impl Outbox {
-    /// Opens the journal's file.
-    pub(crate) fn open(path: &Path) -> Result<Outbox, StoreError> {
+    /// Opens the file of the journal that a URL names.
+    pub(crate) fn of(journal: &str) -> Result<Outbox, StoreError> {
+        let no_file = || StoreError(format!("{journal} is no file, so nothing can be shipped from it"));
+        Outbox::open(&super::path(journal.strip_prefix("sqlite:").ok_or_else(no_file)?)?)
+    }
+
+    /// The gateway's own name.
+    pub(crate) fn gateway(&self) -> Result<String, StoreError> {
+        let sql = "SELECT value FROM meta WHERE key = 'gateway'";
+        self.said(self.connection.query_row(sql, [], |row| row.get(0)))
+    }
+
+    fn open(path: &Path) -> Result<Outbox, StoreError> {
         let connection = prepare(path, Look::AtItsHead)?;
         // What is written here is a copy that may be lost: no sync of its own.
         let set = connection.pragma_update(None, "synchronous", "NORMAL");

@@ -94,7 +94,7 @@ impl Writer {
     }
 
     /// Writes the group, trying again until it is durable. False when the journal was closed meanwhile and the last
-    /// tries failed too.
+    /// tries failed too, and when the disk can't be trusted any more.
     ///
     /// Trying again is sound: a failed commit is rolled back, the next try writes every page of it anew, and a record
     /// that is there already is passed over.
@@ -110,6 +110,9 @@ impl Writer {
                 Err(error) => error,
             };
             self.report_failure(&error);
+            if fault::is_a_failed_sync(&error) {
+                return false;
+            }
             if self.inbox.is_closed() {
                 last_tries -= 1;
                 pause = pause.min(FIRST_PAUSE);
