@@ -6,15 +6,24 @@ use futures::SinkExt as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-/// How far a gateway has come.
-pub(super) async fn cursor(link: &mut Link, gateway: &str) -> Result<i64, Error> {
+/// How far a gateway has come, and the id of the row there; 0 and nothing at first.
+pub(super) async fn cursor(link: &mut Link, gateway: &str) -> Result<(i64, String), Error> {
     let Link { client, wire } = link;
     let work = async {
-        let sql = "INSERT INTO gateways (gateway, shipped) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+        let sql =
+            "INSERT INTO gateways (gateway, shipped, last_id) VALUES ($1, 0, '') ON CONFLICT DO NOTHING";
         client.execute(sql, &[&gateway]).await?;
-        client.query_one("SELECT shipped FROM gateways WHERE gateway = $1", &[&gateway]).await
+        client.query_one("SELECT shipped, last_id FROM gateways WHERE gateway = $1", &[&gateway]).await
     };
-    Ok(drive(wire, work).await?.get(0))
+    let row = drive(wire, work).await?;
+    Ok((row.get(0), row.get(1)))
+}
+
+/// Begins from the start again: what is there already will be passed over.
+pub(super) async fn rewind(link: &mut Link, gateway: &str) -> Result<(), Error> {
+    let Link { client, wire } = link;
+    let sql = "UPDATE gateways SET shipped = 0, last_id = '' WHERE gateway = $1";
+    drive(wire, client.execute(sql, &[&gateway])).await.map(drop)
 }
 
 /// Tables that rows are copied to first, for as long as the connection lasts: COPY itself can't pass over rows that
@@ -52,7 +61,7 @@ pub(super) async fn send(link: &mut Link, gateway: &str, after: i64, parcel: Par
             sink.finish().await?;
             client.batch_execute(&insert(goods)).await?;
         }
-        finish(client, gateway, parcel.last).await
+        finish(client, gateway, parcel.last, &parcel.label.1).await
     };
     drive(wire, work).await
 }
@@ -75,7 +84,7 @@ pub(super) async fn set_aside(
                    ON CONFLICT DO NOTHING";
         let record = format!("{kind} {id}: in the gateway's own journal");
         client.execute(sql, &[&gateway, id, &why, &record]).await?;
-        finish(client, gateway, last).await
+        finish(client, gateway, last, id).await
     };
     drive(wire, work).await
 }
@@ -92,8 +101,9 @@ async fn begin(client: &Client, gateway: &str, after: i64) -> Result<Option<i64>
     Ok(Some(found.unwrap_or(0)))
 }
 
-async fn finish(client: &Client, gateway: &str, last: i64) -> Result<Sent, Error> {
-    client.execute("UPDATE gateways SET shipped = $2 WHERE gateway = $1", &[&gateway, &last]).await?;
+async fn finish(client: &Client, gateway: &str, last: i64, id: &str) -> Result<Sent, Error> {
+    let sql = "UPDATE gateways SET shipped = $2, last_id = $3 WHERE gateway = $1";
+    client.execute(sql, &[&gateway, &last, &id]).await?;
     client.batch_execute("COMMIT").await?;
     Ok(Sent::Whole)
 }

@@ -58,6 +58,8 @@ pub(crate) struct Shipper {
     outbox: Option<Outbox>,
     /// How far the ledger is known to have come.
     cursor: i64,
+    /// How far the journal says that it has come.
+    noted: i64,
     link: Option<Link>,
     /// Requests of one parcel.
     most: u32,
@@ -84,6 +86,7 @@ pub(crate) fn shipping(
         server,
         outbox: None,
         cursor,
+        noted: cursor,
         link: None,
         most: MOST_REQUESTS,
         state: sender,
@@ -128,8 +131,12 @@ impl Shipper {
             }
             let (gateway, after, most) = (self.gateway.clone(), self.cursor, self.most);
             let ledger = self.server.shown.clone();
+            let is_noted = std::mem::replace(&mut self.noted, after) == after;
             let next = move |outbox: &Outbox| {
-                outbox.note(&ledger, after)?;
+                if !is_noted {
+                    // A copy of what the ledger says: the next one will do too.
+                    let _ = outbox.note(&ledger, after);
+                }
                 Ok((outbox.waiting(after)?, outbox.parcel(&gateway, after, most)?))
             };
             let (waiting, parcel) = self.with_outbox(next).await?;
@@ -140,17 +147,24 @@ impl Shipper {
     }
 
     async fn connect(&mut self) -> Result<(), StoreError> {
-        let (server, gateway) = (&self.server, self.gateway.as_str());
+        let (server, gateway) = (&self.server, self.gateway.clone());
         let work = async {
             let said = |error| server.explain(&error);
             let mut link = server.connect().await.map_err(said)?;
             schema::migrate(server, &mut link).await?;
             send::stage(&mut link).await.map_err(said)?;
-            let cursor = send::cursor(&mut link, gateway).await.map_err(said)?;
+            let cursor = send::cursor(&mut link, &gateway).await.map_err(said)?;
             Ok((link, cursor))
         };
-        let (link, cursor) = in_time(server, work).await?;
-        (self.link, self.cursor) = (Some(link), cursor);
+        let (mut link, (mut at, id)) = in_time(server, work).await?;
+        if at > 0 && self.with_outbox(move |outbox| outbox.id_at(at)).await?.as_ref() != Some(&id) {
+            // The journal was put back from a backup: what it has there now is something else.
+            let rewind = send::rewind(&mut link, &gateway);
+            in_time(&self.server, async { rewind.await.map_err(|error| self.server.explain(&error)) })
+                .await?;
+            at = 0;
+        }
+        (self.link, self.cursor) = (Some(link), at);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::store::postgres::Rows;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A second way into the journal's file, beside its writer.
 pub(crate) struct Outbox {
@@ -38,8 +39,10 @@ impl Outbox {
 
     fn open(path: &Path) -> Result<Outbox, StoreError> {
         let connection = prepare(path, Look::AtItsHead)?;
-        // What is written here is a copy that may be lost: no sync of its own.
-        let set = connection.pragma_update(None, "synchronous", "NORMAL");
+        // What is written here is a copy that may be lost: no sync of its own, and no waiting for the writer.
+        let set = connection
+            .pragma_update(None, "synchronous", "NORMAL")
+            .and_then(|()| connection.busy_timeout(LONGEST_WAIT));
         set.map_err(|error| explain(path, &error))?;
         Ok(Outbox { path: path.to_owned(), connection })
     }
@@ -58,6 +61,12 @@ impl Outbox {
         let noted =
             self.connection.prepare_cached(sql).and_then(|mut note| note.execute(params![ledger, seq]));
         self.said(noted).map(drop)
+    }
+
+    /// The id of the row with this number; `None` when there is none.
+    pub(crate) fn id_at(&self, seq: i64) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT id FROM outbox WHERE seq = ?1";
+        self.said(self.connection.query_row(sql, [seq], |row| row.get(0)).optional())
     }
 
     /// What comes after this number.
@@ -99,6 +108,8 @@ impl Outbox {
         done.map_err(|error| explain(&self.path, &error))
     }
 }
+
+const LONGEST_WAIT: Duration = Duration::from_millis(20);
 
 fn read(state: &Connection, goods: &Goods, gateway: &str, after: i64, last: i64) -> rusqlite::Result<Rows> {
     let columns: Vec<String> = goods.columns.iter().map(|column| format!("t.{column}")).collect();
