@@ -90,7 +90,7 @@ fn receipt() -> Receipt {
     let text = prompt(7, 2_048);
     let ask = Ask {
         fleet: Arc::new(fleet),
-        route: route(),
+        route: Arc::new(route()),
         signals: classify(&params, &text, &binding),
         needs: Needs { prompt_tokens: estimate_tokens(&text), prompt_bytes: 2_048, ..Needs::default() },
         pools: vec![PoolState { replicas_up: 2, limit: 64, ..PoolState::default() }; ASKED],

@@ -7,7 +7,7 @@ use super::{Link, Server, schema, send};
 use crate::store::StoreError;
 use crate::store::parcel::Parcel;
 use crate::store::sqlite::{Outbox, Waiting};
-use send::Sent;
+use send::{Sent, Way};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,8 @@ pub(crate) struct Shipper {
     link: Option<Link>,
     /// Requests of one parcel.
     most: u32,
+    /// How rows come in.
+    way: Way,
     state: watch::Sender<Shipped>,
     stop: CancellationToken,
 }
@@ -89,6 +91,7 @@ pub(crate) fn shipping(
         noted: cursor,
         link: None,
         most: MOST_REQUESTS,
+        way: Way::Straight,
         state: sender,
         stop: stop.clone(),
     };
@@ -123,27 +126,42 @@ impl Shipper {
         }
     }
 
-    /// Parcel after parcel until nothing is left.
+    /// Parcel after parcel until nothing is left. The next one is read while one is on its way.
     async fn catch_up(&mut self) -> Result<(), StoreError> {
+        let mut ready: Option<Look> = None;
         loop {
             if self.link.is_none() {
                 self.connect().await?;
             }
-            let (gateway, after, most) = (self.gateway.clone(), self.cursor, self.most);
-            let ledger = self.server.shown.clone();
-            let is_noted = std::mem::replace(&mut self.noted, after) == after;
-            let next = move |outbox: &Outbox| {
-                if !is_noted {
-                    // A copy of what the ledger says: the next one will do too.
-                    let _ = outbox.note(&ledger, after);
-                }
-                Ok((outbox.waiting(after)?, outbox.parcel(&gateway, after, most)?))
+            // What was read for another place than where the ledger is now is read again.
+            let look = match ready.take().filter(|look| look.after == self.cursor) {
+                Some(look) => look,
+                None => self.look().await?,
             };
-            let (waiting, parcel) = self.with_outbox(next).await?;
-            self.tell(waiting, None);
-            let Some(parcel) = parcel else { return Ok(()) };
-            self.send(parcel).await?;
+            self.tell(look.waiting, None);
+            let Some(parcel) = look.parcel else {
+                self.way = Way::Straight;
+                return Ok(());
+            };
+            let next = Look::take(self.outbox.take(), self.gateway.clone(), parcel.last, self.most);
+            let (sent, (outbox, next)) = futures::join!(self.send(&parcel), next);
+            self.outbox = outbox;
+            if let Some(why) = sent? {
+                self.set_aside(&parcel, &why).await?;
+            }
+            ready = Some(next?);
         }
+    }
+
+    async fn look(&mut self) -> Result<Look, StoreError> {
+        let (ledger, after) = (self.server.shown.clone(), self.cursor);
+        if std::mem::replace(&mut self.noted, after) != after {
+            // A copy of what the ledger says: the next one will do too.
+            let _ = self.with_outbox(move |outbox| outbox.note(&ledger, after)).await;
+        }
+        let (outbox, look) = Look::take(self.outbox.take(), self.gateway.clone(), after, self.most).await;
+        self.outbox = outbox;
+        look
     }
 
     async fn connect(&mut self) -> Result<(), StoreError> {
@@ -168,30 +186,31 @@ impl Shipper {
         Ok(())
     }
 
-    async fn send(&mut self, parcel: Parcel) -> Result<(), StoreError> {
-        let (last, label, count) = (parcel.last, parcel.label.clone(), parcel.count);
+    /// Sends a parcel; why its only row can't be stored, where that is so.
+    async fn send(&mut self, parcel: &Parcel) -> Result<Option<String>, StoreError> {
         // Taken out, so that it is not used again after a failure or a cancelled wait.
         let mut link = self.link.take().expect("connected above");
-        let (gateway, after) = (self.gateway.as_str(), self.cursor);
-        let sent = tokio::time::timeout(LONGEST_SEND, send::send(&mut link, gateway, after, parcel)).await;
-        match sent {
+        let work = send::send(&mut link, &self.gateway, self.cursor, parcel, self.way);
+        match tokio::time::timeout(LONGEST_SEND, work).await {
             Ok(Ok(Sent::Whole)) => {
-                (self.link, self.cursor) = (Some(link), last);
+                (self.link, self.cursor) = (Some(link), parcel.last);
                 self.most = (self.most * 2).min(MOST_REQUESTS);
-                Ok(())
+                Ok(None)
             }
             Ok(Ok(Sent::Moved(at))) => {
                 (self.link, self.cursor) = (Some(link), at);
-                Ok(())
+                Ok(None)
             }
-            Ok(Err(error)) if send::is_of_the_rows(&error) && count > 1 => {
+            Ok(Err(error)) if send::is_a_repetition(&error) && self.way == Way::Straight => {
+                self.way = Way::Staged;
+                Ok(None)
+            }
+            Ok(Err(error)) if send::is_of_the_rows(&error) && parcel.count > 1 => {
                 // One of them: the next parcels find out which.
                 self.most = 1;
-                Ok(())
+                Ok(None)
             }
-            Ok(Err(error)) if send::is_of_the_rows(&error) => {
-                self.set_aside(last, label, &super::link::explain(&error)).await
-            }
+            Ok(Err(error)) if send::is_of_the_rows(&error) => Ok(Some(super::link::explain(&error))),
             Ok(Err(error)) => Err(self.server.explain(&error)),
             Err(_) => {
                 self.most = (self.most / 2).max(1);
@@ -201,15 +220,15 @@ impl Shipper {
     }
 
     /// What the ledger can't take stays in the journal, is named in the ledger's `refused`, and holds nothing up.
-    async fn set_aside(&mut self, last: i64, label: (String, String), why: &str) -> Result<(), StoreError> {
+    async fn set_aside(&mut self, parcel: &Parcel, why: &str) -> Result<(), StoreError> {
         self.connect().await?;
         let mut link = self.link.take().expect("connected");
         let (server, gateway, after) = (&self.server, self.gateway.as_str(), self.cursor);
-        let work = send::set_aside(&mut link, gateway, after, last, &label, why);
+        let work = send::set_aside(&mut link, gateway, after, parcel, why);
         let sent = in_time(server, async { work.await.map_err(|error| server.explain(&error)) }).await?;
         self.link = Some(link);
         self.cursor = match sent {
-            Sent::Whole => last,
+            Sent::Whole => parcel.last,
             Sent::Moved(at) => at,
         };
         Ok(())
@@ -234,11 +253,43 @@ impl Shipper {
         &mut self,
         work: impl FnOnce(&Outbox) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let outbox = self.outbox.take().ok_or_else(gone)?;
-        let done = tokio::task::spawn_blocking(move || (work(&outbox), outbox)).await;
-        let (done, outbox) = done.map_err(|_| gone())?;
-        self.outbox = Some(outbox);
+        let (outbox, done) = with(self.outbox.take(), work).await;
+        self.outbox = outbox;
         done
+    }
+}
+
+/// The journal as it was seen from one place on.
+struct Look {
+    after: i64,
+    waiting: Waiting,
+    parcel: Option<Parcel>,
+}
+
+impl Look {
+    async fn take(
+        outbox: Option<Outbox>,
+        gateway: String,
+        after: i64,
+        most: u32,
+    ) -> (Option<Outbox>, Result<Look, StoreError>) {
+        let look = move |outbox: &Outbox| {
+            let (waiting, parcel) = (outbox.waiting(after)?, outbox.parcel(&gateway, after, most)?);
+            Ok(Look { after, waiting, parcel })
+        };
+        with(outbox, look).await
+    }
+}
+
+/// Works with the outbox on a thread that may wait for the disk, and gives it back.
+async fn with<T: Send + 'static>(
+    outbox: Option<Outbox>,
+    work: impl FnOnce(&Outbox) -> Result<T, StoreError> + Send + 'static,
+) -> (Option<Outbox>, Result<T, StoreError>) {
+    let Some(outbox) = outbox else { return (None, Err(gone())) };
+    match tokio::task::spawn_blocking(move || (work(&outbox), outbox)).await {
+        Ok((done, outbox)) => (Some(outbox), done),
+        Err(_) => (None, Err(gone())),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Look, explain, prepare};
 use crate::store::StoreError;
 use crate::store::parcel::{GOODS, Goods, Parcel};
 use crate::store::postgres::Rows;
+use bytes::Bytes;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
@@ -111,7 +112,13 @@ impl Outbox {
 
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
 
-fn read(state: &Connection, goods: &Goods, gateway: &str, after: i64, last: i64) -> rusqlite::Result<Rows> {
+fn read(
+    state: &Connection,
+    goods: &Goods,
+    gateway: &str,
+    after: i64,
+    last: i64,
+) -> rusqlite::Result<(u64, Bytes)> {
     let columns: Vec<String> = goods.columns.iter().map(|column| format!("t.{column}")).collect();
     // The outbox first, whatever the planner thinks: its range is short, and the tables are looked up by their keys.
     let from = goods.from.replace("JOIN", "CROSS JOIN");
@@ -133,5 +140,5 @@ fn read(state: &Connection, goods: &Goods, gateway: &str, after: i64, last: i64)
             }
         }
     }
-    Ok(rows)
+    Ok((rows.count(), rows.finish()))
 }

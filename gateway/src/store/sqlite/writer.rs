@@ -205,8 +205,8 @@ fn breaks_a_rule(error: &rusqlite::Error) -> bool {
 /// Looks for a record before the thread goes to sleep: some 100 ms.
 const LOOKS: u32 = 100;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
-/// Most records of one transaction: some 5 MB of log, synced in one go.
-const MOST_RECORDS: usize = 512;
+/// Most records of one transaction: some 10 MB of log, synced in one go.
+const MOST_RECORDS: usize = 1_024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Tries after the journal was closed before what is left is given up.
