@@ -2,11 +2,12 @@
 
 use crate::live::Live;
 use crate::machine::Ids;
+use crate::money::Books;
 use crate::observe::{Event, Observer};
 use crate::shared::Shared;
 use crate::store::Journal;
 use crate::store::postgres::Shipping;
-use crate::tenants::Identity;
+use crate::tenants::Keys;
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -26,16 +27,18 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     /// Where ids come from.
     pub(crate) ids: Ids,
-    /// Whose a request is where no tenants are configured.
-    pub(crate) everybody: Arc<Identity>,
+    /// Who may ask.
+    pub(crate) keys: Keys,
+    /// What gateways have in common.
+    pub(crate) shared: Arc<dyn Shared>,
     /// Configuration, model and lanes; swapped whole.
     pub(crate) live: ArcSwap<Live>,
     /// The durable record.
     pub(crate) journal: Arc<dyn Journal>,
+    /// The budgets that it draws on.
+    pub(crate) books: Books,
     /// Where the journal is shipped; `None` where it is the whole ledger.
     pub(crate) shipping: Option<Shipping>,
-    /// What gateways have in common.
-    pub(crate) shared: Arc<dyn Shared>,
     /// Logs and metrics.
     pub(crate) observe: Arc<Observer>,
     /// How many more tries the gateway may spend.
@@ -68,24 +71,40 @@ impl App {
 
     /// Runs a request as a task that drain waits for. A panic ends it alone, and is told.
     pub(crate) fn spawn_request(self: &Arc<App>, request: BoxFuture<'static, ()>) {
-        self.requests.spawn(guarded(self.clone(), "request", request));
+        self.requests.spawn(guarded(self.observe.clone(), "request", request));
     }
 
     /// Runs anything else as a task that drain waits for.
     pub(crate) fn spawn(self: &Arc<App>, name: &'static str, task: BoxFuture<'static, ()>) {
-        self.tasks.spawn(guarded(self.clone(), name, task));
+        self.tasks.spawn(guarded(self.observe.clone(), name, task));
     }
 }
 
-async fn guarded(app: Arc<App>, name: &'static str, task: BoxFuture<'static, ()>) {
+async fn guarded(observe: Arc<Observer>, name: &'static str, task: BoxFuture<'static, ()>) {
     if AssertUnwindSafe(task).catch_unwind().await.is_err() {
-        app.observe.emit(Event::Panicked { task: name });
+        observe.emit(Event::Panicked { task: name });
+    }
+}
+
+/// Runs tasks that drain waits for, for parts that are built before the whole is.
+#[derive(Clone)]
+pub(crate) struct Spawner {
+    /// What drain waits for.
+    pub(crate) tasks: TaskTracker,
+    /// Whom a panic is told.
+    pub(crate) observe: Arc<Observer>,
+}
+
+impl Spawner {
+    /// Runs a task. A panic ends it alone, and is told.
+    pub(crate) fn spawn(&self, name: &'static str, task: BoxFuture<'static, ()>) {
+        self.tasks.spawn(guarded(self.observe.clone(), name, task));
     }
 }
 
 /// The machine's wall time, in milliseconds since 1970, UTC.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-pub(crate) fn unix_ms() -> i64 {
+pub fn unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

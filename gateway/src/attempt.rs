@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::batch::{self, Tools};
 use crate::error::Fault;
 use crate::lane::{Entered, Lane, Slot};
-use crate::lease::{Lease, OpenAttempt};
+use crate::lease::{Lease, OpenAttempt, Place};
 use crate::meter;
 use crate::observe::{self, Event, Span, Traced as _};
 use crate::request::Request;
@@ -47,14 +47,14 @@ pub(crate) fn join_at_once(app: &App, made: &Try, lease: &Lease) -> Option<Slot>
 }
 
 /// Sends the request to the replica where it has its place, as the try with this number.
-pub(crate) fn send(app: &App, step: Step, n: u8, (slot, wait_ms): (Slot, f64), lease: &mut Lease) -> Opening {
+pub(crate) fn send(app: &App, step: Step, n: u8, place: Place, lease: &mut Lease) -> Opening {
     let lane = lane(lease, step).clone();
-    app.observe.emit(Event::Joined { pool: &lane.config.name, wait_ms });
+    app.observe.emit(Event::Joined { pool: &lane.config.name, wait_ms: place.wait_ms });
     meter::tell_pool(app, &lane);
     let now = app.clock.now();
-    let span = call_span(&lane, lease, step, n, &slot);
-    let calling = calling(app, &slot, step, lease, now);
-    lease.open(OpenAttempt::new(n, step, slot, span.clone(), wait_ms, now));
+    let span = call_span(&lane, lease, step, n, &place.slot);
+    let calling = calling(app, &place.slot, step, lease, now);
+    lease.open(OpenAttempt::new(n, step, place, span.clone(), now));
     Box::pin(async move { (n, begun(calling).await) }.within(&span))
 }
 

@@ -8,8 +8,10 @@ use crate::needs;
 use crate::observe::Span;
 use crate::prefix::prefix;
 use crate::request::Request;
+use crate::tenants;
 use sluice_router::{
-    Ask, Decision, HedgeBudget, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals, Tick,
+    Ask, Decision, HedgeBudget, NanoUsd, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals,
+    Step, Tick,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -40,6 +42,12 @@ impl Chosen {
         &self.receipt.decision
     }
 
+    /// The most that a try may cost.
+    pub(crate) fn worst(&self, step: &Step) -> NanoUsd {
+        let quotes = &self.decision().quotes;
+        quotes.iter().find(|quote| quote.expert == step.expert).map(|quote| quote.worst).unwrap_or_default()
+    }
+
     /// The name of an expert of the fleet.
     pub(crate) fn expert_name(&self, expert: usize) -> &str {
         &self.live.rules.snapshot.fleet.experts[expert].name
@@ -51,13 +59,14 @@ impl Chosen {
     }
 }
 
-/// Decides on a request.
+/// Decides on a request, within what its budgets cover.
 ///
 /// # Errors
 /// A wrong request, an unknown model, or nobody who may answer.
-pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
+pub(crate) fn choose(app: &App, request: &Request, budget: Option<NanoUsd>) -> Result<Chosen, Fault> {
     let live = app.live();
     let route = live.rules.route(&request.body.model)?.clone();
+    tenants::check_policy(request, &route, &live.rules.snapshot.fleet)?;
     let span = Span::route(&route.name);
     let begun = app.clock.now();
     let prefix = prefix(request, &route, &live.lanes);
@@ -65,7 +74,8 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
         let signals = live.rules.classify(&route, &needs::route_text(&request.body));
         let classified = app.clock.now();
         let pools = live.pool_states(classified, &request.asker(prefix.clone()));
-        let receipt = plan(&live.rules, &route, request, signals, pools, classified, app.new_id());
+        let receipt =
+            plan(&live.rules, &route, Asked { request, budget }, signals, pools, classified, app.new_id());
         let receipt = receipt.map_err(|fault| match live.cools_for_ms(&route, classified) {
             Some(ms) if fault.code == FaultCode::NoCapacity => Fault { retry: Retry::AfterMs(ms), ..fault },
             _ => fault,
@@ -89,6 +99,14 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
     Ok(chosen)
 }
 
+/// What is decided on.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) request: &'a Request,
+    /// What its budgets cover; `None` when none bounds it.
+    pub(crate) budget: Option<NanoUsd>,
+}
+
 /// Quotes and decides, and writes down everything that the decision was made from.
 ///
 /// # Errors
@@ -96,13 +114,15 @@ pub(crate) fn choose(app: &App, request: &Request) -> Result<Chosen, Fault> {
 pub(crate) fn plan(
     rules: &Rules,
     route: &Arc<Route>,
-    request: &Request,
+    asked: Asked<'_>,
     signals: Signals,
     pools: Vec<PoolState>,
     now: Tick,
     id: Uuid,
 ) -> Result<Receipt, Fault> {
-    let needs = needs::needs(request, &rules.snapshot.fleet);
+    let Asked { request, budget } = asked;
+    let mut needs = needs::needs(request, &rules.snapshot.fleet);
+    needs.max_cost = [needs.max_cost, budget].into_iter().flatten().min();
     let ask = Ask { fleet: rules.snapshot.fleet.clone(), route: route.clone(), signals, needs, pools };
     let decision = sluice_router::decide(&ask, now, seed(request, route))
         .map_err(|error| no_route(&error, &ask, now))?;
@@ -148,6 +168,8 @@ fn no_route(error: &NoRoute, ask: &Ask, now: Tick) -> Fault {
         FaultCode::UnsupportedParameter
     } else if any(|reason| matches!(reason, Reason::Residency | Reason::Privacy)) {
         FaultCode::ResidencyViolation
+    } else if any(|reason| matches!(reason, Reason::NotAllowed)) {
+        FaultCode::ModelNotAllowed
     } else {
         FaultCode::NoCapableExpert
     };

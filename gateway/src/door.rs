@@ -43,14 +43,18 @@ pub trait Door: Send + Sync + 'static {
     /// What `submit` would have answered before its first byte.
     fn explain(&self, request: Request) -> Result<v1::ExplainResponse, Fault>;
 
-    /// A stored decision.
+    /// A stored decision of its tenant.
     ///
     /// # Errors
     /// [`crate::FaultCode::DecisionNotFound`], or a store that fails.
-    fn receipt(&self, decision_id: String) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>>;
+    fn receipt(
+        &self,
+        identity: &Identity,
+        decision_id: String,
+    ) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>>;
 
-    /// Routes, then experts.
-    fn models(&self) -> Vec<v1::Model>;
+    /// What it may ask for: routes, then experts.
+    fn models(&self, identity: &Identity) -> Vec<v1::Model>;
 
     /// Whether new requests are taken.
     fn readiness(&self) -> Readiness;

@@ -42,8 +42,8 @@ impl Door for Entrance {
         self.app.clock.sleep_until(tick)
     }
 
-    fn identify(&self, _key: Option<&str>) -> Result<Arc<Identity>, Fault> {
-        Ok(self.app.everybody.clone())
+    fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault> {
+        self.app.keys.identify(key, self.app.clock.unix_ms())
     }
 
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
@@ -78,17 +78,23 @@ impl Door for Entrance {
     }
 
     fn explain(&self, request: Request) -> Result<v1::ExplainResponse, Fault> {
-        let chosen = choose(&self.app, &request)?;
+        let chosen = choose(&self.app, &request, None)?;
         Ok(explained(&chosen))
     }
 
-    fn receipt(&self, decision_id: String) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
-        let journal = self.app.journal.clone();
+    fn receipt(
+        &self,
+        identity: &Identity,
+        decision_id: String,
+    ) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
+        let (journal, tenant) = (self.app.journal.clone(), identity.tenant.clone());
         Box::pin(async move {
             let internal = |error: String| Fault::new(FaultCode::Internal, error);
-            let stored = journal.receipt(decision_id).await.map_err(|error| internal(error.to_string()))?;
-            let (receipt_json, snapshot) = stored
-                .ok_or_else(|| Fault::new(FaultCode::DecisionNotFound, "no stored decision has this id"))?;
+            let stored =
+                journal.receipt(decision_id, tenant).await.map_err(|error| internal(error.to_string()))?;
+            let (receipt_json, snapshot) = stored.ok_or_else(|| {
+                Fault::new(FaultCode::DecisionNotFound, "no stored decision of this tenant has this id")
+            })?;
             let snapshot: Snapshot =
                 serde_json::from_str(&snapshot).map_err(|error| internal(error.to_string()))?;
             let receipt: Receipt =
@@ -97,8 +103,8 @@ impl Door for Entrance {
         })
     }
 
-    fn models(&self) -> Vec<v1::Model> {
-        self.app.live().rules.models()
+    fn models(&self, identity: &Identity) -> Vec<v1::Model> {
+        self.app.live().rules.models(&identity.policy)
     }
 
     fn readiness(&self) -> Readiness {

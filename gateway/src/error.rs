@@ -29,6 +29,10 @@ pub enum FaultCode {
     CostBound,
     /// The engine says that the request is wrong.
     UpstreamRejected,
+    /// The key is missing, unknown, expired or revoked.
+    InvalidApiKey,
+    /// The key may not use this route or expert.
+    ModelNotAllowed,
     /// Residency or privacy leaves no expert.
     ResidencyViolation,
     /// No route, expert or alias has this name.
@@ -55,6 +59,10 @@ pub enum FaultCode {
     NoCapacity,
     /// Every line is too long for the deadline.
     DeadlineUnreachable,
+    /// A budget is used up.
+    InsufficientQuota,
+    /// Money can't be held: the budgets' store or the journal is away.
+    LedgerUnavailable,
     /// No expert that keeps the floor is up, and the route refuses others.
     NoCapableExpert,
     /// The gateway is draining.
@@ -71,6 +79,8 @@ impl FaultCode {
         FaultCode::UnsupportedParameter,
         FaultCode::CostBound,
         FaultCode::UpstreamRejected,
+        FaultCode::InvalidApiKey,
+        FaultCode::ModelNotAllowed,
         FaultCode::ResidencyViolation,
         FaultCode::ModelNotFound,
         FaultCode::DecisionNotFound,
@@ -84,6 +94,8 @@ impl FaultCode {
         FaultCode::UpstreamTimeout,
         FaultCode::NoCapacity,
         FaultCode::DeadlineUnreachable,
+        FaultCode::InsufficientQuota,
+        FaultCode::LedgerUnavailable,
         FaultCode::NoCapableExpert,
         FaultCode::Draining,
         FaultCode::Internal,
@@ -97,6 +109,8 @@ impl FaultCode {
             FaultCode::UnsupportedParameter => "unsupported_parameter",
             FaultCode::CostBound => "cost_bound",
             FaultCode::UpstreamRejected => "upstream_rejected",
+            FaultCode::InvalidApiKey => "invalid_api_key",
+            FaultCode::ModelNotAllowed => "model_not_allowed",
             FaultCode::ResidencyViolation => "residency_violation",
             FaultCode::ModelNotFound => "model_not_found",
             FaultCode::DecisionNotFound => "decision_not_found",
@@ -110,6 +124,8 @@ impl FaultCode {
             FaultCode::UpstreamTimeout => "upstream_timeout",
             FaultCode::NoCapacity => "no_capacity",
             FaultCode::DeadlineUnreachable => "deadline_unreachable",
+            FaultCode::InsufficientQuota => "insufficient_quota",
+            FaultCode::LedgerUnavailable => "ledger_unavailable",
             FaultCode::NoCapableExpert => "no_capable_expert",
             FaultCode::Draining => "draining",
             FaultCode::Internal => "internal_error",
@@ -124,6 +140,8 @@ impl FaultCode {
             | FaultCode::UnsupportedParameter
             | FaultCode::CostBound
             | FaultCode::UpstreamRejected
+            | FaultCode::InvalidApiKey
+            | FaultCode::ModelNotAllowed
             | FaultCode::ResidencyViolation
             | FaultCode::ModelNotFound
             | FaultCode::DecisionNotFound
@@ -131,11 +149,13 @@ impl FaultCode {
             | FaultCode::MethodNotAllowed
             | FaultCode::RequestTooLarge
             | FaultCode::RequestTimeout
+            | FaultCode::InsufficientQuota
             | FaultCode::ClientGone => Blame::Caller,
             FaultCode::UpstreamError | FaultCode::UpstreamTimeout => Blame::Expert,
-            FaultCode::NoCapacity | FaultCode::DeadlineUnreachable | FaultCode::NoCapableExpert => {
-                Blame::Operator
-            }
+            FaultCode::NoCapacity
+            | FaultCode::DeadlineUnreachable
+            | FaultCode::LedgerUnavailable
+            | FaultCode::NoCapableExpert => Blame::Operator,
             FaultCode::DeadlineExceeded | FaultCode::Draining => Blame::Nobody,
             FaultCode::Internal => Blame::Gateway,
         }

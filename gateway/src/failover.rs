@@ -3,9 +3,9 @@
 
 use crate::app::App;
 use crate::attempt::{self, Begun, Opening};
+use crate::cover;
 use crate::error::{Fault, FaultCode, Retry};
-use crate::lane::Slot;
-use crate::lease::{Ending, Lease};
+use crate::lease::{Ending, Lease, Place};
 use crate::live::Live;
 use crate::meter;
 use crate::relay;
@@ -70,25 +70,38 @@ impl Race {
     /// # Errors
     /// The client has left meanwhile: nothing is sent.
     async fn begin(&mut self, app: &App, made: Try, lease: &mut Lease, out: &Outlet) -> Result<(), Fault> {
-        let joined = match attempt::join(app, &made, lease).await {
+        let held = match cover::hold(app, &made.step, lease).await {
+            Ok(held) => held,
+            Err(fault) => {
+                self.turned_away(&made, fault);
+                return Ok(());
+            }
+        };
+        let (slot, wait_ms) = match attempt::join(app, &made, lease).await {
             Ok(joined) => joined,
             Err(fault) => {
-                self.walk.turned_away(&made);
-                self.last = Some(fault);
+                lease.reserve = Some(held);
+                self.turned_away(&made, fault);
                 return Ok(());
             }
         };
         if out.is_closed() {
+            lease.reserve = Some(held);
             return Err(relay::client_gone());
         }
         self.late = hedge_alarm(app, &made, lease);
-        self.send(app, &made, joined, lease);
+        self.send(app, &made, Place { slot, wait_ms, held }, lease);
         Ok(())
     }
 
-    fn send(&mut self, app: &App, made: &Try, joined: (Slot, f64), lease: &mut Lease) {
-        let n = self.walk.sent(made, joined.0.replica());
-        self.tries.push(attempt::send(app, made.step, n, joined, lease));
+    fn turned_away(&mut self, made: &Try, fault: Fault) {
+        self.walk.turned_away(made);
+        self.last = Some(fault);
+    }
+
+    fn send(&mut self, app: &App, made: &Try, place: Place, lease: &mut Lease) {
+        let n = self.walk.sent(made, place.slot.replica());
+        self.tries.push(attempt::send(app, made.step, n, place, lease));
     }
 
     /// Waits until a try has begun to answer, or has failed, or is late. Returns the try that answers.
@@ -120,16 +133,25 @@ impl Race {
     /// Starts a second try, where that is allowed and there is room.
     fn hedge(&mut self, app: &App, lease: &mut Lease) {
         let Some(budget) = lease.decided().hedges.clone() else { return };
-        let enter = |made: &Try| attempt::join_at_once(app, made, lease);
-        if let Some((made, slot)) = self.walk.hedge(&budget, app.clock.now(), enter) {
-            self.send(app, &made, (slot, 0.0), lease);
+        let enter = |made: &Try| {
+            let held = cover::hold_at_once(&made.step, lease)?;
+            match attempt::join_at_once(app, made, lease) {
+                Some(slot) => Some(Place { slot, wait_ms: 0.0, held }),
+                None => {
+                    held.release(&mut lease.charges);
+                    None
+                }
+            }
+        };
+        if let Some((made, place)) = self.walk.hedge(&budget, app.clock.now(), enter) {
+            self.send(app, &made, place, lease);
         }
     }
 
     fn fail(&mut self, app: &App, n: u8, error: &ExpertError, lease: &mut Lease) {
         let now = app.clock.now();
         self.last = Some(relay::end_failed(app, n, error, lease));
-        let cost = lease.attempts.last().map(|attempt| meter::cost(lease, attempt)).unwrap_or_default();
+        let cost = lease.attempts.last().map(|attempt| attempt.cost).unwrap_or_default();
         self.walk.failed(n, failure(error, cost), now);
     }
 

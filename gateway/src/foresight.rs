@@ -81,6 +81,8 @@ mod tests {
             end,
             detail: String::new(),
             tokens: Tokens { prompt: 1, cached: 0, output: 9 },
+            cost: NanoUsd::ZERO,
+            overrun: NanoUsd::ZERO,
             estimated: false,
             reached_client: true,
             wait_ms: 0.0,

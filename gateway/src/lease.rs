@@ -4,15 +4,17 @@
 //! Several tries may be open at once; each ends once.
 
 use crate::choose::Chosen;
+use crate::money::{Held, Purse};
 use crate::observe::AttemptEnd;
+use crate::record::Charge;
 use crate::request::Request;
 use sluice_experts::{ExpertError, Finish};
-use sluice_router::{Change, Step, Tick, Tokens};
+use sluice_router::{Change, NanoUsd, Price, Step, Tick, Tokens};
 
 mod open;
 mod usage;
 
-pub(crate) use open::{OpenAttempt, verdict};
+pub(crate) use open::{OpenAttempt, Place, verdict};
 
 /// One request's holdings.
 pub(crate) struct Lease {
@@ -24,6 +26,14 @@ pub(crate) struct Lease {
     pub(crate) attempts: Vec<Attempt>,
     /// Tries that run.
     open: Vec<OpenAttempt>,
+    /// What it may draw on.
+    pub(crate) purse: Purse,
+    /// Money that is held for the next try.
+    pub(crate) reserve: Option<Held>,
+    /// What it has drawn from each budget so far.
+    pub(crate) charges: Vec<Charge>,
+    /// How often money was held for it.
+    pub(crate) holds: u32,
     /// How long nothing was done because every pool that was left had asked to wait, in milliseconds.
     pub(crate) rested_ms: f64,
 }
@@ -39,6 +49,10 @@ pub(crate) struct Attempt {
     pub(crate) detail: String,
     pub(crate) tokens: Tokens,
     pub(crate) estimated: bool,
+    /// What is paid for it: at most what was held.
+    pub(crate) cost: NanoUsd,
+    /// What its engine charged beyond that.
+    pub(crate) overrun: NanoUsd,
     /// Whether anything of it reached the client.
     pub(crate) reached_client: bool,
     pub(crate) wait_ms: f64,
@@ -65,8 +79,18 @@ pub(crate) enum Ending<'a> {
 
 impl Lease {
     /// A lease for a request that has just come in.
-    pub(crate) fn new(request: Request) -> Lease {
-        Lease { request, chosen: None, attempts: Vec::new(), open: Vec::new(), rested_ms: 0.0 }
+    pub(crate) fn new(request: Request, purse: Purse) -> Lease {
+        Lease {
+            request,
+            chosen: None,
+            attempts: Vec::new(),
+            open: Vec::new(),
+            purse,
+            reserve: None,
+            charges: Vec::new(),
+            holds: 0,
+            rested_ms: 0.0,
+        }
     }
 
     /// The decision that every try follows.
@@ -98,9 +122,22 @@ impl Lease {
     pub(crate) fn close(&mut self, n: u8, ending: Ending<'_>, now: Tick) -> Option<&Attempt> {
         let at = self.open.iter().position(|open| open.n() == n)?;
         let bounds = usage::Bounds::of(self.chosen.as_ref(), self.open[at].step());
-        let open = self.open.swap_remove(at);
-        self.attempts.push(open.close(ending, bounds, now));
+        let (attempt, held) = self.open.swap_remove(at).close(ending, bounds, now);
+        let price = self.price(attempt.step);
+        let settlement = held.settle(price.cost(attempt.tokens), &mut self.charges);
+        self.attempts.push(Attempt { cost: settlement.paid, overrun: settlement.overrun, ..attempt });
         self.attempts.last()
+    }
+
+    fn price(&self, step: Step) -> Price {
+        self.decided().live.rules.snapshot.fleet.experts[step.expert].price
+    }
+
+    /// Gives back what is held for a try that will not be made.
+    pub(crate) fn release(&mut self) {
+        if let Some(held) = self.reserve.take() {
+            held.release(&mut self.charges);
+        }
     }
 
     /// The try that answered, wholly or in part: at most one does.

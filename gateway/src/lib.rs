@@ -5,6 +5,7 @@ mod attempt;
 mod batch;
 mod choose;
 pub mod config;
+mod cover;
 mod discover;
 mod door;
 mod edge;
@@ -19,6 +20,7 @@ mod lease;
 mod live;
 mod machine;
 mod meter;
+mod money;
 mod needs;
 #[cfg(test)]
 mod netsim;
@@ -39,11 +41,14 @@ mod shared;
 mod store;
 mod tenants;
 
+pub use app::unix_ms;
 pub use discover::{Row as SourceRow, SOURCES};
 pub use door::{Door, Readiness};
 pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use explain::Explainer;
+pub use machine::random_bytes;
+pub use money::{BudgetState, HoldMode, list_budgets};
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
 };
@@ -51,11 +56,14 @@ pub use offline::Offline;
 pub use promise::Promise;
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
-pub use running::{Running, StartError, load_model, start};
+pub use running::{Running, StartError, load_model, start, start_sharing};
 pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use store::{
     By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
     TokenSums, open_journal, open_ledger, ship,
 };
-pub use tenants::{Budget, Identity, Level, LevelKind, Limits, Policy};
+pub use tenants::{
+    Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, check_key, create_key,
+    expiry_ms, is_id, list_keys, new_key_id, revoke_key,
+};

@@ -7,6 +7,7 @@ use crate::error::{Fault, FaultCode};
 use crate::lane::{Lane, Member};
 use crate::promise::{Promise, certified_route};
 use crate::quota::Quota;
+use crate::tenants::Policy;
 use sha2::{Digest as _, Sha256};
 use sluice_experts::{Dial, EndpointError};
 use sluice_proto::v1;
@@ -139,13 +140,14 @@ impl Rules {
         }
     }
 
-    /// What clients may ask for: routes, then experts.
-    pub(crate) fn models(&self) -> Vec<v1::Model> {
+    /// What may be asked for within a policy: routes, then experts.
+    pub(crate) fn models(&self, policy: &Policy) -> Vec<v1::Model> {
         let model = |route: &Arc<Route>| v1::Model {
             id: route.name.clone(),
             kind: if route.pinned { "expert" } else { "route" }.to_owned(),
         };
-        self.snapshot.routes.iter().map(model).collect()
+        let allowed = |route: &&Arc<Route>| policy.allows(route, &self.snapshot.fleet);
+        self.snapshot.routes.iter().filter(allowed).map(model).collect()
     }
 }
 

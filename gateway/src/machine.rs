@@ -2,6 +2,7 @@
 //! one place, so that a simulation can be the machine; monotonic time is tokio's.
 
 use crate::app;
+use crate::shared::{Shared, open_shared};
 use crate::store::{Journal, StoreError, open_journal};
 use futures::future::BoxFuture;
 use sluice_experts::{Dial, Duplex, Tcp};
@@ -23,10 +24,15 @@ pub(crate) struct Machine {
     pub(crate) ids: Ids,
     /// Opens the journal that the configuration names.
     pub(crate) journal: OpenJournal,
+    /// Opens what gateways have in common.
+    pub(crate) shared: OpenShared,
 }
 
 /// Opens a journal by its URL.
 pub(crate) type OpenJournal = Box<dyn Fn(&str) -> Result<Arc<dyn Journal>, StoreError> + Send + Sync>;
+
+/// Opens the place that gateways share by its URL, and that of this gateway's journal.
+pub(crate) type OpenShared = Box<dyn Fn(&str, &str) -> Result<Arc<dyn Shared>, StoreError> + Send + Sync>;
 
 /// Gives a new UUIDv7 with each call.
 pub(crate) type Ids = Arc<dyn Fn() -> Uuid + Send + Sync>;
@@ -40,6 +46,7 @@ impl Machine {
             unix_ms: app::unix_ms,
             ids: ids(),
             journal: Box::new(open_journal),
+            shared: Box::new(open_shared),
         }
     }
 }
@@ -47,6 +54,16 @@ impl Machine {
 /// The machine's own ids.
 pub(crate) fn ids() -> Ids {
     Arc::new(new_id)
+}
+
+/// 32 bytes from the operating system's randomness.
+///
+/// # Errors
+/// It gives none.
+pub fn random_bytes() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::from)?;
+    Ok(bytes)
 }
 
 /// A UUIDv7 from wall time and the operating system's randomness.

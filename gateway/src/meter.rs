@@ -27,15 +27,9 @@ pub(crate) fn money(lease: &Lease) -> Money {
     let reference = &fleet.experts[chosen.route.reference].price;
     let answered = lease.answered();
     Money {
-        cost: lease.attempts.iter().map(|attempt| cost(lease, attempt)).sum(),
+        cost: lease.attempts.iter().map(|attempt| attempt.cost).sum(),
         baseline: answered.map(|attempt| reference.cost(attempt.tokens)).unwrap_or_default(),
     }
-}
-
-/// What one try cost: one rounding, up.
-pub(crate) fn cost(lease: &Lease, attempt: &Attempt) -> NanoUsd {
-    let fleet = lease.chosen.as_ref().map(|chosen| &chosen.live.rules.snapshot.fleet);
-    fleet.map(|fleet| fleet.experts[attempt.step.expert].price.cost(attempt.tokens)).unwrap_or_default()
 }
 
 /// Ends a request: closes what is open, books it, tells it. Runs after the answer and is never cut.
@@ -45,6 +39,7 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
         lease.close(n, Ending::Cut, now);
         tell_attempt(app, &lease);
     }
+    lease.release();
     lease.attempts.sort_by_key(|attempt| attempt.n);
     let money = money(&lease);
     span.settled(money.cost, money.baseline);
@@ -60,7 +55,7 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
 fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {
     let attempts: Vec<AttemptRecord> =
         lease.attempts.iter().map(|attempt| attempt_record(&lease, attempt)).collect();
-    let entries = lease.attempts.iter().filter_map(|attempt| entry(&lease, attempt)).collect();
+    let entries = lease.attempts.iter().flat_map(|attempt| entries(&lease, attempt)).collect();
     let answered = lease.answered();
     let chosen = lease.chosen.as_ref();
     let name = |attempt: &Attempt| chosen.map(|chosen| chosen.expert_name(attempt.step.expert).to_owned());
@@ -91,7 +86,7 @@ fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now:
         tags: lease.request.hints.tags.clone(),
         attempts,
         entries,
-        charges: Vec::new(),
+        charges: lease.charges.clone(),
         receipt: lease.chosen.map(|chosen| chosen.receipt),
     }
 }
@@ -119,24 +114,23 @@ fn attempt_record(lease: &Lease, attempt: &Attempt) -> AttemptRecord {
         detail: attempt.detail.clone(),
         tokens: attempt.tokens,
         estimated: attempt.estimated,
-        cost: cost(lease, attempt),
+        cost: attempt.cost,
         wait_ms: attempt.wait_ms,
         ttft_ms: attempt.ttft_ms,
         total_ms: attempt.total_ms,
     }
 }
 
-/// The booking of one try; none when it cost nothing.
-fn entry(lease: &Lease, attempt: &Attempt) -> Option<LedgerEntry> {
-    let amount = cost(lease, attempt);
+/// The bookings of one try: what is paid for it, and what overran its cap; none of what is nothing.
+fn entries(lease: &Lease, attempt: &Attempt) -> impl Iterator<Item = LedgerEntry> {
     let version = lease.chosen.as_ref().map(|chosen| chosen.live.rules.versions.config.clone());
-    (amount > NanoUsd::ZERO).then(|| LedgerEntry {
-        attempt: attempt.n,
-        phase: Phase::Settle,
-        debit: if attempt.is_for_client() { Account::Spent } else { Account::Overhead },
-        credit: Account::Funded,
-        amount,
-        price_version: version.unwrap_or_default(),
+    let price_version = version.unwrap_or_default();
+    let n = attempt.n;
+    let payer = if attempt.is_for_client() { Account::Spent } else { Account::Overhead };
+    let booked = [(Phase::Settle, payer, attempt.cost), (Phase::Overrun, Account::Overrun, attempt.overrun)];
+    booked.into_iter().filter(|(_, _, amount)| *amount > NanoUsd::ZERO).map(move |(phase, debit, amount)| {
+        let price_version = price_version.clone();
+        LedgerEntry { attempt: n, phase, debit, credit: Account::Funded, amount, price_version }
     })
 }
 
@@ -156,6 +150,10 @@ pub(crate) fn tell_attempt(app: &App, lease: &Lease) {
         ttft_ratio,
         tpot_ratio,
     });
+    if attempt.overrun > NanoUsd::ZERO {
+        let (request, expert) = (&lease.request.label, chosen.expert_name(attempt.step.expert));
+        app.observe.emit(Event::Overran { request, expert, amount: attempt.overrun });
+    }
     if let Some(change) = attempt.replica_change {
         app.observe.emit(Event::Replica { pool, replica: &attempt.replica, change });
     }

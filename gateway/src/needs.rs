@@ -14,7 +14,7 @@ pub(crate) fn route_text(body: &v1::GenerateRequest) -> String {
 /// What `request` needs of an expert of `fleet`.
 pub(crate) fn needs(request: &Request, fleet: &Fleet) -> Needs {
     let body = &request.body;
-    let hints = &request.hints;
+    let (hints, policy) = (&request.hints, &request.identity.policy);
     let bytes: usize = body.messages.iter().map(message_bytes).sum::<usize>() + body.extra_json.len();
     let tokens = body.messages.iter().map(message_tokens).fold(0, u32::saturating_add);
     Needs {
@@ -22,12 +22,13 @@ pub(crate) fn needs(request: &Request, fleet: &Fleet) -> Needs {
         prompt_bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
         max_output_tokens: (body.max_tokens > 0).then_some(body.max_tokens),
         features: features(body),
-        domain: hints.domain.clone(),
+        domain: hints.domain.clone().or_else(|| policy.domain.clone()),
         keyword_experts: keyword_experts(body, fleet),
         floor: hints.floor,
         max_cost: hints.max_cost,
-        residency: hints.residency.clone(),
-        privacy: hints.privacy,
+        allowed_experts: policy.experts(fleet),
+        residency: policy.residency(&hints.residency),
+        privacy: policy.privacy(hints.privacy),
         deadline: request.deadline,
     }
 }

@@ -68,7 +68,8 @@ impl Offline {
         let route = self.rules.route(route)?;
         let signals = self.rules.classify(route, &needs::route_text(&request.body));
         let (idle, id) = (self.idle.clone(), new_id());
-        choose::plan(&self.rules, route, &request, signals, idle, request.received, id)
+        let asked = choose::Asked { request: &request, budget: None };
+        choose::plan(&self.rules, route, asked, signals, idle, request.received, id)
     }
 
     /// Everything that a decision on these messages, as (role, text), would look at.

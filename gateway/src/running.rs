@@ -1,23 +1,24 @@
 //! Starting, reloading and draining a gateway.
 
-use crate::app::{App, Clock};
+use crate::app::{App, Clock, Spawner};
 use crate::config::{Config, ServerConfig, StoreConfig};
 use crate::discover;
 use crate::edge;
 use crate::entrance::Entrance;
 use crate::lane::Lane;
 use crate::live::{Live, Regrouping};
-use crate::machine::Machine;
+use crate::machine::{Machine, OpenShared};
 use crate::meter;
-use crate::observe::Event;
+use crate::money::{self, Books};
+use crate::observe::{Event, Observer};
 use crate::probe::probe_due;
 use crate::promise::check_domains;
 use crate::record::Record;
 use crate::reports;
-use crate::shared::open_shared;
+use crate::shared::Shared;
 use crate::store::postgres::{self, Shipper, Shipping};
 use crate::store::{Journal, StoreError};
-use crate::tenants::Identity;
+use crate::tenants::{self, Keys};
 use arc_swap::ArcSwap;
 use sluice_experts::{Dial, EndpointError};
 use sluice_router::{Certificate, Params, ParamsError};
@@ -52,6 +53,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     start_on(Machine::real(), config).await
 }
 
+/// Starts a gateway that shares a place with others of this process.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_sharing(config: Config, shared: Arc<dyn Shared>) -> Result<Running, StartError> {
+    let shared: OpenShared = Box::new(move |_, _| Ok(shared.clone()));
+    start_on(Machine { shared, ..Machine::real() }, config).await
+}
+
 /// Starts a gateway on a machine that may be a simulated one.
 ///
 /// # Errors
@@ -62,27 +72,32 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let data = take_port(&machine, config.server.listen).await?;
     let admin = take_port(&machine, config.server.admin_listen).await?;
     let journal = (machine.journal)(&config.journal)?;
-    let shared = open_shared(config.store.shared.reveal(), &config.journal)?;
+    let shared = (machine.shared)(config.store.shared.reveal(), &config.journal)?;
     let (shipper, shipping) = shipping(&config, &*journal)?.unzip();
     let (live, _) = build_here(&config, None, &machine.dial)?;
+    let (observe, tasks) = (Arc::<Observer>::default(), TaskTracker::new());
+    let spawner = Spawner { tasks: tasks.clone(), observe: observe.clone() };
+    let books = Books::new(shared.clone(), journal.clone(), config.store.hold, machine.unix_ms, spawner);
     let app = Arc::new(App {
         clock,
         ids: machine.ids,
-        everybody: Arc::new(Identity::everybody()),
+        keys: Keys::new(config.tenants.clone()),
+        shared,
         live: ArcSwap::from_pointee(live),
         journal,
         shipping,
-        shared,
-        observe: Arc::default(),
+        books,
+        observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),
         cut: CancellationToken::new(),
         requests: TaskTracker::new(),
-        tasks: TaskTracker::new(),
+        tasks,
     });
     if let Some(shipper) = shipper {
         app.spawn("shipping", Box::pin(shipper.run()));
     }
+    tenants::read_keys(&app).await;
     discover::fill(&app, &app.live()).await;
     record(&app, &app.live()).await;
     configured(&app, false);
@@ -160,10 +175,12 @@ impl Running {
         if config.journal != self.journal || config.store != self.store {
             return Err(StartError::NeedsRestart("[store]"));
         }
+        let tenants = config.tenants.clone();
         let (live, regroupings) = build(config, Some(self.app.live()), self.dial.clone()).await?;
         discover::fill(&self.app, &live).await;
         // Before any decision refers to it, so that no crash leaves a receipt without its configuration.
         record(&self.app, &live).await;
+        self.app.keys.configure(tenants);
         self.app.live.store(Arc::new(live));
         regroupings.into_iter().for_each(|regrouping| regrouping.carry_out(self.app.clock.now()));
         Ok(())
@@ -194,6 +211,8 @@ impl Running {
             let _ = tokio::time::timeout(CUT_TIME, app.requests.wait()).await;
         }
         let flushed = app.journal.flush().await;
+        // What a vault is not told now it is told by the next start.
+        let _ = tokio::time::timeout(CLOSE_TIME, app.books.close()).await;
         if let Some(shipping) = &app.shipping {
             // What is left stays in the journal, and goes out after the next start.
             let _ = tokio::time::timeout(SHIP_TIME, shipping.finish()).await;
@@ -215,6 +234,8 @@ impl Running {
         let serve = admin.serve_admin(door, spawn, self.stop_admin.clone().cancelled_owned());
         self.app.spawn("admin listener", Box::pin(serve));
         self.app.spawn("watch", Box::pin(watch(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn("budgets", Box::pin(money::keep(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
         self.app.observe.emit(Event::Ready { data: &data, admin: &admin });
     }

@@ -1,7 +1,7 @@
 //! The spine: one request, from the door to the ledger.
 
 use crate::app::App;
-use crate::choose::choose;
+use crate::cover::choose_within;
 use crate::error::{Fault, FaultCode};
 use crate::failover;
 use crate::lease::Lease;
@@ -19,7 +19,8 @@ pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
     let span = Span::request(&request);
     let deadline = request.ends_by();
     let cut = cut(app, deadline, out.closed());
-    let mut lease = Lease::new(request);
+    let purse = app.books.purse(&request.identity);
+    let mut lease = Lease::new(request, purse);
     let end = tokio::select! {
         biased;
         end = unpanicked(answer(app, &mut lease, &mut out)).within(&span) => end,
@@ -55,7 +56,7 @@ async fn cut(app: &App, deadline: Tick, client_left: impl Future<Output = ()>) -
 
 /// Chooses, then walks the plan until one expert has answered. Whatever happens is noted in the lease.
 async fn answer(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fault> {
-    let chosen = choose(app, &lease.request)?;
+    let chosen = choose_within(app, lease).await?;
     if let Some(hedges) = &chosen.hedges {
         hedges.earn();
     }

@@ -29,6 +29,7 @@ mod policy;
 mod prefix;
 mod price;
 mod prompt;
+mod quota;
 mod quote;
 mod receipt;
 mod retry;
@@ -75,6 +76,7 @@ pub use prompt::{
     Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens,
     estimate_twentieths, route_text,
 };
+pub use quota::{Bucket, Granted, SHARE_MS, Slots, Wish, share as quota_share};
 pub use quote::{Quote, Reason, expected_cost, expected_output};
 pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
 pub use retry::{HedgeBudget, MAX_ATTEMPTS, RetryBudget};

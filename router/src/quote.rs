@@ -64,6 +64,8 @@ pub struct Quote {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "why", content = "what")]
 pub enum Reason {
+    /// Whoever asks may not use it.
+    NotAllowed,
     /// It lacks a feature that the request needs.
     Feature(String),
     /// The prompt doesn't fit its context window.
@@ -85,6 +87,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Reason::NotAllowed => f.write_str("may not be used with this key"),
             Reason::Feature(feature) => write!(f, "lacks the feature {feature}"),
             Reason::Context => f.write_str("the prompt doesn't fit its context window"),
             Reason::Residency => f.write_str("runs in a region that the request excludes"),
@@ -137,7 +140,9 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
         hit_tokens: offer.hit_tokens,
         p_miss: offer.p_miss,
         money: offer.money,
-        reason: refusal(ask, expert, max_output_tokens).or_else(|| unavailable(ask, best, now)),
+        reason: forbidden(ask, index)
+            .or_else(|| refusal(ask, expert, max_output_tokens))
+            .or_else(|| unavailable(ask, best, now)),
     }
 }
 
@@ -192,6 +197,12 @@ fn affordable(ask: &Ask, expert: &Expert, asked: u32) -> Option<u32> {
         if within(middle) { low = middle } else { high = middle }
     }
     (low >= LEAST_OUTPUT_TOKENS.min(asked) && within(low)).then_some(low)
+}
+
+/// Whether whoever asks may not use it.
+fn forbidden(ask: &Ask, index: usize) -> Option<Reason> {
+    let allowed = ask.needs.allowed_experts.as_ref();
+    allowed.is_some_and(|allowed| !allowed.contains(&index)).then_some(Reason::NotAllowed)
 }
 
 /// Why the expert may not have the request whatever the load; `None` when it may.

@@ -90,6 +90,9 @@ pub struct Needs {
     pub floor: Option<f64>,
     /// The client's bound on the worst case.
     pub max_cost: Option<NanoUsd>,
+    /// Experts that may answer, as indices into the fleet; `None` is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_experts: Option<Vec<usize>>,
     /// Regions that the answer must come from; empty means anywhere.
     pub residency: Vec<String>,
     /// The least privacy that the request asks for.

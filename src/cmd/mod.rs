@@ -1,10 +1,12 @@
 //! The commands: one file each, one row each in [`Command`].
 
+mod budget;
 mod config;
 mod demo;
 mod eval;
 mod explain;
 mod inputs;
+mod key;
 mod load;
 mod outputs;
 mod progress;
@@ -39,6 +41,8 @@ enum Command {
     Route(route::Args),
     Explain(explain::Args),
     Report(report::Args),
+    Key(key::Args),
+    Budget(budget::Args),
     Load(Box<load::Args>),
     Sim(sim::Args),
 }
@@ -57,6 +61,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Tune(args) => tune::run(&args),
         Command::Route(args) => route::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Key(args) => key::run(&args),
+        Command::Budget(args) => budget::run(&args),
     };
     end.unwrap_or_else(|failure| {
         if !failure.is_unread() {

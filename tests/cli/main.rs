@@ -3,6 +3,7 @@
 mod demo;
 mod explain;
 mod input;
+mod key;
 mod load;
 mod process;
 mod serve;

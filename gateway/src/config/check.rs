@@ -4,6 +4,7 @@ mod expert;
 mod pool;
 mod route;
 mod store;
+mod tenant;
 
 pub(crate) use pool::is_http_address;
 
@@ -24,10 +25,11 @@ pub(super) fn check(
     environment: &Overrides,
 ) -> Result<Config, ConfigError> {
     let mut mistakes = Mistakes::default();
-    let server = check_server(&raw.server, &mut mistakes);
+    let server = check_server(&raw.server, !raw.tenant.is_empty(), &mut mistakes);
     let experts = expert::check_experts(&raw.expert, &mut mistakes);
     let pools = pool::check_pools(&raw.expert, folder, environment, &mut mistakes);
     let routes = route::check_routes(&raw, &|key| place(file, text, key), &mut mistakes);
+    let tenants = tenant::check_tenants(&raw, &mut mistakes);
     check_names(&raw, &mut mistakes);
     if !(0.0..=0.5).contains(&raw.router.explore) {
         mistakes.note("router.explore", "must be between 0 and 0.5");
@@ -45,10 +47,11 @@ pub(super) fn check(
         experts,
         pools,
         routes,
+        tenants,
     })
 }
 
-fn check_server(raw: &RawServer, mistakes: &mut Mistakes) -> Option<ServerConfig> {
+fn check_server(raw: &RawServer, has_keys: bool, mistakes: &mut Mistakes) -> Option<ServerConfig> {
     let mut address = |key: &str, text: &str| {
         let parsed = text.parse::<SocketAddr>();
         let told = |_| format!("{text:?} is not an address with a port, such as \"127.0.0.1:8080\"");
@@ -60,10 +63,10 @@ fn check_server(raw: &RawServer, mistakes: &mut Mistakes) -> Option<ServerConfig
         mistakes.note("server.max_body_bytes", "must be at least 1024");
     }
     let listen = listen?;
-    if !listen.ip().is_loopback() && !raw.open {
+    if !listen.ip().is_loopback() && !raw.open && !has_keys {
         mistakes.note(
             "server.listen",
-            format!("{listen} can be reached from outside and no keys are configured; listen on 127.0.0.1, or set open = true under [server]"),
+            format!("{listen} can be reached from outside and no keys are configured; add a [[tenant]], listen on 127.0.0.1, or set open = true under [server]"),
         );
     }
     let drain = Duration::from_millis(raw.drain_ms);

@@ -4,13 +4,16 @@ mod check;
 mod mistake;
 mod raw;
 mod starter;
+mod tenant;
 
 pub use mistake::{ConfigError, Mistake};
 pub use raw::RawConfig;
 pub use starter::STARTER;
+pub use tenant::{KeyConfig, ProjectConfig, TenantConfig};
 
 pub(crate) use check::is_http_address;
 
+use crate::money::HoldMode;
 use sluice_experts::Secret;
 use sluice_router::{BatchRules, CertifyBy, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
 use std::collections::BTreeMap;
@@ -39,11 +42,15 @@ pub struct Config {
     pub pools: Vec<PoolConfig>,
     /// Routes; one of them is `auto`.
     pub routes: Vec<RouteConfig>,
+    /// Who may use the gateway; none is everybody.
+    pub tenants: Vec<TenantConfig>,
 }
 
 /// What gateways have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreConfig {
+    /// When money that is held is durable.
+    pub hold: HoldMode,
     /// The common ledger's URL, which may hold a password.
     pub ledger: Option<Secret>,
     /// Records that may wait for the ledger.

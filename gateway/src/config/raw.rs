@@ -1,5 +1,9 @@
 //! The configuration as it is written: every key with its type, nothing checked beyond that.
 
+mod tenant;
+
+pub(super) use tenant::{RawBudget, RawKey, RawLimits, RawPeriod, RawProject, RawTenant};
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -20,6 +24,8 @@ pub struct RawConfig {
     pub expert: Vec<RawExpert>,
     /// Virtual model names with their promises.
     pub route: Vec<RawRoute>,
+    /// Organisations that may use the gateway; none means everybody, without limits.
+    pub tenant: Vec<RawTenant>,
 }
 
 /// Listeners and limits.
@@ -67,6 +73,8 @@ pub struct RawRouter {
 pub struct RawStore {
     /// This gateway's own durable record, `sqlite:PATH`, relative to this file.
     pub journal: String,
+    /// When money that is held for a request is durable.
+    pub hold: RawHold,
     /// A fleet's common ledger, `postgres://...`; the journal ships to it. Without it the journal is the whole ledger.
     pub ledger: Option<String>,
     /// Records that may wait for the ledger before new requests are refused, at least 1.
@@ -80,11 +88,23 @@ impl Default for RawStore {
     fn default() -> RawStore {
         RawStore {
             journal: "sqlite:sluice.db".to_owned(),
+            hold: RawHold::Escrow,
             ledger: None,
             max_unshipped: 1_000_000,
             shared: "memory".to_owned(),
         }
     }
+}
+
+/// When money that is held for a request is durable.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawHold {
+    /// The budget's share is, before anything is spent from it; holds and settlements follow in groups.
+    #[default]
+    Escrow,
+    /// Each hold is, before a byte leaves for it.
+    Request,
 }
 
 /// One answerer.

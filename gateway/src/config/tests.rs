@@ -151,6 +151,69 @@ fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
 }
 
 #[test]
+fn tenants_are_read_whole_and_their_lists_hold_names_that_exist() {
+    let sha256 = "ab".repeat(32);
+    let text = format!(
+        "[server]\nlisten = \"0.0.0.0:8080\"\n{MINIMAL}[[tenant]]\nid = \"acme\"\nweight = 2\nroutes = [\"auto\"]\n\
+         budget = {{ usd = \"1.5\" }}\nlimits = {{ requests_per_min = 60 }}\nprivacy = \"private\"\n\
+         keys = [{{ sha256 = \"{sha256}\" }}, {{ sha256 = \"{}\", id = \"ci\", project = \"web\", expires = \"2027-01-31\" }}]\n\
+         [[tenant.project]]\nid = \"web\"\nexperts = [\"big\"]\nlimits = {{ concurrent = 3 }}\n",
+        "cd".repeat(32)
+    );
+    let tenants = read(&text).expect("with keys it may listen beyond loopback").tenants;
+    let acme = &tenants[0];
+    let budget = acme.budget.expect("given");
+    assert_eq!((budget.amount.0, budget.period), (1_500_000_000, sluice_router::Period::Month));
+    assert_eq!((acme.limits.requests_per_min, acme.projects[0].limits.concurrent), (Some(60), Some(3)));
+    assert_eq!((acme.keys[0].id.as_str(), acme.keys[1].id.as_str()), ("key-abababababab", "ci"));
+    assert_eq!(acme.keys[1].expires_ms, Some(1_801_440_000_000));
+    assert!(!format!("{tenants:?}").contains(&"ab".repeat(7)), "a digest is not shown");
+}
+
+#[test]
+fn every_rule_of_tenants_is_checked_at_its_key_and_no_key_is_repeated() {
+    let sha256 = "ab".repeat(32);
+    let with = |more: &str| mistake(&format!("{MINIMAL}[[tenant]]\nid = \"acme\"\n{more}\n"));
+    let with_key = |more: &str| with(&format!("keys = [{{ sha256 = \"{sha256}\"{more} }}]"));
+    let cases = [
+        (with("[[tenant]]\nid = \"acme\""), "tenant[1].id", "another tenant"),
+        (with("[[tenant]]\nid = \"a b\""), "tenant[1].id", "1 to 64 of"),
+        (with("weight = 0"), "tenant[0].weight", "between 1 and 1000"),
+        (with("routes = []"), "tenant[0].routes", "leave it out"),
+        (with("routes = [\"atuo\"]"), "tenant[0].routes[0]", "did you mean \"auto\""),
+        (with("experts = [\"bug\"]"), "tenant[0].experts[0]", "did you mean \"big\""),
+        (with("residency = [\"eu\"]"), "tenant[0].residency[0]", "no expert runs in \"eu\""),
+        (with("budget = { usd = \"-1\" }"), "tenant[0].budget.usd", "negative"),
+        (with("budget = { usd = \"1e3\" }"), "tenant[0].budget.usd", "decimal"),
+        (with("budget = { usd = \"1\", period = \"year\" }"), "unknown variant `year`", "`month`"),
+        (with("limits = { concurrent = 0 }"), "tenant[0].limits.concurrent", "leave it out"),
+        (with("limits = { request_per_min = 1 }"), "request_per_min", "did you mean `requests_per_min`"),
+        (with("keys = [{ sha256 = \"slk_pasted\" }]"), "tenant[0].keys[0].sha256", "not the key itself"),
+        (
+            with_key(", project = \"wbe\" }, { sha256 = \"\""),
+            "tenant[0].keys[0].project",
+            "no [[tenant.project]]",
+        ),
+        (with_key(", expires = \"soon\""), "tenant[0].keys[0].expires", "2027-01-31"),
+        (with_key(&format!(" }}, {{ sha256 = \"{sha256}\"")), "tenant[0].keys[1].sha256", "another key"),
+        (
+            with_key(&format!(", id = \"a\" }}, {{ id = \"a\", sha256 = \"{}\"", "cd".repeat(32))),
+            "tenant[0].keys[1].id",
+            "another key",
+        ),
+        (
+            with("[[tenant.project]]\nid = \"a\"\n[[tenant.project]]\nid = \"a\""),
+            "project[1].id",
+            "another project",
+        ),
+    ];
+    for (told, key, mend) in cases {
+        assert!(told.contains(key) && told.contains(mend), "{told}");
+        assert!(!told.contains(&sha256) && !told.contains("slk_pasted"), "{told}");
+    }
+}
+
+#[test]
 fn a_pool_with_whole_batches_has_two_of_them_on_each_replica() {
     let batching =
         "name = \"a\"\nprotocol = \"native\"\nbatching = { mode = \"window\", max_batch_tokens = 9000 }";
@@ -193,7 +256,7 @@ fn the_environment_overrides_plain_sections() {
 #[test]
 fn the_schema_names_every_section() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).expect("JSON");
-    for section in ["server", "aliases", "router", "store", "expert", "route"] {
+    for section in ["server", "aliases", "router", "store", "expert", "route", "tenant"] {
         assert!(schema["properties"][section].is_object(), "{section}");
     }
 }

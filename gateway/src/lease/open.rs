@@ -3,15 +3,20 @@
 use super::usage::{Bounds, Used, used};
 use super::{Attempt, Ending};
 use crate::lane::Slot;
+use crate::money::Held;
 use crate::observe::{AttemptEnd, Span};
 use sluice_experts::{ErrorKind, ExpertError};
-use sluice_router::{DEFAULT_COOLDOWN_MS, Step, Tick, Verdict, estimate_tokens, estimate_twentieths};
+use sluice_router::{
+    DEFAULT_COOLDOWN_MS, NanoUsd, Step, Tick, Verdict, estimate_tokens, estimate_twentieths,
+};
 
 /// A try that runs, with its place on a replica.
 pub(crate) struct OpenAttempt {
     n: u8,
     step: Step,
     slot: Slot,
+    /// What is held for it.
+    held: Held,
     span: Span,
     wait_ms: f64,
     dispatched: Tick,
@@ -23,11 +28,22 @@ pub(crate) struct OpenAttempt {
     length: u64,
 }
 
+/// Where a try is sent, and with whose money.
+pub(crate) struct Place {
+    /// The place on a replica.
+    pub(crate) slot: Slot,
+    /// How long that took, in milliseconds.
+    pub(crate) wait_ms: f64,
+    /// What is held for it.
+    pub(crate) held: Held,
+}
+
 impl OpenAttempt {
     /// A try that begins now.
-    pub(crate) fn new(n: u8, step: Step, slot: Slot, span: Span, wait_ms: f64, now: Tick) -> OpenAttempt {
+    pub(crate) fn new(n: u8, step: Step, place: Place, span: Span, now: Tick) -> OpenAttempt {
         let (first, relayed, pieces, length) = (None, 0, 0, 0);
-        OpenAttempt { n, step, slot, span, wait_ms, dispatched: now, first, relayed, pieces, length }
+        let Place { slot, wait_ms, held } = place;
+        OpenAttempt { n, step, slot, held, span, wait_ms, dispatched: now, first, relayed, pieces, length }
     }
 
     /// Which of the request's tries it is.
@@ -81,7 +97,8 @@ impl OpenAttempt {
         Some(now.since_ms(self.dispatched))
     }
 
-    pub(super) fn close(self, ending: Ending<'_>, bounds: Bounds, now: Tick) -> Attempt {
+    /// What became of it, its cost left open, and what was held for it.
+    pub(super) fn close(self, ending: Ending<'_>, bounds: Bounds, now: Tick) -> (Attempt, Held) {
         let Used { tokens, estimated, doubt } = used(&ending, bounds, self.relayed, self.first.is_some());
         let ttft_ms = self.first.map(|first| first.since_ms(self.dispatched));
         let total_ms = now.since_ms(self.dispatched);
@@ -94,7 +111,7 @@ impl OpenAttempt {
         let replica = self.slot.address().to_owned();
         self.slot.on_output(tokens.output);
         let replica_change = self.slot.end(judge(&ending, answered), now);
-        Attempt {
+        let attempt = Attempt {
             n: self.n,
             step: self.step,
             replica,
@@ -102,13 +119,16 @@ impl OpenAttempt {
             detail,
             tokens,
             estimated,
+            cost: NanoUsd::ZERO,
+            overrun: NanoUsd::ZERO,
             reached_client,
             wait_ms: self.wait_ms,
             ttft_ms,
             tpot_ms,
             total_ms,
             replica_change,
-        }
+        };
+        (attempt, self.held)
     }
 }
 

@@ -9,7 +9,8 @@ use sluice_router::{Step, Tokens};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     prompt_estimate: u32,
-    most_prompt: u32,
+    /// No engine can have read or written more than its context window holds.
+    window: u32,
     most_output: u32,
 }
 
@@ -22,7 +23,7 @@ impl Bounds {
         };
         Bounds {
             prompt_estimate: chosen.map_or(0, |chosen| chosen.needs.prompt_tokens),
-            most_prompt: chosen.map_or(0, window),
+            window: chosen.map_or(0, window),
             most_output: step.max_output_tokens,
         }
     }
@@ -59,19 +60,20 @@ pub(super) fn used(ending: &Ending<'_>, bounds: Bounds, relayed: u32, begun: boo
     }
 }
 
-/// The engine's count, cut to what can be meant: no try is booked at more output than it was allowed, nor at a prompt
-/// that its engine could not have read.
+/// The engine's count where it can be meant: nothing beyond its context window. More output than was allowed can be; it
+/// is what the engine will charge, and beyond what was held it is not the tenant's to pay.
 fn counted(usage: Usage, bounds: Bounds, own: Tokens) -> Used {
-    let (prompt_fits, output_fits) = (usage.prompt <= bounds.most_prompt, usage.output <= bounds.most_output);
+    let (prompt_fits, output_fits) = (usage.prompt <= bounds.window, usage.output <= bounds.window);
     let prompt = if prompt_fits { usage.prompt } else { own.prompt };
-    let tokens =
-        Tokens { prompt, cached: usage.cached.min(prompt), output: usage.output.min(bounds.most_output) };
-    let estimated = !prompt_fits || !output_fits;
+    let output = if output_fits { usage.output } else { bounds.most_output };
+    let tokens = Tokens { prompt, cached: usage.cached.min(prompt), output };
+    let is_doubtful = !prompt_fits || usage.output > bounds.most_output;
     let doubt = format!(
         "the engine counted {} prompt and {} output tokens, of at most {} and {}",
-        usage.prompt, usage.output, bounds.most_prompt, bounds.most_output
+        usage.prompt, usage.output, bounds.window, bounds.most_output
     );
-    Used { tokens, estimated, doubt: if estimated { doubt } else { String::new() } }
+    let estimated = !prompt_fits || !output_fits;
+    Used { tokens, estimated, doubt: if is_doubtful { doubt } else { String::new() } }
 }
 
 /// Whether an engine that failed so, before its first event, has done no work that it could bill.

@@ -5,11 +5,11 @@ use super::closing::close_earlier;
 use crate::record::Record;
 use crate::shared::Versioned;
 use crate::store::StoreError;
-use crate::tenants::Budget;
+use crate::tenants::{Budget, Level};
 use sluice_router::{
     EscrowShare, Hold, Mark, NanoUsd, Settlement, ShareReport, Short, Span, Unlawful, Vault, VaultAnswer,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -17,7 +17,9 @@ use tokio::sync::Notify;
 pub(super) struct Account {
     /// The vault's key, and the name in the journal: `budget/LEVEL/PERIOD/BEGIN`.
     pub(super) name: String,
-    /// Whose it is, for people: `tenant acme`.
+    /// Whose it is: `acme/web`.
+    pub(super) level: String,
+    /// For people: `project acme/web`.
     pub(super) owner: String,
     /// The organisation that it belongs to.
     pub(super) tenant: String,
@@ -27,6 +29,8 @@ pub(super) struct Account {
     share: Mutex<EscrowShare>,
     /// Rings when something has changed that may let a hold succeed.
     pub(super) changed: Notify,
+    /// Of the steps of its use the last that was told.
+    told_percent: AtomicU8,
     /// Whether somebody sees to marks and reports ahead of need.
     foresees: AtomicBool,
     /// Marks go to the journal in their order.
@@ -59,15 +63,17 @@ pub(super) enum Unanswered {
 impl Account {
     pub(super) fn new(
         name: String,
-        owner: String,
-        tenant: String,
+        level: &Level,
+        tenant: &str,
         (budget, span): (Budget, Span),
         share: EscrowShare,
     ) -> Account {
         Account {
             name,
-            owner,
-            tenant,
+            level: level.id.clone(),
+            owner: format!("{} {}", level.kind.name(), level.id),
+            tenant: tenant.to_owned(),
+            told_percent: AtomicU8::new(0),
             span,
             budget: Mutex::new(budget),
             share: Mutex::new(share),
@@ -120,30 +126,39 @@ impl Account {
         self.reach().1
     }
 
-    /// Makes marks durable that are due, so that `amount` can be held. False: none was.
+    /// The step of its use that it has come to since it was asked last: 50, 80 or 100 percent.
+    pub(super) fn step_of_use(&self) -> Option<u8> {
+        let (amount, remaining) = (self.budget().amount, self.remaining());
+        let used = i128::from((amount - remaining).0) * 100;
+        let percent = STEPS.iter().rev().find(|&&step| used >= i128::from(step) * i128::from(amount.0))?;
+        (self.told_percent.fetch_max(*percent, Ordering::Relaxed) < *percent).then_some(*percent)
+    }
+
+    /// Makes a mark durable where one is due, so that `amount` can be held, and those that are on their way. False:
+    /// there was none.
+    ///
+    /// # Errors
+    /// The journal can't be written to. It keeps what it has and tries again; so does whoever asks here next.
     pub(super) async fn mark(&self, means: &Means, amount: NanoUsd) -> Result<bool, StoreError> {
-        let due = {
+        let pending = {
             let _in_order = self.marking.lock().await;
-            let due = self.marks_due(amount);
-            for mark in &due {
-                let (account, amount) = (self.name.clone(), mark.amount);
+            if let Some(Mark { amount, .. }) = self.mark_due(amount) {
+                let account = self.name.clone();
                 means.journal.record(Record::Mark { account, amount }).await;
             }
-            due
+            // Read in here: whatever is on its way has been handed to the journal.
+            self.share().pending_mark()
         };
-        let Some(last) = due.last() else { return Ok(false) };
-        // The journal keeps what it could not write and tries again, so a mark becomes durable sooner or later.
+        let Some(pending) = pending else { return Ok(false) };
         means.journal.flush().await?;
-        self.share().marked(*last);
+        self.share().marked(pending);
         self.changed.notify_waiters();
         Ok(true)
     }
 
-    fn marks_due(&self, amount: NanoUsd) -> Vec<Mark> {
+    fn mark_due(&self, amount: NanoUsd) -> Option<Mark> {
         let mut share = self.share();
-        let raised = share.raise_due(amount);
-        let lowered = if raised.is_none() { share.lower_due() } else { None };
-        raised.into_iter().chain(lowered).collect()
+        share.raise_due(amount).or_else(|| share.lower_due())
     }
 
     /// Whether a mark or a report is due ahead of need, and nobody sees to it yet. Then the caller does, by
@@ -151,7 +166,7 @@ impl Account {
     pub(super) fn begins_to_foresee(&self) -> bool {
         let is_due = {
             let share = self.share();
-            share.is_raise_due() || share.is_report_due()
+            share.is_raise_due(NanoUsd::ZERO) || share.is_report_due()
         };
         is_due && !self.foresees.swap(true, Ordering::AcqRel)
     }
@@ -246,10 +261,15 @@ impl Account {
 
     fn vault(&self, seen: Option<&Versioned>) -> Result<Vault, StoreError> {
         let Some(seen) = seen else { return Ok(Vault::new(self.budget().amount)) };
-        let told = |error| StoreError(format!("{}: the shared store holds no budget here: {error}", self.name));
+        let told =
+            |error| StoreError(format!("{}: the shared store holds no budget here: {error}", self.name));
         serde_json::from_slice(&seen.value).map_err(told)
     }
 }
 
+/// What names of budgets begin with.
+pub(super) const PREFIX: &str = "budget/";
+/// Percentages of a budget whose use is told.
+const STEPS: [u8; 3] = [50, 80, 100];
 /// So many looks that find nothing new, and a share that is idle goes back.
 const QUIET_LOOKS: u32 = 30;

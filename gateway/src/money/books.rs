@@ -1,6 +1,6 @@
 //! Every budget that this gateway draws on.
 
-use super::account::{Account, Unanswered};
+use super::account::{Account, PREFIX};
 use super::purse::Purse;
 use crate::app::Spawner;
 use crate::shared::Shared;
@@ -84,27 +84,20 @@ impl Books {
 
     fn begin(&self, tenant: &str, level: &Level, budget: Budget, place: &str) -> Account {
         let span = budget.period.span((self.means.unix_ms)());
-        let holder =
-            Holder { gateway: self.means.opening.gateway.clone(), epoch: self.means.opening.epoch };
-        let rules = ShareRules {
-            holds_are_synced: self.means.mode == HoldMode::Request,
-            life_ms: SHARE_LIFE_MS,
-        };
-        let name = format!("budget/{place}/{}", span.begin_ms);
-        let owner = format!("{} {}", level.kind.name(), level.id);
-        Account::new(name, owner, tenant.to_owned(), (budget, span), EscrowShare::new(holder, rules))
+        let holder = Holder { gateway: self.means.opening.gateway.clone(), epoch: self.means.opening.epoch };
+        let rules =
+            ShareRules { holds_are_synced: self.means.mode == HoldMode::Request, life_ms: SHARE_LIFE_MS };
+        let name = format!("{PREFIX}{place}/{}", span.begin_ms);
+        Account::new(name, level, tenant, (budget, span), EscrowShare::new(holder, rules))
     }
 
     /// Opens the accounts of these levels, so that what an earlier start left open is closed soon after a restart and
     /// not only when somebody asks.
-    pub(crate) async fn open(&self, identities: &[Arc<Identity>]) -> Vec<String> {
-        let mut troubles = Vec::new();
+    pub(crate) async fn open(&self, identities: &[Arc<Identity>]) {
         for identity in identities {
-            if let Err(trouble) = self.purse(identity).open().await {
-                troubles.push(trouble.to_string());
-            }
+            // The regular look tells of trouble.
+            let _ = self.purse(identity).open().await;
         }
-        troubles
     }
 
     /// The regular look at every account, once a second. Returns what is left of each, with what is wrong where
@@ -115,8 +108,13 @@ impl Books {
         let mut standings = Vec::with_capacity(current.len());
         for account in current {
             let trouble = account.look_after(&self.means).await.err().map(|error| error.to_string());
-            let (owner, budget) = (account.owner.clone(), account.budget().amount);
-            standings.push(Standing { owner, budget, remaining: account.remaining(), trouble });
+            standings.push(Standing {
+                level: account.level.clone(),
+                budget: account.budget().amount,
+                remaining: account.remaining(),
+                percent: account.step_of_use(),
+                trouble,
+            });
         }
         self.end_periods().await;
         standings
@@ -134,28 +132,28 @@ impl Books {
     }
 
     /// Tells every vault the last word of this start, and gives back what is idle.
-    pub(crate) async fn close(&self) -> Vec<String> {
+    pub(crate) async fn close(&self) {
         let accounts: Vec<Arc<Account>> =
             self.accounts.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         let ended: Vec<Arc<Account>> =
             self.ended.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
-        let mut troubles: Vec<Unanswered> = Vec::new();
         for account in accounts.into_iter().chain(ended) {
-            troubles.extend(account.give_back(&self.means).await.err());
+            let _ = account.give_back(&self.means).await;
         }
-        troubles.iter().map(ToString::to_string).collect()
     }
 }
 
 /// How a budget stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// Whose it is: `tenant acme`.
-    pub(crate) owner: String,
+    /// Whose it is: `acme/web`.
+    pub(crate) level: String,
     /// What may be spent in the period.
     pub(crate) budget: NanoUsd,
     /// What is left of it, as far as this gateway knows.
     pub(crate) remaining: NanoUsd,
+    /// The step of its use that it has just come to.
+    pub(crate) percent: Option<u8>,
     /// Why the vault could not be looked at.
     pub(crate) trouble: Option<String>,
 }

@@ -31,8 +31,8 @@ impl Journal for Watched {
         self.inner.is_full()
     }
 
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
-        self.inner.receipt(decision_id)
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>> {
+        self.inner.receipt(decision_id, tenant)
     }
 
     fn flush(&self) -> Stored<()> {

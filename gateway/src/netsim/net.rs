@@ -3,6 +3,7 @@
 use super::journal::Watched;
 use super::random::Random;
 use crate::machine::{Ids, Machine, Port, Ports};
+use crate::shared::MemoryShared;
 use futures::future::BoxFuture;
 use http::Uri;
 use sluice_experts::{Dial, DialError, Duplex};
@@ -20,6 +21,7 @@ pub(super) fn machine(seed: u64, journal: Watched) -> Machine {
         unix_ms,
         ids: ids(seed),
         journal: Box::new(move |_| Ok(Arc::new(journal.clone()))),
+        shared: Box::new(|_, _| Ok(Arc::new(MemoryShared::default()))),
     }
 }
 

@@ -177,6 +177,42 @@ pub enum Event<'a> {
         /// Of which was neither line nor engine, in milliseconds.
         overhead_ms: f64,
     },
+    /// The keys that were made since have been read; sent every second.
+    Keys {
+        /// How many are known, those of the configuration included.
+        known: usize,
+        /// Why they could not be read, so that the last ones hold; `None` when they were.
+        trouble: Option<&'a str>,
+        /// Whether that is otherwise than the last time.
+        is_news: bool,
+    },
+    /// How a budget stands; sent every second.
+    Budget {
+        /// Whose it is, as in `acme/web`.
+        level: &'a str,
+        /// What is left of it, as far as this gateway knows.
+        remaining: NanoUsd,
+        /// Why the place that gateways share could not be asked; `None` when it could.
+        trouble: Option<&'a str>,
+    },
+    /// More of a budget has been used than before, by a step that its owner wants to know of.
+    BudgetUsed {
+        /// Whose it is, as in `acme/web`.
+        level: &'a str,
+        /// What may be spent in the period.
+        budget: NanoUsd,
+        /// 50, 80 or 100.
+        percent: u8,
+    },
+    /// An engine charged more than what it was allowed to: the operator pays.
+    Overran {
+        /// Which request.
+        request: &'a str,
+        /// Whose engine.
+        expert: &'a str,
+        /// By how much.
+        amount: NanoUsd,
+    },
     /// The journal can't be written to, or can again.
     Journal {
         /// What is wrong; `None` when it works.

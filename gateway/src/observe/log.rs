@@ -70,6 +70,28 @@ pub(super) fn write(event: &Event<'_>) {
             error!(trouble, lag_s, "journal can't be written")
         }
         Event::Journal { trouble: None, lag_s } => debug!(lag_s, "journal works"),
+        Event::Keys { known, trouble: Some(trouble), is_news: true } => {
+            warn!(known, trouble, "keys can't be read, the last ones hold");
+        }
+        Event::Keys { known, trouble: None, is_news: true } => info!(known, "keys read"),
+        Event::Keys { known, trouble, is_news: false } => trace!(known, trouble, "keys"),
+        Event::Budget { level, remaining, trouble: Some(trouble) } => {
+            warn!(
+                level,
+                remaining_nanousd = remaining.0,
+                trouble,
+                "budget can't be asked for, its share holds"
+            );
+        }
+        Event::Budget { level, remaining, trouble: None } => {
+            trace!(level, remaining_nanousd = remaining.0, "budget");
+        }
+        Event::BudgetUsed { level, budget, percent } => {
+            warn!(level, budget_nanousd = budget.0, percent, "budget used up to here");
+        }
+        Event::Overran { request, expert, amount } => {
+            error!(request, expert, amount_nanousd = amount.0, "an engine charged beyond its cap");
+        }
         Event::Shipping { trouble: Some(trouble), unshipped, lag_s } => {
             warn!(
                 trouble,

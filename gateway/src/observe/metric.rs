@@ -41,11 +41,16 @@ pub(super) struct Metrics {
     tokens: Family<Counter>,
     cost: Family<Counter>,
     baseline: Family<Counter>,
+    budget: Family<Gauge>,
+    blind_budget: Family<Gauge>,
+    overrun: Family<Counter>,
     promised: Family<Gauge>,
     certificates: Family<Gauge>,
     certificate_rows: Family<Gauge>,
     shed: Family<Counter>,
     errors: Family<Counter>,
+    keys: Family<Gauge>,
+    stale_keys: Family<Gauge>,
     lag: Family<Gauge>,
     unshipped: Family<Gauge>,
     shipping_lag: Family<Gauge>,
@@ -87,11 +92,16 @@ impl Metrics {
             tokens: counter("sluice_tokens_total"),
             cost: counter("sluice_cost_nanousd_total"),
             baseline: counter("sluice_baseline_nanousd_total"),
+            budget: gauge("sluice_budget_remaining_nanousd"),
+            blind_budget: gauge("sluice_budget_stale"),
+            overrun: counter("sluice_overrun_nanousd_total"),
             promised: gauge("sluice_quality_promised_ratio"),
             certificates: gauge("sluice_certificate_info"),
             certificate_rows: gauge("sluice_certificate_rows"),
             shed: counter("sluice_shed_total"),
             errors: counter("sluice_errors_total"),
+            keys: gauge("sluice_keys"),
+            stale_keys: gauge("sluice_keys_stale"),
             lag: gauge("sluice_ledger_lag_seconds"),
             unshipped: gauge("sluice_ledger_unshipped"),
             shipping_lag: gauge("sluice_ledger_shipping_lag_seconds"),
@@ -157,6 +167,19 @@ impl Metrics {
             }
             Event::Settled { .. } => self.settled(event),
             Event::Journal { lag_s, .. } => self.lag.with(&[], |gauge| gauge.set(lag_s)),
+            Event::Keys { known, trouble, .. } => {
+                self.keys.with(&[], |gauge| gauge.set(known as f64));
+                self.stale_keys.with(&[], |gauge| gauge.set(f64::from(u8::from(trouble.is_some()))));
+            }
+            Event::Budget { level, remaining, trouble } => {
+                self.budget.with(&[level], |gauge| gauge.set(remaining.0 as f64));
+                let is_blind = f64::from(u8::from(trouble.is_some()));
+                self.blind_budget.with(&[level], |gauge| gauge.set(is_blind));
+            }
+            Event::BudgetUsed { .. } => {}
+            Event::Overran { expert, amount, .. } => {
+                self.overrun.with(&[expert], |counter| counter.increment(amount.0.unsigned_abs()));
+            }
             Event::Shipping { unshipped, lag_s, .. } => {
                 self.unshipped.with(&[], |gauge| gauge.set(unshipped as f64));
                 self.shipping_lag.with(&[], |gauge| gauge.set(lag_s));

@@ -1,14 +1,17 @@
 //! The spine with scripted engines: however a request ends, it is told to the client and booked exactly once.
 
 use super::*;
-use crate::app::Clock;
+use crate::app::{Clock, Spawner};
 use crate::config::{self, Overrides};
 use crate::door::Door as _;
 use crate::entrance::Entrance;
 use crate::lane::{Lane, Member};
 use crate::live::Live;
+use crate::money::{Books, HoldMode};
+use crate::observe::Observer;
 use crate::record::{Record, Settled};
 use crate::request::{Front, Hints, OUTLET_EVENTS, OutEvent};
+use crate::shared::MemoryShared;
 use crate::store::{Journal, MemoryJournal, Opening, StoreError, Stored};
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
@@ -98,15 +101,20 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         (1..=replicas).map(member).collect(),
     ))];
     let journal = MemoryJournal::new();
+    let observe = Arc::<Observer>::default();
+    let spawner = Spawner { tasks: TaskTracker::new(), observe: observe.clone() };
+    let shared = Arc::new(MemoryShared::default());
+    let (mode, unix_ms) = (HoldMode::Escrow, crate::app::unix_ms);
     let app = App {
+        books: Books::new(shared, Arc::new(journal.clone()), mode, unix_ms, spawner),
         clock: Clock::new(),
         ids: crate::machine::ids(),
-        everybody: Arc::new(crate::tenants::Identity::everybody()),
+        keys: crate::tenants::Keys::new(Vec::new()),
+        shared: Arc::new(crate::shared::MemoryShared::default()),
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
         shipping: None,
-        shared: Arc::new(crate::shared::MemoryShared::default()),
-        observe: Arc::default(),
+        observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),
         cut: CancellationToken::new(),
@@ -125,7 +133,7 @@ fn request(app: &App) -> Request {
         front: Front::Grpc,
         body: v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() },
         hints: Hints::default(),
-        identity: app.everybody.clone(),
+        identity: app.keys.identify(None, 0).expect("no key is needed"),
         tenant: 0,
         received: app.clock.now(),
         deadline: None,
@@ -145,8 +153,8 @@ impl Journal for DiskFull {
         true
     }
 
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
-        self.0.receipt(decision_id)
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>> {
+        self.0.receipt(decision_id, tenant)
     }
 
     fn flush(&self) -> Stored<()> {
@@ -263,7 +271,7 @@ async fn what_is_recorded_is_shown_while_the_journal_is_in_trouble() {
     journal.record(Record::Snapshot { config, json }).await;
     app.journal = Arc::new(DiskFull(journal));
     let door = Entrance { app: Arc::new(app), max_body_bytes: 1_024 };
-    let shown = door.receipt(receipt.id).await.expect("it is there");
+    let shown = door.receipt(&crate::tenants::Identity::everybody(), receipt.id).await.expect("it is there");
     assert_eq!(shown.expert, "big");
 }
 

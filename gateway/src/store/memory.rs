@@ -51,8 +51,8 @@ impl Journal for MemoryJournal {
         false
     }
 
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
-        ready(find(&self.lock(), &decision_id)).boxed()
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>> {
+        ready(find(&self.lock(), &decision_id, &tenant)).boxed()
     }
 
     fn flush(&self) -> Stored<()> {
@@ -82,8 +82,9 @@ fn is_same(a: &Record, b: &Record) -> bool {
     }
 }
 
-fn find(records: &[Record], decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
+fn find(records: &[Record], decision_id: &str, tenant: &str) -> Result<Option<(String, String)>, StoreError> {
     let receipt = records.iter().find_map(|record| match record {
+        Record::Settled(settled) if settled.tenant != tenant => None,
         Record::Settled(settled) => settled.receipt.as_ref().filter(|receipt| receipt.id == decision_id),
         _ => None,
     });

@@ -35,9 +35,9 @@ pub trait Journal: Send + Sync {
     /// Whether [`Journal::record`] would wait, or nothing is written any more: then nothing new should be begun.
     fn is_full(&self) -> bool;
 
-    /// A stored decision with the configuration that it refers to: two JSON texts, receipt and snapshot. Sees
+    /// A stored decision of a tenant with the configuration that it refers to: two JSON texts, receipt and snapshot. Sees
     /// whatever was handed over before, unless the journal is in trouble.
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>>;
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>>;
 
     /// Resolves when everything handed over before is durable.
     ///

@@ -98,7 +98,7 @@ impl Journal for SqliteJournal {
         records.capacity() == 0 || records.is_closed()
     }
 
-    fn receipt(&self, decision_id: String) -> Stored<Option<(String, String)>> {
+    fn receipt(&self, decision_id: String, tenant: String) -> Stored<Option<(String, String)>> {
         let (inner, flushed) = (self.0.clone(), self.flush());
         async move {
             // In trouble, whatever is durable can still be shown.
@@ -106,7 +106,7 @@ impl Journal for SqliteJournal {
             let (answer, answered) = oneshot::channel();
             let questions = inner.questions.as_ref().expect("there until drop");
             let gone = || StoreError("the journal's reader has ended".to_owned());
-            questions.send(Question { decision_id, answer }).await.map_err(|_| gone())?;
+            questions.send(Question { decision_id, tenant, answer }).await.map_err(|_| gone())?;
             answered.await.map_err(|_| gone())?
         }
         .boxed()

@@ -29,13 +29,15 @@ async fn every_store_gives_back_receipts_that_were_handed_over_before() {
         let journal = open_journal(&url(row, &folder)).expect("opens");
         journal.record(snapshot()).await;
         journal.record(record(7)).await;
-        let found = journal.receipt(decision_id(7)).await.expect("readable");
+        let found = journal.receipt(decision_id(7), "default".to_owned()).await.expect("readable");
         let (receipt, snapshot) = found.unwrap_or_else(|| panic!("{}: stored", row.name));
         let receipt: Receipt = serde_json::from_str(&receipt).expect("a receipt");
         assert_eq!(receipt, *settled(7).receipt.expect("has one"), "{}: to the last bit", row.name);
         assert_eq!(receipt.versions.config, CONFIG);
         assert!(snapshot.contains("of the test"));
-        assert_eq!(journal.receipt(decision_id(8)).await, Ok(None), "{}", row.name);
+        assert_eq!(journal.receipt(decision_id(8), "default".to_owned()).await, Ok(None), "{}", row.name);
+        let of_another = journal.receipt(decision_id(7), "acme".to_owned()).await;
+        assert_eq!(of_another, Ok(None), "{}: nobody reads another's decisions", row.name);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whose a request is.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sluice_router::{NanoUsd, Period, Privacy};
 
@@ -60,7 +61,7 @@ pub enum LevelKind {
 }
 
 /// A hard budget: never overspent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// How much.
     pub amount: NanoUsd,
@@ -69,7 +70,8 @@ pub struct Budget {
 }
 
 /// Rates and counts; `None` is no bound.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Requests in a minute.
     pub requests_per_min: Option<u64>,

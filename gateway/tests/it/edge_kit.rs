@@ -181,7 +181,11 @@ impl Door for ScriptedDoor {
         Ok(v1::ExplainResponse { receipt_json: receipt.to_string(), ..Default::default() })
     }
 
-    fn receipt(&self, decision_id: String) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
+    fn receipt(
+        &self,
+        _identity: &Identity,
+        decision_id: String,
+    ) -> BoxFuture<'static, Result<v1::ExplainResponse, Fault>> {
         Box::pin(async move {
             match decision_id.as_str() {
                 "known" => Ok(v1::ExplainResponse {
@@ -196,7 +200,7 @@ impl Door for ScriptedDoor {
         })
     }
 
-    fn models(&self) -> Vec<v1::Model> {
+    fn models(&self, _identity: &Identity) -> Vec<v1::Model> {
         let model = |id: &str, kind: &str| v1::Model { id: id.to_owned(), kind: kind.to_owned() };
         vec![model("auto", "route"), model("meta/llama-3", "expert")]
     }

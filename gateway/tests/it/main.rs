@@ -1,6 +1,7 @@
 //! The gateway over real sockets; one module a topic. `edge_*` meet a scripted door, the others simulated engines.
 
 mod batching;
+mod budgets;
 mod cold_start;
 mod edge_grpc;
 mod edge_http;
@@ -16,3 +17,4 @@ mod rows;
 mod running;
 mod spine;
 mod support;
+mod tenants;

@@ -1,13 +1,14 @@
 //! A gateway before simulated engines, all on loopback, and a client for it.
 
 use sluice_gateway::config::{self, Overrides};
-use sluice_gateway::{By, Report, ReportAsk, Running, open_ledger};
+use sluice_gateway::{By, MemoryShared, Report, ReportAsk, Running, Shared, open_ledger};
 use sluice_proto::v1;
 use sluice_proto::v1::gateway_client::GatewayClient;
 use sluice_proto::v1::generate_event::Event;
 use sluice_sim::{Fault, Faults, Profile, SimConfig};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tonic::transport::Channel;
 
@@ -78,11 +79,17 @@ pub(crate) fn experts(experts: &[(&str, &str, Vec<String>)]) -> String {
 impl Gateway {
     /// Starts with this configuration; listeners and journal are added.
     pub(crate) async fn start(text: &str) -> Gateway {
+        Gateway::start_sharing(text, Arc::new(MemoryShared::default())).await
+    }
+
+    /// The same, with a place that it shares with others.
+    pub(crate) async fn start_sharing(text: &str, shared: Arc<dyn Shared>) -> Gateway {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("sluice-it-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("the folder is ours");
-        let running = sluice_gateway::start(Gateway::config(&folder, text)).await.expect("it starts");
+        let config = Gateway::config(&folder, text);
+        let running = sluice_gateway::start_sharing(config, shared).await.expect("it starts");
         let url = format!("http://{}", running.data());
         let client = GatewayClient::connect(url).await.expect("it listens");
         Gateway { running, folder, client }

@@ -45,6 +45,11 @@ impl Marks {
         self.pending.back().map_or(self.durable, |mark| mark.amount)
     }
 
+    /// The last one on its way.
+    pub(super) fn pending(&self) -> Option<Mark> {
+        self.pending.back().copied()
+    }
+
     /// What any of them allows.
     pub(super) fn lowest(&self) -> NanoUsd {
         self.all().fold(self.durable, NanoUsd::min)

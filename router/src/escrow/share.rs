@@ -134,16 +134,25 @@ impl Share {
     /// not fit below the last one, or little room is left. To be asked for after each hold and each [`Short::Mark`].
     /// [`Share::marked`] is called when it is durable; marks must become so in their order.
     pub fn raise_due(&mut self, amount: NanoUsd) -> Option<Mark> {
-        if self.rules.holds_are_synced {
+        if !self.is_raise_due(amount) {
             return None;
         }
-        let (least, ahead) = if self.answer.is_wanted { (0, 0) } else { (WINDOW / 4, WINDOW / 2) };
+        let ahead = if self.answer.is_wanted { 0 } else { WINDOW / 2 };
+        let wanted = self.used() + self.awaited.max(amount);
+        Some(self.marks.set((wanted + self.largest.times(ahead)).min(self.most())))
+    }
+
+    /// Whether [`Share::raise_due`] would give a mark.
+    pub fn is_raise_due(&self, amount: NanoUsd) -> bool {
+        let least = if self.answer.is_wanted { 0 } else { WINDOW / 4 };
         let wanted = self.used() + self.awaited.max(amount);
         let low = wanted.max(self.used() + self.largest.times(least)).min(self.most());
-        if low <= self.marks.last() {
-            return None;
-        }
-        Some(self.marks.set((wanted + self.largest.times(ahead)).min(self.most())))
+        !self.rules.holds_are_synced && low > self.marks.last()
+    }
+
+    /// The last mark that is not known to be durable.
+    pub fn pending_mark(&self) -> Option<Mark> {
+        self.marks.pending()
     }
 
     /// A lower mark that is to be made durable: the last one has come to run too far ahead, or others are in want of

@@ -2,7 +2,8 @@
 
 use crate::config::StoreConfig;
 use crate::config::mistake::Mistakes;
-use crate::config::raw::RawStore;
+use crate::config::raw::{RawHold, RawStore};
+use crate::money::HoldMode;
 use crate::shared::SHARED;
 use sluice_experts::Secret;
 
@@ -27,6 +28,10 @@ pub(super) fn check_store(raw: &RawStore, mistakes: &mut Mistakes) -> StoreConfi
         mistakes.note("store.shared", format!("must be, or begin with, one of {}", known.join(", ")));
     }
     StoreConfig {
+        hold: match raw.hold {
+            RawHold::Escrow => HoldMode::Escrow,
+            RawHold::Request => HoldMode::Request,
+        },
         ledger: raw.ledger.as_deref().map(Secret::new),
         max_unshipped: raw.max_unshipped,
         shared: Secret::new(&raw.shared),

@@ -142,7 +142,8 @@ impl v1::gateway_server::Gateway for Service {
                 self.door.explain(request).map(Response::new).map_err(|fault| call.status(&fault))
             }
             Some(What::DecisionId(id)) => {
-                let receipt = self.door.receipt(id).await;
+                let identity = call.arrival.identity().map_err(|fault| self.refuse(&call, &fault))?;
+                let receipt = self.door.receipt(&identity, id).await;
                 receipt.map(Response::new).map_err(|fault| self.refuse(&call, &fault))
             }
             None => {
@@ -154,9 +155,11 @@ impl v1::gateway_server::Gateway for Service {
 
     async fn list_models(
         &self,
-        _request: tonic::Request<v1::ListModelsRequest>,
+        request: tonic::Request<v1::ListModelsRequest>,
     ) -> Result<Response<v1::ListModelsResponse>, Status> {
-        Ok(Response::new(v1::ListModelsResponse { models: self.door.models() }))
+        let call = Call::of(&request);
+        let identity = call.arrival.identity().map_err(|fault| self.refuse(&call, &fault))?;
+        Ok(Response::new(v1::ListModelsResponse { models: self.door.models(&identity) }))
     }
 }
 

@@ -42,6 +42,13 @@ pub(super) async fn read(edge: &Edge, request: Request<Body>) -> Result<Bytes, F
     complete
 }
 
+/// Leaves the body of a request that is refused by its head alone.
+pub(super) fn leave(edge: &Edge, request: Request<Body>) {
+    let (head, body) = request.into_parts();
+    let lingers = head.version < Version::HTTP_2 && !head.headers.contains_key(EXPECT);
+    discard(edge, body, lingers);
+}
+
 fn check_type(headers: &HeaderMap) -> Result<(), Fault> {
     if let Some(value) = headers.get(CONTENT_TYPE) {
         let essence = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim();

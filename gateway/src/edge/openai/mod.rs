@@ -63,7 +63,13 @@ struct Prepared {
 
 async fn prepare(edge: &Edge, arrival: &Arrival, request: http::Request<Body>) -> Result<Prepared, Fault> {
     check::open(&*edge.door)?;
-    let identity = arrival.identity()?;
+    let identity = match arrival.identity() {
+        Ok(identity) => identity,
+        Err(fault) => {
+            body::leave(edge, request);
+            return Err(fault);
+        }
+    };
     let asked = hints::parse(request.headers(), arrival.at)?;
     let bytes = body::read(edge, request).await?;
     let Chat { body, is_stream, includes_usage } = chat::parse(&bytes)?;
@@ -93,8 +99,9 @@ fn refuse(edge: &Edge, arrival: &Arrival, fault: &Fault) -> Response {
     status::http_response(fault)
 }
 
-async fn list_models(State(edge): State<Edge>) -> Response {
-    models::list(&edge)
+async fn list_models(State(edge): State<Edge>, Extension(arrival): Extension<Arrival>) -> Response {
+    let listed = arrival.identity().map(|identity| models::list(&edge, &identity));
+    listed.unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
 }
 
 async fn one_model(
@@ -102,7 +109,8 @@ async fn one_model(
     Extension(arrival): Extension<Arrival>,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    models::one(&edge, &named(id)).unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
+    let found = arrival.identity().and_then(|identity| models::one(&edge, &identity, &named(id)));
+    found.unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
 }
 
 async fn decision(
@@ -110,7 +118,11 @@ async fn decision(
     Extension(arrival): Extension<Arrival>,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    models::decision(&edge, named(id)).await.unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
+    let found = match arrival.identity() {
+        Ok(identity) => models::decision(&edge, &identity, named(id)).await,
+        Err(fault) => Err(fault),
+    };
+    found.unwrap_or_else(|fault| refuse(&edge, &arrival, &fault))
 }
 
 /// The name in a path; bytes that are no text name nothing.

@@ -2,6 +2,7 @@
 
 use super::Edge;
 use crate::error::{Fault, FaultCode};
+use crate::tenants::Identity;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
@@ -31,8 +32,8 @@ impl From<v1::Model> for Model {
 }
 
 /// `GET /v1/models`: routes first, then experts.
-pub(super) fn list(edge: &Edge) -> Response {
-    let data = edge.door.models().into_iter().map(Model::from).collect();
+pub(super) fn list(edge: &Edge, identity: &Identity) -> Response {
+    let data = edge.door.models(identity).into_iter().map(Model::from).collect();
     super::json(&Models { object: "list", data })
 }
 
@@ -40,8 +41,8 @@ pub(super) fn list(edge: &Edge) -> Response {
 ///
 /// # Errors
 /// No model has this name.
-pub(super) fn one(edge: &Edge, id: &str) -> Result<Response, Fault> {
-    let found = edge.door.models().into_iter().find(|model| model.id == id);
+pub(super) fn one(edge: &Edge, identity: &Identity, id: &str) -> Result<Response, Fault> {
+    let found = edge.door.models(identity).into_iter().find(|model| model.id == id);
     let why = "no route or expert has this name; GET /v1/models lists them";
     let model = found.ok_or_else(|| Fault {
         param: Some("model".to_owned()),
@@ -54,8 +55,8 @@ pub(super) fn one(edge: &Edge, id: &str) -> Result<Response, Fault> {
 ///
 /// # Errors
 /// What the store says.
-pub(super) async fn decision(edge: &Edge, id: String) -> Result<Response, Fault> {
-    edge.door.receipt(id).await.map(receipt)
+pub(super) async fn decision(edge: &Edge, identity: &Identity, id: String) -> Result<Response, Fault> {
+    edge.door.receipt(identity, id).await.map(receipt)
 }
 
 /// A receipt as its JSON.

@@ -150,6 +150,24 @@ pub const METRICS: &[Row] = &[
         help: "What the reference expert would have cost for the same requests, in nano-USD.",
     },
     Row {
+        name: "sluice_budget_remaining_nanousd",
+        kind: Gauge,
+        labels: &["tenant"],
+        help: "What is left of a budget in its period, as far as this gateway knows; tenant, tenant/project or with a key.",
+    },
+    Row {
+        name: "sluice_budget_stale",
+        kind: Gauge,
+        labels: &["tenant"],
+        help: "1 while the place that gateways share can't be asked for the budget, so that only its share is spent.",
+    },
+    Row {
+        name: "sluice_overrun_nanousd_total",
+        kind: Counter,
+        labels: &["expert"],
+        help: "What engines charged beyond their caps, in nano-USD: the operator's.",
+    },
+    Row {
         name: "sluice_quality_promised_ratio",
         kind: Gauge,
         labels: &["route"],
@@ -178,6 +196,18 @@ pub const METRICS: &[Row] = &[
         kind: Counter,
         labels: &["fault"],
         help: "Requests that failed, and panics, by fault code.",
+    },
+    Row {
+        name: "sluice_keys",
+        kind: Gauge,
+        labels: &[],
+        help: "Keys that are good, as far as this gateway knows.",
+    },
+    Row {
+        name: "sluice_keys_stale",
+        kind: Gauge,
+        labels: &[],
+        help: "1 while the keys of the shared place can't be read, so that the last ones hold.",
     },
     Row {
         name: "sluice_ledger_lag_seconds",

@@ -101,6 +101,7 @@ fn everything() -> Observer {
         attempt(AttemptEnd::Done, Some(7.0)),
         settled("acme", None, 200),
         settled("acme", Some(FaultCode::NoCapacity), 503),
+        Event::Keys { known: 3, trouble: None, is_news: true },
         Event::Journal { trouble: None, lag_s: 0.25 },
         Event::Shipping { trouble: None, unshipped: 12, lag_s: 1.5 },
         Event::SharedStore { warning: "forgetful" },

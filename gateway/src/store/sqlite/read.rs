@@ -12,6 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 /// Somebody asks for a stored decision.
 pub(super) struct Question {
     pub(super) decision_id: String,
+    /// Whose it must be.
+    pub(super) tenant: String,
     pub(super) answer: oneshot::Sender<Result<Option<(String, String)>, StoreError>>,
 }
 
@@ -21,7 +23,7 @@ pub(super) fn spawn(path: &Path, mut asked: mpsc::Receiver<Question>) -> Result<
     let connection = schema::open_to_read(&path)?;
     let work = move || {
         while let Some(question) = asked.blocking_recv() {
-            let found = receipt(&connection, &question.decision_id);
+            let found = receipt(&connection, &question.decision_id, Some(&question.tenant));
             // Whoever asked may have gone.
             let _ = question.answer.send(found.map_err(|error| fault::explain(&path, &error)));
         }
@@ -30,11 +32,17 @@ pub(super) fn spawn(path: &Path, mut asked: mpsc::Receiver<Question>) -> Result<
     thread.spawn(work).map_err(|error| StoreError(format!("journal thread: {error}")))
 }
 
-fn receipt(connection: &Connection, decision_id: &str) -> rusqlite::Result<Option<(String, String)>> {
+/// A decision of this tenant; of any for `None`.
+fn receipt(
+    connection: &Connection,
+    decision_id: &str,
+    tenant: Option<&str>,
+) -> rusqlite::Result<Option<(String, String)>> {
     let sql = "SELECT d.receipt, s.json FROM decisions AS d JOIN snapshots AS s USING (config)
-               WHERE d.decision_id = ?1";
+               JOIN requests AS r USING (request_id)
+               WHERE d.decision_id = ?1 AND r.tenant = coalesce(?2, r.tenant)";
     let mut query = connection.prepare_cached(sql)?;
-    query.query_row([decision_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    query.query_row((decision_id, tenant), |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 /// A ledger file, read beside its writer.
@@ -96,7 +104,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
-        receipt(&self.connection, decision_id).map_err(|error| fault::explain(&self.path, &error))
+        receipt(&self.connection, decision_id, None).map_err(|error| fault::explain(&self.path, &error))
     }
 }
 

@@ -1,0 +1,95 @@
+//! Money for a request: what its budgets cover bounds the decision, and the worst case of each try is held before it is
+//! sent.
+
+use crate::app::App;
+use crate::choose::{Chosen, choose};
+use crate::error::{Fault, FaultCode, Retry};
+use crate::lease::Lease;
+use crate::money::{Empty, Held};
+use futures::FutureExt as _;
+use sluice_router::{NanoUsd, Step};
+
+/// Decides within what the request's budgets cover, and holds the worst case of the first try.
+///
+/// Money that others hold at the moment may come free, so the first decision counts with it and waits for a while.
+/// Where that is in vain, the answer is cut to what is there.
+///
+/// # Errors
+/// A wrong request, nobody who may answer, a budget that is used up or can't be asked.
+pub(crate) async fn choose_within(app: &App, lease: &mut Lease) -> Result<Chosen, Fault> {
+    if !lease.purse.is_bounded() {
+        return choose(app, &lease.request, None);
+    }
+    lease.purse.open().await.map_err(fault)?;
+    let (_, hoped_for) = lease.purse.reach().unwrap_or_default();
+    let chosen = choose(app, &lease.request, Some(hoped_for)).map_err(|refused| used_up(lease, refused))?;
+    match reserve(app, lease, &chosen).await {
+        Ok(()) => return Ok(chosen),
+        Err(away @ Empty::Away(_)) => return Err(fault(away)),
+        Err(Empty::UsedUp { .. }) => {}
+    }
+    let (now, _) = lease.purse.reach().unwrap_or_default();
+    let chosen = choose(app, &lease.request, Some(now)).map_err(|refused| used_up(lease, refused))?;
+    reserve(app, lease, &chosen).await.map_err(fault)?;
+    Ok(chosen)
+}
+
+async fn reserve(app: &App, lease: &mut Lease, chosen: &Chosen) -> Result<(), Empty> {
+    let worst = chosen.worst(&chosen.decision().steps[0]);
+    let held = take(app, lease, worst).await?;
+    lease.reserve = Some(held);
+    Ok(())
+}
+
+/// Holds the worst case of a try, out of what is reserved where that is enough.
+///
+/// # Errors
+/// The budget doesn't cover it any more, or can't be asked.
+pub(crate) async fn hold(app: &App, step: &Step, lease: &mut Lease) -> Result<Held, Fault> {
+    let worst = lease.decided().worst(step);
+    if let Some(reserved) = lease.reserve.take() {
+        if reserved.amount() == worst {
+            return Ok(reserved);
+        }
+        reserved.release(&mut lease.charges);
+    }
+    take(app, lease, worst).await.map_err(fault)
+}
+
+/// The same without waiting for anybody: for a second try beside a first one.
+pub(crate) fn hold_at_once(step: &Step, lease: &Lease) -> Option<Held> {
+    lease.purse.try_hold(lease.decided().worst(step))
+}
+
+async fn take(app: &App, lease: &mut Lease, worst: NanoUsd) -> Result<Held, Empty> {
+    let until = lease.request.ends_by().min(app.clock.now().plus_ms(PATIENCE_MS));
+    let held = lease.purse.hold(worst, app.clock.sleep_until(until).boxed()).await?;
+    lease.holds += 1;
+    if let Err(away) = lease.purse.sync(lease.request.id, lease.holds, &held).await {
+        held.release(&mut lease.charges);
+        return Err(away);
+    }
+    Ok(held)
+}
+
+/// Nobody may answer: because of the budget, where a larger one would have helped.
+fn used_up(lease: &Lease, refused: Fault) -> Fault {
+    match lease.purse.too_little() {
+        Some(empty) if refused.code == FaultCode::CostBound => fault(empty),
+        _ => refused,
+    }
+}
+
+/// What a client is told.
+fn fault(empty: Empty) -> Fault {
+    let detail = empty.to_string();
+    match empty {
+        Empty::UsedUp { .. } => {
+            Fault { retry: Retry::Never, ..Fault::new(FaultCode::InsufficientQuota, detail) }
+        }
+        Empty::Away(_) => Fault::passing(FaultCode::LedgerUnavailable, 1_000, detail),
+    }
+}
+
+/// How long a request may wait for money that others hold.
+const PATIENCE_MS: u64 = 2_000;

@@ -1,0 +1,307 @@
+//! Whose a request is, and what that allows: keys, lists, records. Over both wires, as clients meet it.
+
+use crate::edge_kit::{exchange, post_chat, within};
+use crate::support::{Gateway, Sim, experts, request};
+use sluice_gateway::{
+    By, Digest, KeyRecord, MemoryShared, Shared, StoreError, Stored, Versioned, create_key, list_keys,
+    revoke_key,
+};
+use sluice_proto::v1;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tonic::Code;
+
+const CANARY: &str = "slk_canary-2f6b1c9d7e";
+const OTHER: &str = "slk_other-81aa02";
+
+/// A tenant with one key; `more` are further lines of it.
+pub(crate) fn tenant(id: &str, secret: &str, more: &str) -> String {
+    let sha256 = Digest::of(secret).hex();
+    format!("[[tenant]]\nid = \"{id}\"\nkeys = [{{ sha256 = \"{sha256}\", id = \"{id}-key\" }}]\n{more}\n")
+}
+
+fn with_key<T>(message: T, secret: &str) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    let value = format!("Bearer {secret}").parse().expect("ASCII");
+    request.metadata_mut().insert("authorization", value);
+    request
+}
+
+fn authorization(secret: &str) -> String {
+    format!("authorization: Bearer {secret}\r\n")
+}
+
+fn chat(model: &str) -> String {
+    format!(r#"{{"model":"{model}","max_tokens":5,"messages":[{{"role":"user","content":"hello"}}]}}"#)
+}
+
+fn get(path: &str, headers: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").into_bytes()
+}
+
+async fn status(addr: SocketAddr, headers: &str, model: &str) -> (u16, String) {
+    let answer = exchange(addr, &post_chat(headers, &chat(model))).await;
+    let code = if answer.status == 200 { String::new() } else { answer.error_code() };
+    (answer.status, code)
+}
+
+#[tokio::test]
+async fn without_a_good_key_nothing_is_answered_but_whether_the_gateway_lives() {
+    let sim = Sim::start().await;
+    let text = experts(&[("big", "native", vec![sim.url()])]);
+    let gateway = Gateway::start(&format!("{text}{}", tenant("acme", CANARY, ""))).await;
+    let data = gateway.running.data();
+    let none = (401, "invalid_api_key".to_owned());
+    let twice = format!("{0}{0}", authorization(CANARY));
+    for headers in ["", "authorization: Basic x\r\n", &authorization("slk_nobody"), &twice] {
+        assert_eq!(status(data, headers, "auto").await, none, "{headers:?}");
+    }
+    assert_eq!(status(data, &authorization(CANARY), "auto").await, (200, String::new()));
+    assert_eq!(status(data, &authorization(CANARY).replace("Bearer", "bearer"), "auto").await.0, 200);
+    for path in ["/v1/models", "/v1/models/auto", "/v1/decisions/x"] {
+        assert_eq!(exchange(data, &get(path, "")).await.error_code(), "invalid_api_key", "{path}");
+    }
+    assert_eq!(exchange(data, &get("/health", "")).await.status, 200);
+    let mut client = gateway.client.clone();
+    let refused = client.generate(request("auto", "hello", 5)).await.expect_err("no key");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let refused = client.list_models(v1::ListModelsRequest {}).await.expect_err("no key");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let what = Some(v1::explain_request::What::DecisionId("x".to_owned()));
+    let refused = client.explain(v1::ExplainRequest { what }).await.expect_err("no key");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let answered = client.generate_once(with_key(request("auto", "hello", 5), CANARY)).await;
+    assert_eq!(answered.expect("a good key").into_inner().started.expect("begun").expert, "big");
+}
+
+#[tokio::test]
+async fn a_large_body_without_a_key_still_hears_why_it_is_refused() {
+    let sim = Sim::start().await;
+    let text = experts(&[("big", "native", vec![sim.url()])]);
+    let gateway = Gateway::start(&format!("{text}{}", tenant("acme", CANARY, ""))).await;
+    let body = format!(r#"{{"model":"auto","x":"{}"}}"#, "y".repeat(4 << 20));
+    let answer = exchange(gateway.running.data(), &post_chat("", &body)).await;
+    assert_eq!((answer.status, answer.error_code().as_str()), (401, "invalid_api_key"));
+}
+
+#[tokio::test]
+async fn a_key_is_good_until_it_expires() {
+    let sim = Sim::start().await;
+    let text = experts(&[("big", "native", vec![sim.url()])]);
+    let key = |secret: &str, id: &str, expires: &str| {
+        format!("{{ sha256 = \"{}\", id = \"{id}\", expires = \"{expires}\" }}", Digest::of(secret).hex())
+    };
+    let keys = [key(CANARY, "old", "2001-01-01"), key(OTHER, "new", "2999-01-01T00:00:00Z")].join(", ");
+    let gateway = Gateway::start(&format!("{text}[[tenant]]\nid = \"acme\"\nkeys = [{keys}]\n")).await;
+    let data = gateway.running.data();
+    assert_eq!(status(data, &authorization(CANARY), "auto").await.0, 401);
+    assert_eq!(status(data, &authorization(OTHER), "auto").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_request_is_recorded_as_its_tenant_s_and_counted_so() {
+    let sim = Sim::start().await;
+    let text = experts(&[("big", "native", vec![sim.url()])]);
+    let tenants = [tenant("acme", CANARY, "weight = 3"), tenant("other", OTHER, "")].concat();
+    let gateway = Gateway::start(&format!("{text}{tenants}")).await;
+    for secret in [CANARY, CANARY, OTHER] {
+        assert_eq!(status(gateway.running.data(), &authorization(secret), "auto").await.0, 200);
+    }
+    let report = gateway.report(vec![By::Tenant]).await;
+    let of: Vec<(&str, u64)> =
+        report.groups.iter().map(|group| (group.by[0].as_str(), group.requests)).collect();
+    assert_eq!(of, [("acme", 2), ("other", 1)]);
+    assert!(gateway.metric("sluice_cost_nanousd_total{tenant=\"acme\"").await > 0.0);
+    assert_eq!(gateway.metric("sluice_keys ").await, 2.0);
+}
+
+#[tokio::test]
+async fn lists_of_tenant_and_key_bound_what_may_be_asked_for() {
+    let (big, small) = (Sim::start().await, Sim::start().await);
+    let text = experts(&[("big", "native", vec![big.url()]), ("small", "native", vec![small.url()])]);
+    let routes =
+        "[[route]]\nname = \"law\"\nexperts = [\"small\"]\n[[route]]\nname = \"cheap\"\nexperts = [\"*\"]\n";
+    let tenants = [
+        tenant("bound", CANARY, "routes = [\"cheap\", \"law\"]"),
+        tenant("narrow", OTHER, "experts = [\"small\"]"),
+    ];
+    let gateway = Gateway::start(&format!("{text}{routes}{}", tenants.concat())).await;
+    let data = gateway.running.data();
+    let forbidden = (403, "model_not_allowed".to_owned());
+    assert_eq!(status(data, &authorization(CANARY), "auto").await, forbidden);
+    assert_eq!(
+        status(data, &authorization(CANARY), "big").await,
+        forbidden,
+        "bound to routes, so to their promises"
+    );
+    assert_eq!(status(data, &authorization(CANARY), "cheap").await.0, 200);
+    assert_eq!(status(data, &authorization(OTHER), "big").await, forbidden);
+    let mut client = gateway.client.clone();
+    let refused =
+        client.generate(with_key(request("big", "hello", 5), OTHER)).await.expect_err("not allowed");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    // `auto` has `big` as its reference; only `small` may answer this tenant.
+    let answered =
+        client.generate_once(with_key(request("auto", "hello", 5), OTHER)).await.expect("small may");
+    assert_eq!(answered.into_inner().started.expect("begun").expert, "small");
+    let listed = async |secret: &str| {
+        let answer = exchange(data, &get("/v1/models", &authorization(secret))).await.json();
+        let ids = answer["data"].as_array().expect("a list").iter().map(|model| model["id"].to_string());
+        ids.collect::<Vec<String>>().join(" ").replace('"', "")
+    };
+    assert_eq!(listed(CANARY).await, "law cheap");
+    assert_eq!(listed(OTHER).await, "auto law cheap small");
+    let hidden = exchange(data, &get("/v1/models/big", &authorization(OTHER))).await;
+    assert_eq!(hidden.error_code(), "model_not_found");
+}
+
+#[tokio::test]
+async fn a_hint_tightens_what_its_tenant_is_bound_to_and_never_loosens_it() {
+    let (big, small) = (Sim::start().await, Sim::start().await);
+    let text = experts(&[("big", "native", vec![big.url()]), ("small", "native", vec![small.url()])]);
+    let text = text
+        .replace("name = \"big\"\n", "name = \"big\"\nregion = \"us\"\n")
+        .replace("name = \"small\"\n", "name = \"small\"\nregion = \"eu\"\nprivacy = \"private\"\n");
+    let tenants =
+        [tenant("acme", CANARY, "residency = [\"eu\"]"), tenant("p", OTHER, "privacy = \"private\"")];
+    let gateway = Gateway::start(&format!("{text}{}", tenants.concat())).await;
+    let data = gateway.running.data();
+    let expert = async |headers: String| {
+        let answer = exchange(data, &post_chat(&headers, &chat("auto"))).await;
+        if answer.status == 200 { answer.header("x-sluice-expert").to_owned() } else { answer.error_code() }
+    };
+    assert_eq!(expert(authorization(CANARY)).await, "small");
+    assert_eq!(expert(authorization(CANARY) + "x-sluice-residency: eu, us\r\n").await, "small");
+    assert_eq!(expert(authorization(CANARY) + "x-sluice-residency: us\r\n").await, "residency_violation");
+    assert_eq!(expert(authorization(OTHER)).await, "small");
+    assert_eq!(expert(authorization(OTHER) + "x-sluice-privacy: public\r\n").await, "small");
+    assert_eq!(expert(authorization(OTHER) + "x-sluice-privacy: device\r\n").await, "residency_violation");
+}
+
+#[tokio::test]
+async fn row_51_a_tenant_can_t_read_another_s_decisions() {
+    let sim = Sim::start().await;
+    let text = experts(&[("big", "native", vec![sim.url()])]);
+    let tenants = [tenant("acme", CANARY, ""), tenant("other", OTHER, "")].concat();
+    let gateway = Gateway::start(&format!("{text}{tenants}")).await;
+    let data = gateway.running.data();
+    let answer = exchange(data, &post_chat(&authorization(CANARY), &chat("auto"))).await;
+    let path = format!("/v1/decisions/{}", answer.header("x-sluice-decision"));
+    gateway.running.flush().await.expect("the journal works");
+    assert_eq!(exchange(data, &get(&path, &authorization(CANARY))).await.status, 200);
+    let refused = exchange(data, &get(&path, &authorization(OTHER))).await;
+    assert_eq!((refused.status, refused.error_code().as_str()), (404, "decision_not_found"));
+    let what = Some(v1::explain_request::What::DecisionId(answer.header("x-sluice-decision").to_owned()));
+    let mut client = gateway.client.clone();
+    let refused = client.explain(with_key(v1::ExplainRequest { what: what.clone() }, OTHER)).await;
+    assert_eq!(refused.expect_err("another's").code(), Code::NotFound);
+    assert!(client.explain(with_key(v1::ExplainRequest { what }, CANARY)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_key_made_while_gateways_run_is_good_on_all_of_them_until_it_is_revoked() {
+    let sim = Sim::start().await;
+    let text = format!("{}{}", experts(&[("big", "native", vec![sim.url()])]), tenant("acme", CANARY, ""));
+    let shared: Arc<dyn Shared> = Arc::new(MemoryShared::default());
+    let mut gateways = Vec::new();
+    for _ in 0..3 {
+        gateways.push(Gateway::start_sharing(&text, shared.clone()).await);
+    }
+    let record = KeyRecord { id: "k-1".to_owned(), tenant: "acme".to_owned(), ..KeyRecord::default() };
+    let secret = create_key(&*shared, [7; 32], &record).await.expect("made");
+    assert!(create_key(&*shared, [8; 32], &record).await.is_err(), "ids are unique");
+    let stranger = KeyRecord { id: "k-2".to_owned(), tenant: "nobody".to_owned(), ..KeyRecord::default() };
+    let of_nobody = create_key(&*shared, [9; 32], &stranger).await.expect("made");
+    let all = async |wanted: u16| {
+        within(async {
+            for gateway in &gateways {
+                while status(gateway.running.data(), &authorization(secret.reveal()), "auto").await.0
+                    != wanted
+                {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        })
+        .await;
+    };
+    all(200).await;
+    assert_eq!(status(gateways[0].running.data(), &authorization(of_nobody.reveal()), "auto").await.0, 401);
+    let began = Instant::now();
+    assert!(
+        revoke_key(&*shared, "k-1", 5)
+            .await
+            .expect("there")
+            .is_some_and(|record| record.revoked_ms == Some(5))
+    );
+    all(401).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(revoke_key(&*shared, "k-3", 5).await, Ok(None));
+    let again = revoke_key(&*shared, "k-1", 9).await.expect("there").expect("found");
+    assert_eq!(again.revoked_ms, Some(5), "once and for all");
+    assert_eq!(list_keys(&*shared).await.expect("there").len(), 2);
+}
+
+/// A place that can be taken away.
+#[derive(Default)]
+struct Away {
+    inner: MemoryShared,
+    is_away: AtomicBool,
+}
+
+impl Away {
+    fn or<T: Send + 'static>(&self, answer: Stored<T>) -> Stored<T> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Box::pin(std::future::ready(Err(StoreError("connection refused".to_owned())))),
+            false => answer,
+        }
+    }
+}
+
+impl Shared for Away {
+    fn get(&self, key: &str) -> Stored<Option<Versioned>> {
+        self.or(self.inner.get(key))
+    }
+
+    fn swap(&self, key: &str, seen: Option<u64>, value: Vec<u8>) -> Stored<bool> {
+        self.or(self.inner.swap(key, seen, value))
+    }
+
+    fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>> {
+        self.or(self.inner.list(prefix))
+    }
+}
+
+#[tokio::test]
+async fn while_the_place_of_the_keys_is_away_the_last_ones_hold() {
+    let sim = Sim::start().await;
+    let text = format!("{}{}", experts(&[("big", "native", vec![sim.url()])]), tenant("acme", CANARY, ""));
+    let away = Arc::new(Away::default());
+    let record = KeyRecord { id: "k-1".to_owned(), tenant: "acme".to_owned(), ..KeyRecord::default() };
+    let secret = create_key(&*away, [7; 32], &record).await.expect("made");
+    let before = Gateway::start_sharing(&text, away.clone()).await;
+    away.is_away.store(true, Ordering::SeqCst);
+    let after = Gateway::start_sharing(&text, away.clone()).await;
+    within(async {
+        while before.metric("sluice_keys_stale").await != 1.0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(status(before.running.data(), &authorization(secret.reveal()), "auto").await.0, 200);
+    assert_eq!(status(after.running.data(), &authorization(CANARY), "auto").await.0, 200);
+    let unknown = status(after.running.data(), &authorization(secret.reveal()), "auto").await;
+    assert_eq!(
+        unknown,
+        (503, "no_capacity".to_owned()),
+        "who never could read keys can't say that one is none"
+    );
+    away.is_away.store(false, Ordering::SeqCst);
+    within(async {
+        while status(after.running.data(), &authorization(secret.reveal()), "auto").await.0 != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
