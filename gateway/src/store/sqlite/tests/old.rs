@@ -32,7 +32,7 @@ async fn row_64_a_file_of_the_first_version_keeps_its_money_and_goes_on() {
     let (_folder, path) = place();
     first_version(&path);
     let journal = SqliteJournal::open(&path).expect("opens");
-    assert!(journal.receipt("old-1".to_owned()).await.expect("readable").is_some());
+    assert!(journal.receipt("old-1".to_owned(), "acme".to_owned()).await.expect("readable").is_some());
     journal.record(record(2)).await;
     journal.flush().await.expect("durable");
     let ledger = SqliteLedger::open(&path).expect("opens");
