@@ -61,7 +61,7 @@ pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use store::{
     By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
-    TokenSums, open_journal, open_ledger,
+    TokenSums, open_journal, open_ledger, ship,
 };
 pub use tenants::{
     AdminAsk, Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, Standing,
