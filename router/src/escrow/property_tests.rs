@@ -109,7 +109,7 @@ impl Keeper {
                 let (amount, came_to) = (hold.amount(), self.share.settle(hold, cost));
                 assert_eq!(came_to.paid + came_to.released, amount);
                 assert_eq!(came_to.paid + came_to.overrun, cost);
-                self.marks.extend(self.share.lower_due());
+                self.marks.extend(self.share.lower_due(false));
             }
             5 if !self.marks.is_empty() => {
                 let at = self.draws.below(self.marks.len() as u64) as usize;

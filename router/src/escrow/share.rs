@@ -160,16 +160,22 @@ impl Share {
     }
 
     /// A lower mark that is to be made durable: the last one has come to run too far ahead, or others are in want of
-    /// what is idle below it. Nothing more is held above it from now on. To be asked for after each settlement,
-    /// mark and answer: the stated window holds from the moment that it is durable.
-    pub fn lower_due(&mut self) -> Option<Mark> {
-        if self.rules.holds_are_synced {
+    /// what is idle below it, or all is to be given back since it `is_over`. Nothing more is held above it from now on.
+    /// To be asked for after settlements, marks and answers: the stated window holds from the moment that it is
+    /// durable.
+    pub fn lower_due(&mut self, is_over: bool) -> Option<Mark> {
+        if !self.is_lower_due(is_over) {
             return None;
         }
-        let (most, ahead) = if self.answer.is_wanted { (0, 0) } else { (WINDOW, WINDOW / 2) };
-        let wanted = self.used() + self.waiting();
-        let is_due = self.marks.last() > wanted + self.largest.times(most);
-        is_due.then(|| self.marks.set(wanted + self.largest.times(ahead)))
+        let ahead = if is_over || self.answer.is_wanted { 0 } else { WINDOW / 2 };
+        Some(self.marks.set(self.used() + self.waiting() + self.largest.times(ahead)))
+    }
+
+    /// Whether [`Share::lower_due`] would give a mark.
+    pub fn is_lower_due(&self, is_over: bool) -> bool {
+        let most = if is_over || self.answer.is_wanted { 0 } else { WINDOW };
+        let wanted = self.used() + self.waiting() + self.largest.times(most);
+        !self.rules.holds_are_synced && self.marks.last() > wanted
     }
 
     /// A mark is durable, and with it all before it. Whoever waits for one tries again.

@@ -46,7 +46,7 @@ fn holds_that_are_synced_need_no_marks() {
     share.answered(granted(10));
     let hold = share.hold(usd(10)).unwrap();
     assert_eq!(share.hold(usd(1)), Err(Short::Grant { free: usd(0), held: usd(10) }));
-    assert_eq!((share.raise_due(usd(1)), share.lower_due()), (None, None));
+    assert_eq!((share.raise_due(usd(1)), share.lower_due(false)), (None, None));
     share.settle(hold, usd(4));
     assert_eq!((share.free(), share.spent(), share.held()), (usd(6), usd(4), usd(0)));
 }
@@ -85,7 +85,7 @@ fn a_mark_runs_ahead_by_the_window_and_no_more() {
         holds.push(held(&mut share));
         assert!(share.mark() <= share.held() + usd(10 * (WINDOW + 1)));
     }
-    assert_eq!(share.lower_due(), None);
+    assert_eq!(share.lower_due(false), None);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_mark_comes_down_again_when_much_was_released() {
     let holds: Vec<Hold> = (0..100).map(|_| share.hold(usd(10)).unwrap()).collect();
     for hold in holds {
         share.settle(hold, usd(1));
-        if let Some(mark) = share.lower_due() {
+        if let Some(mark) = share.lower_due(false) {
             share.marked(mark);
         }
         assert!(share.mark() <= share.held() + share.spent() + usd(10 * WINDOW));
@@ -129,16 +129,16 @@ fn a_mark_does_not_come_down_before_those_who_waited_for_it_have_tried_again() {
     assert_eq!(share.hold(usd(10)), Err(Short::Mark));
     let mark = share.raise_due(usd(10)).unwrap();
     share.marked(mark);
-    assert_eq!((share.lower_due(), share.waiting()), (None, usd(10)));
+    assert_eq!((share.lower_due(false), share.waiting()), (None, usd(10)));
     let _hold = share.hold(usd(10)).unwrap();
-    assert_eq!((share.lower_due(), share.waiting()), (None, usd(0)));
+    assert_eq!((share.lower_due(false), share.waiting()), (None, usd(0)));
     // One that has left meanwhile keeps the mark up until the next answer.
     assert_eq!(share.hold(usd(5)), Err(Short::Mark));
     let mark = share.raise_due(usd(5)).unwrap();
     share.marked(mark);
-    assert_eq!(share.lower_due(), None);
+    assert_eq!(share.lower_due(false), None);
     share.answered(VaultAnswer { is_wanted: true, ..granted(100) });
-    assert_eq!(share.lower_due().unwrap().amount, usd(10));
+    assert_eq!(share.lower_due(false).unwrap().amount, usd(10));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_lowered_mark_binds_at_once_and_frees_only_when_durable() {
     share.answered(VaultAnswer { is_wanted: true, ..granted(100) });
     let hold = share.hold(usd(10)).unwrap();
     assert_eq!(share.report(usd(0), false).returned, usd(0), "below the mark nothing is idle");
-    let lower = share.lower_due().unwrap();
+    let lower = share.lower_due(false).unwrap();
     assert_eq!(lower.amount, usd(10));
     assert_eq!(share.hold(usd(1)), Err(Short::Mark), "it binds at once");
     assert_eq!(share.report(usd(0), false).returned, usd(0), "a crash could leave the higher one");
@@ -191,6 +191,18 @@ fn all_that_is_idle_goes_back_at_the_end_and_what_is_held_stays() {
 }
 
 #[test]
+fn an_end_in_order_leaves_no_mark_ahead() {
+    let mut share = marked(100);
+    let hold = share.hold(usd(10)).unwrap();
+    share.settle(hold, usd(4));
+    assert_eq!(share.lower_due(false), None);
+    let last = share.lower_due(true).unwrap();
+    assert_eq!((last.amount, share.is_lower_due(true)), (usd(4), false));
+    share.marked(last);
+    assert_eq!(share.report(usd(0), true).returned, usd(96));
+}
+
+#[test]
 fn the_vault_is_asked_only_when_it_has_something_to_give_or_to_know() {
     let mut share = share(true);
     share.answered(VaultAnswer { free: usd(900), part: usd(90), ..granted(100) });
@@ -218,5 +230,5 @@ fn amounts_at_the_ends_of_what_64_bits_hold_never_wrap() {
     let hold = share.hold(usd(i64::MAX)).unwrap();
     assert!(share.hold(usd(1)).is_err() && share.hold(usd(i64::MIN)).unwrap().amount() == usd(0));
     assert_eq!(share.settle(hold, usd(i64::MAX)).overrun, usd(0));
-    assert!(share.adds_up() && share.lower_due().is_none());
+    assert!(share.adds_up() && share.lower_due(false).is_none());
 }

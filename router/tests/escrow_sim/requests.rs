@@ -196,7 +196,8 @@ impl World {
     }
 
     pub(crate) fn lower(&mut self, at: usize, period: i64) {
-        let mark = self.book(at, period).and_then(|book| book.share.lower_due());
+        let is_over = period != self.period(at);
+        let mark = self.book(at, period).and_then(|book| book.share.lower_due(is_over));
         self.mark(at, period, mark);
     }
 
