@@ -44,6 +44,14 @@ impl Chosen {
         &self.receipt.decision
     }
 
+    /// Tokens that the request is expected to use: its prompt, and what the first expert is expected to answer.
+    pub(crate) fn expected_tokens(&self) -> u64 {
+        let first = self.decision().steps[0].expert;
+        let output = self.decision().quotes.iter().find(|quote| quote.expert == first);
+        let output = output.map_or(0.0, |quote| quote.output_tokens.ceil());
+        u64::from(self.needs.prompt_tokens) + output as u64 // at most an answer's bound, and never below 0
+    }
+
     /// The most that a try may cost.
     pub(crate) fn worst(&self, step: &Step) -> NanoUsd {
         let quotes = &self.decision().quotes;

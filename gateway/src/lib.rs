@@ -61,9 +61,9 @@ pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use store::{
     By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
-    TokenSums, open_journal, open_ledger,
+    TokenSums, open_journal, open_ledger, ship,
 };
 pub use tenants::{
-    Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, check_key, create_key,
-    expiry_ms, is_id, list_keys, new_key_id, revoke_key,
+    AdminAsk, Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, Standing,
+    StandingRate, check_key, create_key, expiry_ms, is_id, list_keys, new_key_id, revoke_key,
 };
