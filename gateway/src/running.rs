@@ -80,7 +80,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let who = format!("{}.{}", opening.gateway, opening.epoch);
     let (observe, tasks) = (Arc::<Observer>::default(), TaskTracker::new());
     let spawner = Spawner { tasks: tasks.clone(), observe: observe.clone() };
-    let once = Desk::new(opening.gateway, opening.epoch, (machine.ids)());
+    let once = Desk::new(opening.gateway, opening.epoch);
     let books = Books::new(shared.clone(), journal.clone(), config.store.hold, machine.unix_ms, spawner);
     let app = Arc::new(App {
         clock,

@@ -6,15 +6,19 @@ use crate::app::App;
 use crate::error::{Fault, FaultCode};
 use crate::request::{Outlet, Request};
 use crate::serve::cut;
+use crate::shared::Shared;
 use crate::store::{StoreError, Stored};
 use prost::Message as _;
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use uuid::Uuid;
 
 /// The claims that this start of this gateway serves.
 pub(crate) struct Desk {
-    me: Server,
+    gateway: String,
+    epoch: u64,
+    /// What tells this start from any other: the id of its first request with a key.
+    start: OnceLock<Uuid>,
     serving: Mutex<HashSet<Uuid>>,
 }
 
@@ -37,9 +41,13 @@ pub(super) struct Place<'a> {
 
 impl Desk {
     /// The desk of this start of this gateway.
-    pub(crate) fn new(gateway: String, epoch: u64, start: Uuid) -> Desk {
-        let me = Server { gateway, epoch, start: start.as_bytes().to_vec() };
-        Desk { me, serving: Mutex::default() }
+    pub(crate) fn new(gateway: String, epoch: u64) -> Desk {
+        Desk { gateway, epoch, start: OnceLock::new(), serving: Mutex::default() }
+    }
+
+    fn me(&self) -> Server {
+        let start = self.start.get().map(|start| start.as_bytes().to_vec()).unwrap_or_default();
+        Server { gateway: self.gateway.clone(), epoch: self.epoch, start }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<Uuid>> {
@@ -48,20 +56,20 @@ impl Desk {
 
     /// Whether nobody serves a running claim: it is of an earlier start of this gateway, or of this one and no request
     /// holds it. Of other gateways' claims nothing is known before their time is over.
-    fn is_dead(&self, claim: &Claim) -> bool {
+    pub(super) fn is_dead(&self, claim: &Claim) -> bool {
         let by = &claim.by;
-        if by.start == self.me.start {
+        if self.start.get().is_some_and(|start| start.as_bytes() == &*by.start) {
             let id = Uuid::from_slice(&claim.request).unwrap_or_default();
             return !self.lock().contains(&id);
         }
-        by.gateway == self.me.gateway && by.epoch < self.me.epoch
+        by.gateway == self.gateway && by.epoch < self.epoch
     }
 
-    fn place(&self, app: &App, request: &Request) -> Place<'_> {
-        let (id, now_ms) = (request.id, app.clock.unix_ms());
-        let left_ms = request.ends_by().since_us(app.clock.now()) / 1_000;
+    /// A place for the request with this id, which ends within `left_ms`.
+    pub(super) fn place(&self, id: Uuid, now_ms: i64, left_ms: u64) -> Place<'_> {
         let left_ms = i64::try_from(left_ms).unwrap_or(i64::MAX);
         let until_ms = now_ms.saturating_add(left_ms).saturating_add(GRACE_MS);
+        self.start.get_or_init(|| id);
         self.lock().insert(id);
         Place { desk: self, id, until_ms, expires_ms: until_ms.max(now_ms.saturating_add(KEPT_MS)) }
     }
@@ -79,7 +87,7 @@ impl Place<'_> {
         Claim {
             state: state.into(),
             hash: ask.hash.clone(),
-            by: self.desk.me.clone(),
+            by: self.desk.me(),
             request: self.id.as_bytes().to_vec(),
             until_ms: self.until_ms,
             expires_ms: self.expires_ms,
@@ -88,14 +96,14 @@ impl Place<'_> {
     }
 
     /// Puts its claim's end in place, unless somebody has taken the key over meanwhile.
-    pub(super) async fn end(&self, app: &App, ask: &Ask, end: &Claim) -> Result<(), StoreError> {
+    pub(super) async fn end(&self, shared: &dyn Shared, ask: &Ask, end: &Claim) -> Result<(), StoreError> {
         loop {
-            let Some(found) = app.shared.get(&ask.path).await? else { return Ok(()) };
+            let Some(found) = shared.get(&ask.path).await? else { return Ok(()) };
             let claim = Claim::decode(&*found.value);
             let is_ours = claim.is_ok_and(|claim| {
                 claim.state() == State::Running && claim.request == end.request && claim.by == end.by
             });
-            if !is_ours || app.shared.swap(&ask.path, Some(found.version), end.encode_to_vec()).await? {
+            if !is_ours || shared.swap(&ask.path, Some(found.version), end.encode_to_vec()).await? {
                 return Ok(());
             }
         }
@@ -112,7 +120,8 @@ pub(super) async fn enter<'a>(
     request: &Request,
     out: &Outlet,
 ) -> Result<Entered<'a>, Fault> {
-    let place = app.once.place(app, request);
+    let left_ms = request.ends_by().since_us(app.clock.now()) / 1_000;
+    let place = app.once.place(request.id, app.clock.unix_ms(), left_ms);
     let mut pause_ms = FIRST_PAUSE_MS;
     loop {
         let found = reached(app.shared.get(&ask.path)).await?;

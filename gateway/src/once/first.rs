@@ -22,14 +22,14 @@ pub(super) async fn serve(app: &App, request: Request, ask: &Ask, place: Place<'
     let cost = relay.run(serve::serve(app, request, inner), &mut out).await;
     let (rest, outcome) = relay.finish(cost);
     let end = outcome.claim(&place, ask);
-    let mut kept = place.end(app, ask, &end).await;
+    let mut kept = place.end(&*app.shared, ask, &end).await;
     if let Err(fault) = hand_over(app, &asked, rest, &mut out).await {
         out.fail(fault);
     }
     // While this waits, the repeats wait too: they must not take the key for free.
     while kept.is_err() && app.clock.unix_ms() < place.until_ms && !app.cut.is_cancelled() {
         app.clock.sleep_until(app.clock.now().plus_ms(BETWEEN_TRIES_MS)).await;
-        kept = place.end(app, ask, &end).await;
+        kept = place.end(&*app.shared, ask, &end).await;
     }
 }
 

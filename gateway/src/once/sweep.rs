@@ -3,6 +3,7 @@
 use super::ask::shard_path;
 use super::claim::Claim;
 use crate::app::App;
+use crate::shared::Shared;
 use crate::store::StoreError;
 use prost::Message as _;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub(crate) async fn keep(app: Arc<App>, stop: CancellationToken) {
         }
         for shard in 0..=u8::MAX {
             // While the place is away nothing is forgotten; the next time will do.
-            match stop.run_until_cancelled(sweep(&app, shard)).await {
+            match stop.run_until_cancelled(sweep(&*app.shared, shard, app.clock.unix_ms())).await {
                 Some(Ok(())) => {}
                 Some(Err(_)) => break,
                 None => return,
@@ -27,11 +28,10 @@ pub(crate) async fn keep(app: Arc<App>, stop: CancellationToken) {
 }
 
 /// Removes what has expired of one part.
-pub(super) async fn sweep(app: &App, shard: u8) -> Result<(), StoreError> {
-    let now_ms = app.clock.unix_ms();
-    for (path, found) in app.shared.list(&shard_path(shard)).await? {
+pub(super) async fn sweep(shared: &dyn Shared, shard: u8, now_ms: i64) -> Result<(), StoreError> {
+    for (path, found) in shared.list(&shard_path(shard)).await? {
         if Claim::decode(&*found.value).is_ok_and(|claim| claim.expires_ms <= now_ms) {
-            app.shared.remove(&path, found.version).await?;
+            shared.remove(&path, found.version).await?;
         }
     }
     Ok(())

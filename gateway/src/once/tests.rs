@@ -1,11 +1,17 @@
 //! What a claim means, and what is kept of an outcome.
 
+use super::ask::{Ask, shard_path};
 use super::claim::{Claim, KeptFault, Meaning, State};
+use super::desk::Desk;
 use super::outcome::{MOST_BYTES, Outcome, Tape, replay};
+use super::sweep::sweep;
 use crate::error::{Fault, FaultCode, Retry};
 use crate::request::OutEvent;
+use crate::shared::{MemoryShared, Shared as _};
+use prost::Message as _;
 use sluice_proto::v1;
 use sluice_router::NanoUsd;
+use uuid::Uuid;
 
 fn claim(state: State) -> Claim {
     Claim { state: state.into(), hash: vec![1], until_ms: 100, expires_ms: 1_000, ..Claim::default() }
@@ -74,4 +80,61 @@ fn an_answer_is_kept_up_to_its_bound() {
     let most = MOST_BYTES / 1_024;
     assert!(matches!(kept(most - 2), Outcome::Kept(events, None) if events.len() == most - 1));
     assert!(matches!(kept(most), Outcome::TooLarge));
+}
+
+fn id(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+fn ask() -> Ask {
+    Ask { path: format!("{}acme/web/key/order-1", shard_path(7)), hash: vec![1] }
+}
+
+#[test]
+fn a_running_claim_is_dead_when_its_gateway_knows_that_nobody_serves_it() {
+    let desk = |gateway: &str, epoch: u64| Desk::new(gateway.to_owned(), epoch);
+    let (me, before, after) = (desk("me", 2), desk("me", 1), desk("me", 3));
+    let other = desk("other", 9);
+    let place = me.place(id(10), 0, 1_000);
+    let running = place.claim(&ask(), State::Running);
+    for (desk, is_dead) in [(&me, false), (&before, false), (&after, true), (&other, false)] {
+        assert_eq!(desk.is_dead(&running), is_dead);
+    }
+    drop(place);
+    assert!(me.is_dead(&running), "its request has gone");
+    assert_eq!(running.until_ms, 31_000);
+    assert_eq!(me.place(id(11), 0, u64::MAX).claim(&ask(), State::Running).expires_ms, i64::MAX);
+}
+
+#[tokio::test]
+async fn whoever_was_taken_over_ends_nothing() {
+    let (shared, ask) = (MemoryShared::default(), ask());
+    let desk = Desk::new("me".to_owned(), 1);
+    let (late, next) = (desk.place(id(10), 0, 1_000), desk.place(id(11), 0, 1_000));
+    for (seen, place) in [(None, &late), (Some(1), &next)] {
+        let running = place.claim(&ask, State::Running).encode_to_vec();
+        assert_eq!(shared.swap(&ask.path, seen, running).await, Ok(true));
+    }
+    for (place, version) in [(&late, 2), (&next, 3), (&next, 3)] {
+        let end = place.claim(&ask, State::Done);
+        place.end(&shared, &ask, &end).await.expect("reached");
+        let found = shared.get(&ask.path).await.expect("reached").expect("there");
+        assert_eq!(found.version, version);
+        assert_eq!(Claim::decode(&*found.value).expect("ours").request, id(11).as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_removes_what_has_expired_and_nothing_else() {
+    let shared = MemoryShared::default();
+    let path = |shard: u8, name: &str| format!("{}{name}", shard_path(shard));
+    for (path, expires_ms) in [(path(7, "old"), 1_000), (path(7, "new"), 1_001), (path(8, "old"), 1_000)] {
+        let claim = Claim { expires_ms, ..claim(State::Done) };
+        assert_eq!(shared.swap(&path, None, claim.encode_to_vec()).await, Ok(true));
+    }
+    assert_eq!(shared.swap(&path(7, "strange"), None, vec![255]).await, Ok(true));
+    sweep(&shared, 7, 1_000).await.expect("reached");
+    let left: Vec<String> =
+        shared.list("once/").await.expect("reached").into_iter().map(|(path, _)| path).collect();
+    assert_eq!(left, [path(7, "new"), path(7, "strange"), path(8, "old")]);
 }
