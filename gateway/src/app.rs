@@ -4,6 +4,7 @@ use crate::live::Live;
 use crate::machine::Ids;
 use crate::money::Books;
 use crate::observe::{Event, Observer};
+use crate::once::Desk;
 use crate::shared::Shared;
 use crate::store::Journal;
 use crate::store::postgres::Shipping;
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) admin_key: Option<Digest>,
     /// What they may ask in a minute, and at once.
     pub(crate) limits: Gates,
+    /// Requests that must not be answered twice.
+    pub(crate) once: Desk,
     /// What gateways have in common.
     pub(crate) shared: Arc<dyn Shared>,
     /// Configuration, model and lanes; swapped whole.

@@ -7,6 +7,7 @@ use crate::edge::http_status;
 use crate::error::{Fault, FaultCode};
 use crate::lane::Lane;
 use crate::observe::Event;
+use crate::once;
 use crate::pools;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
@@ -60,7 +61,14 @@ impl Door for Entrance {
             return events;
         }
         let app = self.app.clone();
-        self.app.spawn_request(Box::pin(async move { serve::serve(&app, request, out).await }));
+        self.app.spawn_request(Box::pin(async move {
+            match request.hints.idempotency_key.clone() {
+                None => {
+                    serve::serve(&app, request, out).await;
+                }
+                Some(key) => once::serve(&app, request, &key, out).await,
+            }
+        }));
         events
     }
 

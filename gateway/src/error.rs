@@ -14,6 +14,8 @@ pub struct Fault {
     pub detail: String,
     /// The request's field at fault.
     pub param: Option<String>,
+    /// Whether it is the outcome of an earlier request with the same idempotency key.
+    pub replayed: bool,
 }
 
 /// What happened. Each has one HTTP status, one gRPC status and one OpenAI error type, all in `edge/status.rs`.
@@ -39,6 +41,8 @@ pub enum FaultCode {
     ModelNotFound,
     /// No stored decision has this id.
     DecisionNotFound,
+    /// The idempotency key stands for another request, or for an outcome that was not kept.
+    IdempotencyConflict,
     /// No such path.
     UnknownUrl,
     /// The path exists, but not for this method.
@@ -88,6 +92,7 @@ impl FaultCode {
         FaultCode::ResidencyViolation,
         FaultCode::ModelNotFound,
         FaultCode::DecisionNotFound,
+        FaultCode::IdempotencyConflict,
         FaultCode::UnknownUrl,
         FaultCode::MethodNotAllowed,
         FaultCode::RequestTooLarge,
@@ -120,6 +125,7 @@ impl FaultCode {
             FaultCode::ResidencyViolation => "residency_violation",
             FaultCode::ModelNotFound => "model_not_found",
             FaultCode::DecisionNotFound => "decision_not_found",
+            FaultCode::IdempotencyConflict => "idempotency_conflict",
             FaultCode::UnknownUrl => "unknown_url",
             FaultCode::MethodNotAllowed => "method_not_allowed",
             FaultCode::RequestTooLarge => "request_too_large",
@@ -154,6 +160,7 @@ impl FaultCode {
             | FaultCode::ResidencyViolation
             | FaultCode::ModelNotFound
             | FaultCode::DecisionNotFound
+            | FaultCode::IdempotencyConflict
             | FaultCode::UnknownUrl
             | FaultCode::MethodNotAllowed
             | FaultCode::RequestTooLarge
@@ -211,12 +218,12 @@ pub enum Retry {
 impl Fault {
     /// A fault that the same request will meet again.
     pub fn new(code: FaultCode, detail: impl Into<String>) -> Fault {
-        Fault { code, retry: Retry::Never, detail: detail.into(), param: None }
+        Fault { code, retry: Retry::Never, detail: detail.into(), param: None, replayed: false }
     }
 
     /// A fault that may be gone after `ms`.
     pub fn passing(code: FaultCode, ms: u32, detail: impl Into<String>) -> Fault {
-        Fault { code, retry: Retry::AfterMs(ms), detail: detail.into(), param: None }
+        Fault { code, retry: Retry::AfterMs(ms), detail: detail.into(), param: None, replayed: false }
     }
 
     /// A field with a wrong value.

@@ -26,6 +26,7 @@ mod needs;
 mod netsim;
 mod observe;
 mod offline;
+mod once;
 mod pools;
 mod prefix;
 mod probe;

@@ -32,8 +32,8 @@ pub(crate) fn money(lease: &Lease) -> Money {
     }
 }
 
-/// Ends a request: closes what is open, books it, tells it. Runs after the answer and is never cut.
-pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, span: &Span) {
+/// Ends a request: closes what is open, books it, tells it. Returns what it cost. Runs after the answer and is never cut.
+pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, span: &Span) -> NanoUsd {
     let now = app.clock.now();
     for n in lease.running_all() {
         lease.close(n, Ending::Cut, now);
@@ -51,6 +51,7 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
     let settled = settled(app, lease, fault.map(|fault| fault.code), money, now);
     debug_assert_eq!(invariants::check_settled(&settled), Ok(()));
     app.journal.record(Record::Settled(Box::new(settled))).await;
+    money.cost
 }
 
 fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {

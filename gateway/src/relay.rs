@@ -93,6 +93,7 @@ fn who_answers(n: u8, lease: &Lease) -> v1::Started {
         floor_held: step.floor_held,
         decide_us: u32::try_from(chosen.decide_us).unwrap_or(u32::MAX),
         replica: u32::try_from(open.replica()).unwrap_or(u32::MAX),
+        replayed: false,
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Hints {
     pub residency: Vec<String>,
     /// `x-sluice-privacy`.
     pub privacy: Privacy,
+    /// `idempotency-key`: what else comes under it is this request again.
+    pub idempotency_key: Option<String>,
 }
 
 /// What goes back to an edge, in this order: one `Started`, any number of deltas, one `Finished`; or `Failed` at any

@@ -11,6 +11,7 @@ use crate::machine::{Machine, OpenShared};
 use crate::meter;
 use crate::money::{self, Books};
 use crate::observe::{Event, Observer};
+use crate::once::{self, Desk};
 use crate::probe::probe_due;
 use crate::promise::check_domains;
 use crate::record::Record;
@@ -79,6 +80,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let who = format!("{}.{}", opening.gateway, opening.epoch);
     let (observe, tasks) = (Arc::<Observer>::default(), TaskTracker::new());
     let spawner = Spawner { tasks: tasks.clone(), observe: observe.clone() };
+    let once = Desk::new(opening.gateway, opening.epoch);
     let books = Books::new(shared.clone(), journal.clone(), config.store.hold, machine.unix_ms, spawner);
     let app = Arc::new(App {
         clock,
@@ -86,6 +88,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         keys: Keys::new(config.tenants.clone()),
         admin_key: config.server.admin_key,
         limits: Gates::new(shared.clone(), who, clock),
+        once,
         shared,
         live: ArcSwap::from_pointee(live),
         journal,
@@ -241,6 +244,7 @@ impl Running {
         self.app.spawn("limits", Box::pin(tenants::keep_limits(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("budgets", Box::pin(money::keep(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn("outcomes", Box::pin(once::keep(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
         self.app.observe.emit(Event::Ready { data: &data, admin: &admin });
     }

@@ -10,11 +10,11 @@ use crate::observe::{Event, Span, Traced as _};
 use crate::relay;
 use crate::request::{Outlet, Request};
 use futures::FutureExt as _;
-use sluice_router::Tick;
+use sluice_router::{NanoUsd, Tick};
 use std::panic::AssertUnwindSafe;
 
-/// Serves one request. Whatever becomes of it, it ends with one settlement.
-pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
+/// Serves one request. Whatever becomes of it, it ends with one settlement. Returns what it cost.
+pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) -> NanoUsd {
     app.retries.earn();
     let span = Span::request(&request);
     let deadline = request.ends_by();
@@ -29,7 +29,7 @@ pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) {
     if let Err(fault) = &end {
         out.fail(fault.clone());
     }
-    meter::settle(app, lease, end.err(), &span).await;
+    meter::settle(app, lease, end.err(), &span).await
 }
 
 /// A bug must not lose what was spent before it was met: a panic ends the answer as any other fault does. The panic
@@ -41,7 +41,7 @@ async fn unpanicked(answer: impl Future<Output = Result<(), Fault>>) -> Result<(
 }
 
 /// Resolves when the request must not go on: its client has left, its time is up, or the drain's is.
-async fn cut(app: &App, deadline: Tick, client_left: impl Future<Output = ()>) -> Fault {
+pub(crate) async fn cut(app: &App, deadline: Tick, client_left: impl Future<Output = ()>) -> Fault {
     tokio::select! {
         biased;
         () = client_left => relay::client_gone(),

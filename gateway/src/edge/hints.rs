@@ -30,6 +30,7 @@ pub(crate) fn parse(headers: &HeaderMap, received: Tick) -> Result<Asked, Fault>
         tags: tags(headers)?,
         residency: residency(headers)?,
         privacy: single(headers, PRIVACY, privacy)?.unwrap_or_default(),
+        idempotency_key: idempotency_key(headers)?,
     };
     let deadline = single(headers, DEADLINE, deadline_ms)?.map(|ms| received.plus_ms(ms));
     let is_dry_run = single(headers, DRY_RUN, boolean)?.unwrap_or(false);
@@ -79,6 +80,8 @@ const TAGS: &str = "x-sluice-tags";
 const RESIDENCY: &str = "x-sluice-residency";
 const PRIVACY: &str = "x-sluice-privacy";
 const DRY_RUN: &str = "x-sluice-dry-run";
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const OUR_IDEMPOTENCY_KEY: &str = "x-sluice-idempotency-key";
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// One value at most, so that a proxy that adds its own can't be mistaken for the client.
@@ -114,6 +117,7 @@ fn list<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Vec<&'a str>, 
 
 const MOST_PARTS: usize = 16;
 const LONGEST_PART: usize = 64;
+const LONGEST_KEY: usize = 255;
 
 fn floor(text: &str) -> Result<f64, String> {
     let floor: f64 = text.parse().map_err(|_| "is not a number; send one from 0 to 1".to_owned())?;
@@ -157,6 +161,26 @@ fn privacy(text: &str) -> Result<Privacy, String> {
         "device" => Ok(Privacy::Device),
         _ => Err("must be public, private or device".to_owned()),
     }
+}
+
+/// Proxies may keep one of its two names for themselves, so either does.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+    let theirs = single(headers, IDEMPOTENCY_KEY, visible)?;
+    let ours = single(headers, OUR_IDEMPOTENCY_KEY, visible)?;
+    match (theirs, ours) {
+        (Some(theirs), Some(ours)) if theirs != ours => {
+            let why = format!("{OUR_IDEMPOTENCY_KEY} differs from {IDEMPOTENCY_KEY}; send one of them");
+            Err(Fault::invalid(OUR_IDEMPOTENCY_KEY, why))
+        }
+        (theirs, ours) => Ok(ours.or(theirs)),
+    }
+}
+
+fn visible(text: &str) -> Result<String, String> {
+    let is_good = (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_good
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("must have 1 to {LONGEST_KEY} visible ASCII characters, no spaces"))
 }
 
 fn boolean(text: &str) -> Result<bool, String> {
@@ -249,6 +273,8 @@ mod tests {
                 ("x-sluice-residency", "cn-north,eu"),
                 ("x-sluice-privacy", "private"),
                 ("x-sluice-dry-run", "true"),
+                ("idempotency-key", "order-7"),
+                ("x-sluice-idempotency-key", "order-7"),
                 ("x-sluice-session", "not read yet"),
             ]),
             Tick(1_000),
@@ -262,6 +288,7 @@ mod tests {
             tags: vec![pair("team", "a"), pair("app", "b"), pair("run", "7")],
             residency: vec!["cn-north".to_owned(), "eu".to_owned()],
             privacy: Privacy::Private,
+            idempotency_key: Some("order-7".to_owned()),
         };
         assert_eq!(asked, Asked { hints, deadline: Some(Tick(1_501_000)), is_dry_run: true });
     }
@@ -276,6 +303,7 @@ mod tests {
         let long = "a".repeat(65);
         let many: Vec<String> = (0..17).map(|n| format!("k{n}=v")).collect();
         let many = many.join(",");
+        let key = "k".repeat(256);
         let cases = [
             ("x-sluice-floor", "1.01"),
             ("x-sluice-floor", "-0.1"),
@@ -303,12 +331,17 @@ mod tests {
             ("x-sluice-residency", " , "),
             ("x-sluice-privacy", "secret"),
             ("x-sluice-dry-run", "maybe"),
+            ("idempotency-key", ""),
+            ("idempotency-key", "two words"),
+            ("x-sluice-idempotency-key", &key),
         ];
         for (name, value) in cases {
             let fault = refused(&[(name, value)]);
             assert_eq!(fault.param.as_deref(), Some(name), "{value}");
             assert!(fault.detail.starts_with(name), "{}", fault.detail);
         }
+        let two = refused(&[("idempotency-key", "a"), ("x-sluice-idempotency-key", "b")]);
+        assert_eq!(two.param.as_deref(), Some("x-sluice-idempotency-key"));
         let twice = refused(&[("x-sluice-floor", "0.9"), ("x-sluice-floor", "0.1")]);
         assert_eq!(twice.param.as_deref(), Some("x-sluice-floor"));
     }

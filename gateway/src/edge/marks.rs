@@ -16,6 +16,14 @@ pub(crate) fn started(headers: &mut HeaderMap, started: &v1::Started) {
     if !started.floor_held {
         put(headers, "x-sluice-floor-held", "false");
     }
+    if started.replayed {
+        replayed(headers);
+    }
+}
+
+/// Says that this is the outcome of an earlier request with the same idempotency key.
+pub(crate) fn replayed(headers: &mut HeaderMap) {
+    put(headers, "x-sluice-replayed", "true");
 }
 
 /// Writes what is known when it has ended.

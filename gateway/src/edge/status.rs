@@ -1,5 +1,6 @@
 //! The only table from a [`FaultCode`] to HTTP statuses, gRPC codes and OpenAI error types, and the bodies they make.
 
+use crate::edge::marks;
 use crate::error::{Blame, Fault, FaultCode, Retry};
 use axum::body::Body;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -37,6 +38,7 @@ pub(crate) fn verdict(code: FaultCode) -> Verdict {
         FaultCode::UnknownUrl => (404, Code::Unimplemented, REQUEST),
         FaultCode::MethodNotAllowed => (405, Code::Unimplemented, REQUEST),
         FaultCode::RequestTimeout => (408, Code::DeadlineExceeded, REQUEST),
+        FaultCode::IdempotencyConflict => (409, Code::AlreadyExists, REQUEST),
         FaultCode::RequestTooLarge => (413, Code::ResourceExhausted, REQUEST),
         FaultCode::RequestsLimited => (429, Code::ResourceExhausted, "requests"),
         FaultCode::TokensLimited => (429, Code::ResourceExhausted, "tokens"),
@@ -100,6 +102,9 @@ pub(crate) fn http_response(fault: &Fault) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     advise(fault.retry, headers);
+    if fault.replayed {
+        marks::replayed(headers);
+    }
     response
 }
 
@@ -133,6 +138,9 @@ pub(crate) fn grpc_status(fault: &Fault, label: &str) -> Status {
         }
     };
     metadata.insert("grpc-retry-pushback-ms", pushback.into());
+    if fault.replayed {
+        marks::replayed(metadata.as_mut());
+    }
     if let Some(param) = &fault.param {
         about.insert("param".to_owned(), param.clone());
         details.add_bad_request_violation(param.clone(), fault.detail.clone());

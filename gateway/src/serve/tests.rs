@@ -113,6 +113,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         ids: crate::machine::ids(),
         keys: crate::tenants::Keys::new(Vec::new()),
         admin_key: None,
+        once: crate::once::Desk::new("me".to_owned(), 1),
         limits: crate::tenants::Gates::new(shared.clone(), "me".to_owned(), clock),
         shared,
         live: ArcSwap::from_pointee(live),

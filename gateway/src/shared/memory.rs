@@ -39,6 +39,15 @@ impl Shared for MemoryShared {
         ready(Ok(found == seen)).boxed()
     }
 
+    fn remove(&self, key: &str, seen: u64) -> Stored<bool> {
+        let mut values = self.lock();
+        let is_seen = values.get(key).is_some_and(|found| found.version == seen);
+        if is_seen {
+            values.remove(key);
+        }
+        ready(Ok(is_seen)).boxed()
+    }
+
     fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>> {
         let values = self.lock();
         let found = values.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));

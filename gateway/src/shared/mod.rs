@@ -28,6 +28,13 @@ pub trait Shared: Send + Sync {
     /// The place can't be reached. Whether the value was put there is then unknown: get it again.
     fn swap(&self, key: &str, seen: Option<u64>, value: Vec<u8>) -> Stored<bool>;
 
+    /// Removes the version that was seen. False: somebody else has changed it, and nothing was removed. A value that is
+    /// put there afterwards may have a version that was there before, so only what nobody uses any more is removed.
+    ///
+    /// # Errors
+    /// The place can't be reached. Whether the value was removed is then unknown.
+    fn remove(&self, key: &str, seen: u64) -> Stored<bool>;
+
     /// All values whose keys begin so, in the order of their keys.
     ///
     /// # Errors

@@ -67,6 +67,16 @@ impl Shared for PostgresShared {
         .boxed()
     }
 
+    fn remove(&self, key: &str, seen: u64) -> Stored<bool> {
+        let (inner, key) = (self.0.clone(), key.to_owned());
+        async move {
+            let seen = i64::try_from(seen).unwrap_or(i64::MAX);
+            let sql = "DELETE FROM sluice_shared WHERE key = $1 AND version = $2 RETURNING key";
+            Ok(!inner.query(sql, &[(&key, Type::TEXT), (&seen, Type::INT8)]).await?.is_empty())
+        }
+        .boxed()
+    }
+
     fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>> {
         let (inner, prefix) = (self.0.clone(), prefix.to_owned());
         async move {

@@ -72,6 +72,15 @@ impl Shared for RedisShared {
         .boxed()
     }
 
+    fn remove(&self, key: &str, seen: u64) -> Stored<bool> {
+        let (inner, key) = (self.0.clone(), key.to_owned());
+        async move {
+            let seen = seen.to_string();
+            inner.run(&inner.scripts.remove, &key, &[seen.as_bytes(), key.as_bytes()]).await
+        }
+        .boxed()
+    }
+
     fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>> {
         let (inner, prefix) = (self.0.clone(), prefix.to_owned());
         async move {

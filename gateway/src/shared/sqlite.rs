@@ -97,6 +97,15 @@ impl Shared for SqliteShared {
         })
     }
 
+    fn remove(&self, key: &str, seen: u64) -> Stored<bool> {
+        let key = key.to_owned();
+        self.call(move |connection| {
+            let mut removal =
+                connection.prepare_cached("DELETE FROM shared WHERE key = ?1 AND version = ?2")?;
+            Ok(removal.execute(params![key, seen])? == 1)
+        })
+    }
+
     fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>> {
         let prefix = prefix.to_owned();
         self.call(move |connection| {

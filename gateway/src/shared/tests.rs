@@ -90,6 +90,29 @@ async fn a_value_is_put_only_in_place_of_the_version_that_was_seen() {
 }
 
 #[tokio::test]
+async fn a_value_is_removed_only_in_the_version_that_was_seen() {
+    for place in Place::all() {
+        let (shared, name) = (place.open(), place.name);
+        assert_eq!(shared.remove("a/1", 1).await, Ok(false), "{name}: nothing is there");
+        for key in ["a/1", "a/2"] {
+            assert_eq!(shared.swap(key, None, b"one".to_vec()).await, Ok(true), "{name}");
+        }
+        let seen = shared.get("a/1").await.expect("reached").expect("there").version;
+        assert_eq!(shared.swap("a/1", Some(seen), b"two".to_vec()).await, Ok(true), "{name}");
+        assert_eq!(shared.remove("a/1", seen).await, Ok(false), "{name}: an old version");
+        let seen = shared.get("a/1").await.expect("reached").expect("there").version;
+        assert_eq!(shared.remove("a/1", seen).await, Ok(true), "{name}");
+        assert_eq!(shared.remove("a/1", seen).await, Ok(false), "{name}: it is gone");
+        assert_eq!(shared.get("a/1").await, Ok(None), "{name}");
+        let left = shared.list("a/").await.expect("reached");
+        assert_eq!(left.len(), 1, "{name}: the other stays");
+        assert_eq!(shared.swap("a/1", Some(seen), vec![]).await, Ok(false), "{name}: nothing is there");
+        assert_eq!(shared.swap("a/1", None, b"anew".to_vec()).await, Ok(true), "{name}");
+        assert_eq!(shared.list("a/").await.expect("reached").len(), 2, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_has_all_that_begin_so_in_order() {
     for place in Place::all() {
         let (shared, name) = (place.open(), place.name);

@@ -300,6 +300,7 @@ pub(crate) fn started() -> OutEvent {
         floor_held: true,
         decide_us: 100,
         replica: 2,
+        replayed: false,
     })
 }
 

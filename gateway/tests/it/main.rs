@@ -12,6 +12,7 @@ mod edge_stack;
 mod failover;
 mod ledger;
 mod limits;
+mod once;
 mod peer;
 mod pools;
 mod rows;

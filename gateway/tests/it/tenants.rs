@@ -269,6 +269,10 @@ impl Shared for Away {
         self.or(self.inner.swap(key, seen, value))
     }
 
+    fn remove(&self, key: &str, seen: u64) -> Stored<bool> {
+        self.or(self.inner.remove(key, seen))
+    }
+
     fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>> {
         self.or(self.inner.list(prefix))
     }

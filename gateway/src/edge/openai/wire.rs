@@ -65,6 +65,9 @@ pub(super) struct About {
     /// `budget` when the answer was cut at what a budget covers.
     #[serde(skip_serializing_if = "String::is_empty")]
     truncated: String,
+    /// True when an earlier request with the same idempotency key was answered so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replayed: bool,
 }
 
 impl About {
@@ -81,6 +84,7 @@ impl About {
             simulated: finished.simulated,
             floor_held: started.floor_held,
             truncated: finished.truncated.clone(),
+            replayed: started.replayed,
         }
     }
 }

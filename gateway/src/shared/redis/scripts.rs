@@ -13,6 +13,8 @@ pub(super) struct Scripts {
     pub(super) get: Script,
     /// 1 when the value was put there. Further arguments: version seen or empty, next version, value, key.
     pub(super) swap: Script,
+    /// 1 when the value was removed. Further arguments: version seen, key.
+    pub(super) remove: Script,
     /// Key, version and value of each. Further arguments: beginning of the keys, beginning of values' names.
     pub(super) list: Script,
 }
@@ -20,7 +22,13 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Scripts {
         let checked = |body: &str| Script::new(&format!("{CHECK}{body}"));
-        Scripts { id: Script::new(ID), get: checked(GET), swap: checked(SWAP), list: checked(LIST) }
+        Scripts {
+            id: Script::new(ID),
+            get: checked(GET),
+            swap: checked(SWAP),
+            remove: checked(REMOVE),
+            list: checked(LIST),
+        }
     }
 }
 
@@ -46,6 +54,13 @@ local found = redis.call('HGET', KEYS[3], 'n') or ''
 if found ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[3], 'n', ARGV[3], 'v', ARGV[4])
 redis.call('ZADD', KEYS[2], 0, ARGV[5])
+return 1
+";
+
+const REMOVE: &str = "
+if redis.call('HGET', KEYS[3], 'n') ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[3])
+redis.call('ZREM', KEYS[2], ARGV[3])
 return 1
 ";
 

@@ -32,6 +32,10 @@ impl Shared for Watched {
         self.inner.swap(key, seen, value)
     }
 
+    fn remove(&self, key: &str, seen: u64) -> Stored<bool> {
+        self.inner.remove(key, seen)
+    }
+
     fn list(&self, prefix: &str) -> Stored<Vec<(String, Versioned)>> {
         self.inner.list(prefix)
     }
