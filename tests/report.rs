@@ -23,7 +23,7 @@ fn settled(n: i64) -> Settled {
         replica: "127.0.0.1:1".to_owned(),
         end: if is_ok { "done" } else { "broken" },
         detail: String::new(),
-        tokens: Tokens { prompt: 10, cached: 4, output: 20 },
+        tokens: Tokens { prompt: 10, cached: 4, cache_write: 2, output: 20 },
         estimated: false,
         cost,
         wait_ms: 0.0,

@@ -34,6 +34,7 @@ mod quota;
 mod record;
 mod relay;
 mod reports;
+mod reprice;
 mod request;
 mod running;
 mod serve;

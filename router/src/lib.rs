@@ -71,7 +71,7 @@ pub use panel::{PanelParts, PanelView, posterior, standardise};
 pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};
 pub use policy::certified_choice;
 pub use prefix::{BLOCK_TOKENS, ChainHash, Prefix, PrefixCache};
-pub use price::{NanoUsd, Price, PriceError, Tokens};
+pub use price::{Listed, NanoUsd, Price, PriceError, Rate, Tokens};
 pub use prompt::{
     Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens,
     estimate_twentieths, route_text,

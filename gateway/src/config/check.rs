@@ -2,6 +2,7 @@
 
 mod expert;
 mod pool;
+mod price;
 mod route;
 mod tenant;
 
@@ -27,6 +28,7 @@ pub(super) fn check(
     let mut mistakes = Mistakes::default();
     let server = check_server(&raw.server, !raw.tenant.is_empty(), &mut mistakes);
     let experts = expert::check_experts(&raw.expert, &mut mistakes);
+    let prices = price::check_prices(&raw, &mut mistakes);
     let pools = pool::check_pools(&raw.expert, folder, environment, &mut mistakes);
     let routes = route::check_routes(&raw, &|key| place(file, text, key), &mut mistakes);
     let tenants = tenant::check_tenants(&raw, &mut mistakes);
@@ -36,7 +38,7 @@ pub(super) fn check(
     }
     let journal = check_journal(&raw.store.journal, folder, &mut mistakes);
     mistakes.end(file, text)?;
-    Ok(Config {
+    let mut config = Config {
         server: server.expect("no mistakes were noted"),
         aliases: raw.aliases,
         model: raw.router.model.map(|model| folder.join(model)),
@@ -48,10 +50,13 @@ pub(super) fn check(
         },
         shared: raw.store.shared,
         experts,
+        prices: prices.expect("no mistakes were noted"),
         pools,
         routes,
         tenants,
-    })
+    };
+    config.price_at(i64::MIN);
+    Ok(config)
 }
 
 fn check_server(raw: &RawServer, has_keys: bool, mistakes: &mut Mistakes) -> Option<ServerConfig> {

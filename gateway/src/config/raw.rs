@@ -1,7 +1,9 @@
 //! The configuration as it is written: every key with its type, nothing checked beyond that.
 
+mod price;
 mod tenant;
 
+pub(super) use price::{RawFx, RawPrice};
 pub(super) use tenant::{RawBudget, RawKey, RawLimits, RawPeriod, RawProject, RawTenant};
 
 use schemars::JsonSchema;
@@ -20,6 +22,8 @@ pub struct RawConfig {
     pub router: RawRouter,
     /// Where records are kept.
     pub store: RawStore,
+    /// What currencies of prices are worth.
+    pub fx: Vec<RawFx>,
     /// The answerers.
     pub expert: Vec<RawExpert>,
     /// Virtual model names with their promises.
@@ -135,6 +139,9 @@ pub struct RawExpert {
     pub region: Option<String>,
     /// What it charges.
     pub price: RawPrice,
+    /// What it will charge: prices as above, each with the date from which on it holds instead.
+    #[serde(default)]
+    pub price_from: Vec<RawPrice>,
     /// Where it runs: at least one pool.
     #[serde(default)]
     pub pool: Vec<RawPool>,
@@ -181,19 +188,6 @@ pub enum RawPrivacy {
     Private,
     /// It runs on the asker's own device.
     Device,
-}
-
-/// Decimal strings of USD per million tokens.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawPrice {
-    /// Per million uncached prompt tokens.
-    pub input_per_mtok: String,
-    /// Per million cached prompt tokens; the input price when absent.
-    #[serde(default)]
-    pub cached_input_per_mtok: Option<String>,
-    /// Per million tokens produced.
-    pub output_per_mtok: String,
 }
 
 /// A set of replicas that serve one expert.

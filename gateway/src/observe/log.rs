@@ -178,7 +178,7 @@ mod tests {
             fault,
             detail: "the engine closed the connection",
             http_status: fault.map_or(200, |_| 502),
-            tokens: Tokens { prompt: 10, cached: 4, output: 20 },
+            tokens: Tokens { prompt: 10, cached: 4, cache_write: 2, output: 20 },
             cost: NanoUsd(70),
             baseline: NanoUsd(900),
             total_ms: 80.0,

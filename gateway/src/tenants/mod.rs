@@ -11,6 +11,7 @@ mod record;
 mod refresh;
 
 pub use digest::Digest;
+pub(crate) use expiry::begin_ms;
 pub use expiry::{expiry_ms, is_id};
 pub(crate) use identity::short_hash;
 pub use identity::{Budget, Identity, Level, LevelKind, Limits, Policy};

@@ -41,8 +41,7 @@ async fn ask(addr: SocketAddr, max_tokens: u32) -> (u16, String, String) {
 }
 
 async fn ask_many(addr: SocketAddr, many: usize, max_tokens: u32) -> (usize, usize) {
-    let asked: Vec<_> =
-        (0..many).map(|_| tokio::spawn(async move { ask(addr, max_tokens).await })).collect();
+    let asked: Vec<_> = (0..many).map(|_| tokio::spawn(async move { ask(addr, max_tokens).await })).collect();
     let (mut served, mut refused) = (0, 0);
     for one in asked {
         match one.await.expect("no panic") {
@@ -60,7 +59,8 @@ async fn ask_many(addr: SocketAddr, many: usize, max_tokens: u32) -> (usize, usi
 /// What the ledger has booked on the tenant, in nano-USD.
 fn booked(folder: &Path) -> i64 {
     let ledger = Connection::open(folder.join("sluice.db")).expect("it is there");
-    let sql = "SELECT coalesce(sum(amount_nanousd), 0) FROM ledger_entries WHERE debit IN ('spent', 'overhead')";
+    let sql =
+        "SELECT coalesce(sum(amount_nanousd), 0) FROM ledger_entries WHERE debit IN ('spent', 'overhead')";
     ledger.query_row(sql, [], |row| row.get(0)).expect("it adds up")
 }
 

@@ -136,8 +136,9 @@ impl Inserter<'_> {
     fn attempt(&mut self, id: &str, of: &AttemptRecord) -> rusqlite::Result<()> {
         self.execute(
             "INSERT INTO attempts (request_id, attempt, expert, pool, replica, ended, detail, prompt_tokens,
-                 cached_tokens, output_tokens, estimated, cost_nanousd, wait_ms, ttft_ms, total_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 cached_tokens, output_tokens, estimated, cost_nanousd, wait_ms, ttft_ms, total_ms,
+                 cache_write_tokens)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             params![
                 id,
                 of.n,
@@ -153,7 +154,8 @@ impl Inserter<'_> {
                 of.cost.0,
                 of.wait_ms,
                 of.ttft_ms,
-                of.total_ms
+                of.total_ms,
+                of.tokens.cache_write
             ],
         )
         .map(drop)
