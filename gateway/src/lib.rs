@@ -61,8 +61,8 @@ pub use running::{Running, StartError, load_model, start, start_sharing};
 pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use store::{
-    By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
-    TokenSums, open_journal, open_ledger,
+    Booked, By, Group, Journal, Ledger, MemoryJournal, Offered, PriceBook, PurgeAsk, Purged, Report,
+    ReportAsk, STORES, StoreError, StoreRow, Stored, TokenSums, Used, Window, open_journal, open_ledger,
 };
 pub use tenants::{
     Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, check_key, create_key,

@@ -6,9 +6,11 @@ mod eval;
 mod explain;
 mod inputs;
 mod key;
+mod ledger;
 mod load;
 mod outputs;
 mod progress;
+mod reconcile;
 mod report;
 mod route;
 mod serve;
@@ -40,6 +42,8 @@ enum Command {
     Route(route::Args),
     Explain(explain::Args),
     Report(report::Args),
+    Reconcile(reconcile::Args),
+    Ledger(ledger::Args),
     Key(key::Args),
     Load(Box<load::Args>),
     Sim(sim::Args),
@@ -59,6 +63,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Tune(args) => tune::run(&args),
         Command::Route(args) => route::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Reconcile(args) => reconcile::run(&args),
+        Command::Ledger(args) => ledger::run(&args),
         Command::Key(args) => key::run(&args),
     };
     end.unwrap_or_else(|failure| {

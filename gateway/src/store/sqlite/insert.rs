@@ -2,7 +2,6 @@
 
 use crate::invariants;
 use crate::record::{Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Phase, Record, Settled};
-use crate::store::report::OVERHEAD;
 use rusqlite::{Connection, params};
 
 /// Writes records within the caller's transaction.
@@ -195,7 +194,7 @@ fn account_name(account: Account) -> &'static str {
     match account {
         Account::Funded => "funded",
         Account::Spent => "spent",
-        Account::Overhead => OVERHEAD,
+        Account::Overhead => "overhead",
         Account::Overrun => "overrun",
     }
 }
