@@ -6,7 +6,8 @@ use crate::money::Books;
 use crate::observe::{Event, Observer};
 use crate::shared::Shared;
 use crate::store::Journal;
-use crate::tenants::Keys;
+use crate::store::postgres::Shipping;
+use crate::tenants::{Digest, Gates, Keys};
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -28,6 +29,10 @@ pub(crate) struct App {
     pub(crate) ids: Ids,
     /// Who may ask.
     pub(crate) keys: Keys,
+    /// What opens the admin port's keys; `None`: nothing does.
+    pub(crate) admin_key: Option<Digest>,
+    /// What they may ask in a minute, and at once.
+    pub(crate) limits: Gates,
     /// What gateways have in common.
     pub(crate) shared: Arc<dyn Shared>,
     /// Configuration, model and lanes; swapped whole.
@@ -36,6 +41,8 @@ pub(crate) struct App {
     pub(crate) journal: Arc<dyn Journal>,
     /// The budgets that it draws on.
     pub(crate) books: Books,
+    /// Where the journal is shipped; `None` where it is the whole ledger.
+    pub(crate) shipping: Option<Shipping>,
     /// Logs and metrics.
     pub(crate) observe: Arc<Observer>,
     /// How many more tries the gateway may spend.

@@ -10,7 +10,8 @@ use crate::observe::Event;
 use crate::pools;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
-use crate::tenants::Identity;
+use crate::store::postgres::Shipping;
+use crate::tenants::{self, AdminAsk, Identity, Standing};
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::{Decision, NanoUsd, Receipt, Snapshot, Tick, Tokens};
@@ -43,6 +44,10 @@ impl Door for Entrance {
 
     fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault> {
         self.app.keys.identify(key, self.app.clock.unix_ms())
+    }
+
+    fn standing(&self, identity: &Identity) -> Standing {
+        self.app.limits.standing(identity)
     }
 
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
@@ -113,6 +118,9 @@ impl Door for Entrance {
         if let Some(trouble) = self.app.journal.trouble() {
             return Readiness::NotReady(format!("the journal can't be written: {trouble}"));
         }
+        if self.app.shipping.as_ref().is_some_and(Shipping::is_full) {
+            return Readiness::NotReady("too much waits for the fleet's ledger".to_owned());
+        }
         let live = self.app.live();
         let now = self.app.clock.now();
         // Whoever rests has only asked for a pause: that is no reason to send clients to another gateway.
@@ -132,6 +140,15 @@ impl Door for Entrance {
         self.app.observe.render()
     }
 
+    fn admin(
+        &self,
+        key: Option<String>,
+        ask: AdminAsk,
+    ) -> BoxFuture<'static, Result<serde_json::Value, Fault>> {
+        let app = self.app.clone();
+        Box::pin(async move { tenants::admin(&app, key, ask).await })
+    }
+
     fn pools(&self) -> String {
         pools::page(&self.app)
     }
@@ -147,6 +164,10 @@ impl Entrance {
         if self.app.journal.is_full() {
             let what =
                 "the journal can't keep up, and what is not recorded is not spent; see the gateway's log";
+            return Some(Fault::passing(FaultCode::NoCapacity, 1_000, what));
+        }
+        if self.app.shipping.as_ref().is_some_and(Shipping::is_full) {
+            let what = "the fleet's ledger has been away for too long; see the gateway's log";
             return Some(Fault::passing(FaultCode::NoCapacity, 1_000, what));
         }
         None

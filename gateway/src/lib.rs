@@ -49,7 +49,7 @@ pub use edge::{Bound, Spawn, http_status, listen};
 pub use error::{Blame, Fault, FaultCode, Retry};
 pub use explain::Explainer;
 pub use machine::random_bytes;
-pub use money::HoldMode;
+pub use money::{BudgetState, HoldMode, list_budgets};
 pub use observe::{
     AttemptEnd, Call, Event, METRICS, MetricKind, MetricRow, Observer, Span, Traced, init_logging,
 };
@@ -65,6 +65,6 @@ pub use store::{
     ReportAsk, STORES, StoreError, StoreRow, Stored, TokenSums, Used, Window, open_journal, open_ledger,
 };
 pub use tenants::{
-    Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, check_key, create_key,
-    expiry_ms, is_id, list_keys, new_key_id, revoke_key,
+    AdminAsk, Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, Standing,
+    StandingRate, check_key, create_key, expiry_ms, is_id, list_keys, new_key_id, revoke_key,
 };

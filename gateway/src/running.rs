@@ -1,7 +1,7 @@
 //! Starting, reloading and draining a gateway.
 
 use crate::app::{App, Clock, Spawner};
-use crate::config::{Config, ServerConfig};
+use crate::config::{Config, ServerConfig, StoreConfig};
 use crate::discover;
 use crate::edge;
 use crate::entrance::Entrance;
@@ -17,8 +17,9 @@ use crate::record::Record;
 use crate::reports;
 use crate::reprice;
 use crate::shared::Shared;
-use crate::store::StoreError;
-use crate::tenants::{self, Keys};
+use crate::store::postgres::{self, Shipper, Shipping};
+use crate::store::{Journal, StoreError};
+use crate::tenants::{self, Gates, Keys};
 use arc_swap::ArcSwap;
 use sluice_experts::{Dial, EndpointError};
 use sluice_router::{Certificate, Params, ParamsError};
@@ -36,6 +37,7 @@ pub struct Running {
     server: ServerConfig,
     dial: Arc<dyn Dial>,
     journal: String,
+    store: StoreConfig,
     data: SocketAddr,
     admin: SocketAddr,
     /// Tells the data port to send its clients away; it closes when nothing is under way.
@@ -73,18 +75,24 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let data = take_port(&machine, config.server.listen).await?;
     let admin = take_port(&machine, config.server.admin_listen).await?;
     let journal = (machine.journal)(&config.journal)?;
+    let shared = (machine.shared)(config.store.shared.reveal(), &config.journal)?;
+    let (shipper, shipping) = shipping(&config, &*journal)?.unzip();
     let (live, _) = build_here(&config, None, &machine.dial)?;
+    let opening = journal.opening();
+    let who = format!("{}.{}", opening.gateway, opening.epoch);
     let (observe, tasks) = (Arc::<Observer>::default(), TaskTracker::new());
-    let shared = (machine.shared)(&config.shared, &config.journal)?;
     let spawner = Spawner { tasks: tasks.clone(), observe: observe.clone() };
-    let books = Books::new(shared.clone(), journal.clone(), config.hold, machine.unix_ms, spawner);
+    let books = Books::new(shared.clone(), journal.clone(), config.store.hold, machine.unix_ms, spawner);
     let app = Arc::new(App {
         clock,
         ids: machine.ids,
         keys: Keys::new(config.tenants.clone()),
+        admin_key: config.server.admin_key,
+        limits: Gates::new(shared.clone(), who, clock),
         shared,
         live: ArcSwap::from_pointee(live),
         journal,
+        shipping,
         books,
         observe,
         retries: Arc::default(),
@@ -93,6 +101,9 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         requests: TaskTracker::new(),
         tasks,
     });
+    if let Some(shipper) = shipper {
+        app.spawn("shipping", Box::pin(shipper.run()));
+    }
     tenants::read_keys(&app).await;
     discover::fill(&app, &app.live()).await;
     record(&app, &app.live()).await;
@@ -101,6 +112,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         data: data.addr(),
         admin: admin.addr(),
         journal: config.journal,
+        store: config.store,
         stop: CancellationToken::new(),
         stop_admin: CancellationToken::new(),
         server: config.server,
@@ -167,7 +179,7 @@ impl Running {
         if config.server != self.server {
             return Err(StartError::NeedsRestart("[server]"));
         }
-        if config.journal != self.journal {
+        if config.journal != self.journal || config.store != self.store {
             return Err(StartError::NeedsRestart("[store]"));
         }
         let mut config = config;
@@ -192,7 +204,7 @@ impl Running {
     }
 
     /// Refuses new requests, waits for those under way, cuts what is left when the time is over, writes the journal
-    /// out, then closes the listeners.
+    /// out, ships what can be shipped, then closes the listeners.
     ///
     /// # Errors
     /// The journal could not be written out.
@@ -210,6 +222,10 @@ impl Running {
         let flushed = app.journal.flush().await;
         // What a vault is not told now it is told by the next start.
         let _ = tokio::time::timeout(CLOSE_TIME, app.books.close()).await;
+        if let Some(shipping) = &app.shipping {
+            // What is left stays in the journal, and goes out after the next start.
+            let _ = tokio::time::timeout(SHIP_TIME, shipping.finish()).await;
+        }
         self.stop_admin.cancel();
         app.tasks.close();
         // A client that doesn't read its last bytes must not hold the exit up.
@@ -231,6 +247,7 @@ impl Running {
             "prices",
             Box::pin(reprice::keep(self.app.clone(), self.dial.clone(), self.stop_admin.clone())),
         );
+        self.app.spawn("limits", Box::pin(tenants::keep_limits(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("budgets", Box::pin(money::keep(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
@@ -274,6 +291,7 @@ pub fn load_model(path: &Path) -> Result<Params, StartError> {
 /// Every second: looks after the pools, and tells how they are, how far the journal is behind, and whether it is in
 /// trouble.
 async fn watch(app: Arc<App>, stop: CancellationToken) {
+    let mut warned = None;
     loop {
         for lane in &app.live().lanes {
             look_after(&app, lane, &stop);
@@ -285,6 +303,23 @@ async fn watch(app: Arc<App>, stop: CancellationToken) {
         let lag_ms = oldest.map_or(0, |oldest| app.clock.unix_ms().saturating_sub(oldest));
         app.observe
             .emit(Event::Journal { trouble: app.journal.trouble().as_deref(), lag_s: lag_ms as f64 / 1e3 });
+        tell_stores(&app, &mut warned);
+    }
+}
+
+/// Tells how far the ledger is behind the journal, and once what its operator should know of the shared store.
+fn tell_stores(app: &App, warned: &mut Option<String>) {
+    if let Some(state) = app.shipping.as_ref().map(Shipping::state) {
+        let lag_ms = state.oldest_ms.map_or(0, |oldest| app.clock.unix_ms().saturating_sub(oldest));
+        let (trouble, lag_s) = (state.trouble.as_deref(), lag_ms as f64 / 1e3);
+        app.observe.emit(Event::Shipping { trouble, unshipped: state.unshipped, lag_s });
+    }
+    let warning = app.shared.warning();
+    if warning != *warned {
+        if let Some(warning) = &warning {
+            app.observe.emit(Event::SharedStore { warning });
+        }
+        *warned = warning;
     }
 }
 
@@ -323,6 +358,13 @@ pub(crate) fn configured(app: &App, is_reload: bool) {
     for lane in &live.lanes {
         meter::tell_pool(app, lane);
     }
+}
+
+/// What ships the journal where the configuration names a common ledger, with what tells of it.
+fn shipping(config: &Config, journal: &dyn Journal) -> Result<Option<(Shipper, Shipping)>, StoreError> {
+    let Some(ledger) = &config.store.ledger else { return Ok(None) };
+    let gateway = journal.opening().gateway;
+    postgres::shipping(&config.journal, ledger.reveal(), &gateway, config.store.max_unshipped).map(Some)
 }
 
 async fn take_port(machine: &Machine, address: SocketAddr) -> Result<edge::Bound, StartError> {
@@ -386,5 +428,7 @@ pub enum StartError {
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How long cut requests may take to settle.
 const CUT_TIME: Duration = Duration::from_secs(5);
+/// How long a drain ships what the common ledger doesn't have yet.
+const SHIP_TIME: Duration = Duration::from_secs(5);
 /// How long connections may take to close.
 const CLOSE_TIME: Duration = Duration::from_secs(2);

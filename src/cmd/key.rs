@@ -70,7 +70,7 @@ async fn revoke(config: &Config, id: &str, json: bool) -> Result<(), Failure> {
 
 /// The place that the gateways of a configuration share.
 fn place(config: &Config) -> Result<Arc<dyn Shared>, Failure> {
-    open_shared(&config.shared, &config.journal).map_err(Failure::input)
+    open_shared(config.store.shared.reveal(), &config.journal).map_err(Failure::input)
 }
 
 /// A key as JSON, without anything of its secret.

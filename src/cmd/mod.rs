@@ -1,5 +1,6 @@
 //! The commands: one file each, one row each in [`Command`].
 
+mod budget;
 mod config;
 mod demo;
 mod eval;
@@ -45,6 +46,7 @@ enum Command {
     Reconcile(reconcile::Args),
     Ledger(ledger::Args),
     Key(key::Args),
+    Budget(budget::Args),
     Load(Box<load::Args>),
     Sim(sim::Args),
 }
@@ -66,6 +68,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Reconcile(args) => reconcile::run(&args),
         Command::Ledger(args) => ledger::run(&args),
         Command::Key(args) => key::run(&args),
+        Command::Budget(args) => budget::run(&args),
     };
     end.unwrap_or_else(|failure| {
         if !failure.is_unread() {

@@ -4,14 +4,15 @@ mod expert;
 mod pool;
 mod price;
 mod route;
+mod store;
 mod tenant;
 
 pub(crate) use pool::is_http_address;
 
 use super::mistake::{ConfigError, Mistakes, did_you_mean, place};
-use super::raw::{RawConfig, RawHold, RawServer};
+use super::raw::{RawConfig, RawServer};
 use super::{Config, Overrides, ServerConfig};
-use crate::money::HoldMode;
+use crate::tenants::Digest;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -37,6 +38,7 @@ pub(super) fn check(
         mistakes.note("router.explore", "must be between 0 and 0.5");
     }
     let journal = check_journal(&raw.store.journal, folder, &mut mistakes);
+    let store = store::check_store(&raw.store, &mut mistakes);
     mistakes.end(file, text)?;
     let mut config = Config {
         server: server.expect("no mistakes were noted"),
@@ -44,11 +46,7 @@ pub(super) fn check(
         model: raw.router.model.map(|model| folder.join(model)),
         explore: raw.router.explore,
         journal,
-        hold: match raw.store.hold {
-            RawHold::Escrow => HoldMode::Escrow,
-            RawHold::Request => HoldMode::Request,
-        },
-        shared: raw.store.shared,
+        store,
         experts,
         prices: prices.expect("no mistakes were noted"),
         pools,
@@ -67,6 +65,8 @@ fn check_server(raw: &RawServer, has_keys: bool, mistakes: &mut Mistakes) -> Opt
     };
     let listen = address("server.listen", &raw.listen);
     let admin_listen = address("server.admin_listen", &raw.admin_listen);
+    let admin_key = raw.admin_key_sha256.as_deref().map(Digest::from_hex).transpose();
+    let admin_key = mistakes.take("server.admin_key_sha256", admin_key).flatten();
     if raw.max_body_bytes < 1_024 {
         mistakes.note("server.max_body_bytes", "must be at least 1024");
     }
@@ -78,7 +78,13 @@ fn check_server(raw: &RawServer, has_keys: bool, mistakes: &mut Mistakes) -> Opt
         );
     }
     let drain = Duration::from_millis(raw.drain_ms);
-    Some(ServerConfig { listen, admin_listen: admin_listen?, max_body_bytes: raw.max_body_bytes, drain })
+    Some(ServerConfig {
+        listen,
+        admin_listen: admin_listen?,
+        admin_key,
+        max_body_bytes: raw.max_body_bytes,
+        drain,
+    })
 }
 
 /// Names that clients may ask for are unique, and aliases lead somewhere.

@@ -9,6 +9,7 @@ mod tenant;
 
 pub use mistake::{ConfigError, Mistake};
 pub use raw::RawConfig;
+pub(crate) use raw::{RawBudget, RawLimits};
 pub use starter::STARTER;
 pub use tenant::{KeyConfig, ProjectConfig, TenantConfig};
 
@@ -16,6 +17,7 @@ pub(crate) use check::is_http_address;
 pub(crate) use prices::PriceList;
 
 use crate::money::HoldMode;
+use crate::tenants::Digest;
 use sluice_experts::Secret;
 use sluice_router::{BatchRules, CertifyBy, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
 use std::collections::BTreeMap;
@@ -36,10 +38,8 @@ pub struct Config {
     pub explore: f64,
     /// The journal's address, with an absolute path.
     pub journal: String,
-    /// When money that is held is durable.
-    pub hold: HoldMode,
-    /// Where gateways keep what they have in common.
-    pub shared: String,
+    /// What is kept beyond the journal.
+    pub store: StoreConfig,
     /// The answerers, in order; as read, with the earliest of their prices.
     pub experts: Vec<Expert>,
     /// What they charge, from when on.
@@ -61,6 +61,19 @@ impl Config {
     }
 }
 
+/// What gateways have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// When money that is held is durable.
+    pub hold: HoldMode,
+    /// The common ledger's URL, which may hold a password.
+    pub ledger: Option<Secret>,
+    /// Records that may wait for the ledger.
+    pub max_unshipped: u64,
+    /// The URL of the place of budgets, limits and keys, which may hold a password.
+    pub shared: Secret,
+}
+
 /// Listeners and limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerConfig {
@@ -68,6 +81,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The admin port.
     pub admin_listen: SocketAddr,
+    /// The hash of the key that the admin port's keys are guarded by; `None`: nobody may use them.
+    pub admin_key: Option<Digest>,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long a drain waits.

@@ -4,7 +4,8 @@ mod price;
 mod tenant;
 
 pub(super) use price::{RawFx, RawPrice};
-pub(super) use tenant::{RawBudget, RawKey, RawLimits, RawPeriod, RawProject, RawTenant};
+pub(crate) use tenant::{RawBudget, RawLimits};
+pub(super) use tenant::{RawKey, RawPeriod, RawProject, RawTenant};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -40,6 +41,9 @@ pub struct RawServer {
     pub listen: String,
     /// Address of the admin port: metrics and health.
     pub admin_listen: String,
+    /// SHA-256 of the key that keys are made and revoked with over the admin port, 64 hex digits; without it nobody
+    /// may.
+    pub admin_key_sha256: Option<String>,
     /// Whether strangers may be served: needed to listen beyond loopback without keys.
     pub open: bool,
     /// Largest request body, in bytes.
@@ -53,6 +57,7 @@ impl Default for RawServer {
         RawServer {
             listen: "127.0.0.1:8080".to_owned(),
             admin_listen: "127.0.0.1:9090".to_owned(),
+            admin_key_sha256: None,
             open: false,
             max_body_bytes: 8 << 20,
             drain_ms: 30_000,
@@ -79,14 +84,24 @@ pub struct RawStore {
     pub journal: String,
     /// When money that is held for a request is durable.
     pub hold: RawHold,
-    /// Budgets, limits and keys that gateways have in common: `memory` (this gateway alone), `redis://` or `postgres://`.
+    /// A fleet's common ledger, `postgres://...`; the journal ships to it. Without it the journal is the whole ledger.
+    pub ledger: Option<String>,
+    /// Records that may wait for the ledger before new requests are refused, at least 1.
+    pub max_unshipped: u64,
+    /// Where budgets, limits and keys are kept that gateways have in common: `memory`, `redis://...` or
+    /// `postgres://...`. `memory` is this gateway alone.
     pub shared: String,
 }
 
 impl Default for RawStore {
     fn default() -> RawStore {
-        let (journal, shared) = ("sqlite:sluice.db".to_owned(), "memory".to_owned());
-        RawStore { journal, hold: RawHold::Escrow, shared }
+        RawStore {
+            journal: "sqlite:sluice.db".to_owned(),
+            hold: RawHold::Escrow,
+            ledger: None,
+            max_unshipped: 1_000_000,
+            shared: "memory".to_owned(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every budget that this gateway draws on.
 
-use super::account::Account;
+use super::account::{Account, PREFIX};
 use super::purse::Purse;
 use crate::app::Spawner;
 use crate::shared::Shared;
@@ -87,7 +87,7 @@ impl Books {
         let holder = Holder { gateway: self.means.opening.gateway.clone(), epoch: self.means.opening.epoch };
         let rules =
             ShareRules { holds_are_synced: self.means.mode == HoldMode::Request, life_ms: SHARE_LIFE_MS };
-        let name = format!("budget/{place}/{}", span.begin_ms);
+        let name = format!("{PREFIX}{place}/{}", span.begin_ms);
         Account::new(name, level, tenant, (budget, span), EscrowShare::new(holder, rules))
     }
 

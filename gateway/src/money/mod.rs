@@ -6,10 +6,12 @@ mod books;
 mod closing;
 mod held;
 mod keep;
+mod listing;
 mod purse;
 
 pub(crate) use books::Books;
 pub use books::HoldMode;
 pub(crate) use held::Held;
 pub(crate) use keep::keep;
+pub use listing::{BudgetState, list_budgets};
 pub(crate) use purse::{Empty, Purse};

@@ -177,6 +177,17 @@ pub enum Event<'a> {
         /// Of which was neither line nor engine, in milliseconds.
         overhead_ms: f64,
     },
+    /// Somebody used the admin port's keys, or tried to.
+    Admin {
+        /// `list`, `create` or `revoke`.
+        what: &'a str,
+        /// The id of the key that it was about; empty when none was.
+        key: &'a str,
+        /// Its tenant.
+        tenant: &'a str,
+        /// `done`, or `refused` for want of the admin key.
+        outcome: &'a str,
+    },
     /// The keys that were made since have been read; sent every second.
     Keys {
         /// How many are known, those of the configuration included.
@@ -219,6 +230,20 @@ pub enum Event<'a> {
         trouble: Option<&'a str>,
         /// Age of the oldest record that is not yet durable, in seconds.
         lag_s: f64,
+    },
+    /// How far the fleet's ledger is behind the journal.
+    Shipping {
+        /// Why nothing can be shipped; `None` when it works.
+        trouble: Option<&'a str>,
+        /// Records that wait.
+        unshipped: u64,
+        /// Age of the oldest request that waits, in seconds.
+        lag_s: f64,
+    },
+    /// The shared store works, but its operator should know something of it.
+    SharedStore {
+        /// What, and the mend.
+        warning: &'a str,
     },
     /// A part of the gateway panicked; the request that it was for failed, nothing else.
     Panicked {

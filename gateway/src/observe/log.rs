@@ -70,6 +70,12 @@ pub(super) fn write(event: &Event<'_>) {
             error!(trouble, lag_s, "journal can't be written")
         }
         Event::Journal { trouble: None, lag_s } => debug!(lag_s, "journal works"),
+        Event::Admin { what, key, tenant, outcome: "refused" } => {
+            warn!(what, key, tenant, outcome = "refused", "audit: keys over the admin port");
+        }
+        Event::Admin { what, key, tenant, outcome } => {
+            info!(what, key, tenant, outcome, "audit: keys over the admin port");
+        }
         Event::Keys { known, trouble: Some(trouble), is_news: true } => {
             warn!(known, trouble, "keys can't be read, the last ones hold");
         }
@@ -92,6 +98,14 @@ pub(super) fn write(event: &Event<'_>) {
         Event::Overran { request, expert, amount } => {
             error!(request, expert, amount_nanousd = amount.0, "an engine charged beyond its cap");
         }
+        Event::Shipping { trouble: Some(trouble), unshipped, lag_s } => {
+            warn!(
+                trouble,
+                unshipped, lag_s, "nothing can be shipped to the ledger; it is kept in the journal"
+            )
+        }
+        Event::Shipping { trouble: None, unshipped, lag_s } => debug!(unshipped, lag_s, "shipping works"),
+        Event::SharedStore { warning } => warn!(warning, "shared store"),
         Event::Panicked { task } => error!(task, "panicked; the request that it was for failed"),
     }
 }

@@ -49,9 +49,12 @@ pub(super) struct Metrics {
     certificate_rows: Family<Gauge>,
     shed: Family<Counter>,
     errors: Family<Counter>,
+    admin: Family<Counter>,
     keys: Family<Gauge>,
     stale_keys: Family<Gauge>,
     lag: Family<Gauge>,
+    unshipped: Family<Gauge>,
+    shipping_lag: Family<Gauge>,
     reloads: Family<Counter>,
 }
 
@@ -98,9 +101,12 @@ impl Metrics {
             certificate_rows: gauge("sluice_certificate_rows"),
             shed: counter("sluice_shed_total"),
             errors: counter("sluice_errors_total"),
+            admin: counter("sluice_admin_requests_total"),
             keys: gauge("sluice_keys"),
             stale_keys: gauge("sluice_keys_stale"),
             lag: gauge("sluice_ledger_lag_seconds"),
+            unshipped: gauge("sluice_ledger_unshipped"),
+            shipping_lag: gauge("sluice_ledger_shipping_lag_seconds"),
             reloads: counter("sluice_config_reloads_total"),
         }
     }
@@ -163,6 +169,9 @@ impl Metrics {
             }
             Event::Settled { .. } => self.settled(event),
             Event::Journal { lag_s, .. } => self.lag.with(&[], |gauge| gauge.set(lag_s)),
+            Event::Admin { what, outcome, .. } => {
+                self.admin.with(&[what, outcome], |counter| counter.increment(1));
+            }
             Event::Keys { known, trouble, .. } => {
                 self.keys.with(&[], |gauge| gauge.set(known as f64));
                 self.stale_keys.with(&[], |gauge| gauge.set(f64::from(u8::from(trouble.is_some()))));
@@ -176,6 +185,11 @@ impl Metrics {
             Event::Overran { expert, amount, .. } => {
                 self.overrun.with(&[expert], |counter| counter.increment(amount.0.unsigned_abs()));
             }
+            Event::Shipping { unshipped, lag_s, .. } => {
+                self.unshipped.with(&[], |gauge| gauge.set(unshipped as f64));
+                self.shipping_lag.with(&[], |gauge| gauge.set(lag_s));
+            }
+            Event::SharedStore { .. } => {}
             Event::Panicked { .. } => self.fault(FaultCode::Internal),
         }
     }

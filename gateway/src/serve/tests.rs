@@ -103,16 +103,20 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let journal = MemoryJournal::new();
     let observe = Arc::<Observer>::default();
     let spawner = Spawner { tasks: TaskTracker::new(), observe: observe.clone() };
-    let shared = Arc::new(MemoryShared::default());
+    let shared: Arc<dyn crate::shared::Shared> = Arc::new(MemoryShared::default());
     let (mode, unix_ms) = (HoldMode::Escrow, crate::app::unix_ms);
+    let clock = Clock::new();
     let app = App {
-        books: Books::new(shared, Arc::new(journal.clone()), mode, unix_ms, spawner),
-        clock: Clock::new(),
+        books: Books::new(shared.clone(), Arc::new(journal.clone()), mode, unix_ms, spawner),
+        clock,
         ids: crate::machine::ids(),
         keys: crate::tenants::Keys::new(Vec::new()),
-        shared: Arc::new(crate::shared::MemoryShared::default()),
+        admin_key: None,
+        limits: crate::tenants::Gates::new(shared.clone(), "me".to_owned(), clock),
+        shared,
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
+        shipping: None,
         observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),

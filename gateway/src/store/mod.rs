@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod memory;
-mod parcel;
+pub(crate) mod parcel;
 pub(crate) mod postgres;
 mod report;
 pub(crate) mod sqlite;

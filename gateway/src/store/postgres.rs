@@ -9,7 +9,7 @@ mod ship;
 
 pub(crate) use copy::Rows;
 pub(crate) use link::{Link, Server, drive};
-pub(crate) use ship::{Shipped, Shipper, Shipping, shipping};
+pub(crate) use ship::{Shipper, Shipping, shipping};
 
 use super::{Journal, Ledger, StoreError};
 use std::sync::Arc;

@@ -116,6 +116,8 @@ impl Journal for SqliteJournal {
         let inner = self.0.clone();
         async move {
             let target = inner.shared.handed.load(Ordering::SeqCst);
+            // It may be between two looks; somebody waits now.
+            inner.wake_writer();
             let mut state = inner.shared.state.subscribe();
             let failures = state.borrow().failures;
             let settled = |state: &State| state.written >= target || state.failures > failures || state.ended;
@@ -158,6 +160,12 @@ struct Inner {
 impl Inner {
     fn records(&self) -> &mpsc::Sender<Record> {
         self.records.as_ref().expect("there until drop")
+    }
+
+    fn wake_writer(&self) {
+        if let Some(writer) = &self.writer {
+            writer.thread().unpark();
+        }
     }
 }
 

@@ -2,10 +2,13 @@
 
 use crate::edge_kit::{exchange, post_chat};
 use crate::peer::{Do, Scripts, done, stop};
-use crate::support::{Gateway, experts};
+use crate::support::{Gateway, experts, request};
 use crate::tenants::tenant;
 use rusqlite::Connection;
 use sluice_gateway::MemoryShared;
+use sluice_proto::v1::generate_event::Event;
+use sluice_router::estimate_tokens;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -149,4 +152,101 @@ async fn a_budget_outlives_a_crash_and_nothing_of_it_is_spent_twice() {
             assert!((1..=16 * 173 * TOKEN).contains(&unattributed), "{unattributed}");
         }
     }
+}
+
+/// Asks by this name, and leaves as soon as a piece says so. Returns what the pieces are worth, and whether it left.
+async fn ask_and_leave(gateway: &Gateway, name: String) -> (u32, bool) {
+    let mut request = tonic::Request::new(request("big", "hello", 400));
+    request.metadata_mut().insert("authorization", format!("Bearer {KEY}").parse().expect("ASCII"));
+    request.metadata_mut().insert("x-request-id", name.parse().expect("ASCII"));
+    let mut events = gateway.client.clone().generate(request).await.expect("it is served").into_inner();
+    let mut tokens = 0;
+    while let Some(event) = events.message().await.expect("no fault") {
+        match event.event {
+            Some(Event::Text(delta)) => {
+                tokens += estimate_tokens(&delta.text);
+                if delta.text == LEAVE {
+                    return (tokens, true);
+                }
+            }
+            Some(Event::Finished(finished)) => {
+                return (finished.usage.expect("counted").output_tokens, false);
+            }
+            _ => {}
+        }
+    }
+    panic!("an answer has an end");
+}
+
+const LEAVE: &str = " leave";
+
+/// Answers of `many` lengths, two of three of which are left at a random point; the third ends with its own count.
+fn scripts_to_leave(many: u32) -> Vec<Vec<Do>> {
+    let script = |n: u32| {
+        // Any order will do: a multiplicative hash.
+        let pieces = n.wrapping_mul(2_654_435_761) % 40;
+        let mut script = vec![Do::Head];
+        script.extend((0..pieces).map(|_| Do::Token(" word".to_owned())));
+        if n % 3 == 0 {
+            let usage =
+                format!(r#"{{"choices":[],"usage":{{"prompt_tokens":7,"completion_tokens":{pieces}}}}}"#);
+            script.extend([stop(), Do::Event(usage), done(), Do::End]);
+        } else {
+            script.extend([Do::Token(LEAVE.to_owned()), Do::AwaitClose]);
+        }
+        script
+    };
+    (1..=many).map(script).collect()
+}
+
+#[tokio::test]
+async fn row_19_two_thousand_streams_are_settled_at_what_was_relayed() {
+    const MANY: u32 = 2_000;
+    let scripts = Scripts::usually(counts(0, 5, 1));
+    scripts.next(scripts_to_leave(MANY));
+    let text = config(scripts.peer().await, 1_000_000_000 * TOKEN, "");
+    let gateway = Arc::new(Gateway::start(&text).await);
+    let mut told: HashMap<String, (u32, bool)> = HashMap::new();
+    for hundred in 0..MANY / 50 {
+        let asked: Vec<_> = (0..50)
+            .map(|n| {
+                let (gateway, name) = (gateway.clone(), format!("r-{hundred}-{n}"));
+                tokio::spawn(async move { (name.clone(), ask_and_leave(&gateway, name).await) })
+            })
+            .collect();
+        for one in asked {
+            let (name, end) = one.await.expect("no panic");
+            told.insert(name, end);
+        }
+    }
+    // Whoever has left is settled a moment later.
+    let path = gateway.folder.join("sluice.db");
+    let sql = "SELECT label, output_tokens, estimated, amount_nanousd, ended FROM requests
+               JOIN attempts USING (request_id) JOIN entries USING (request_id, attempt)";
+    let mut rows: Vec<(String, u32, bool, i64, String)> = Vec::new();
+    for _ in 0..100 {
+        gateway.running.flush().await.expect("the journal works");
+        let ledger = Connection::open(&path).expect("it is there");
+        let mut query = ledger.prepare(sql).expect("it is a query");
+        let found =
+            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
+        rows = found.expect("it runs").collect::<Result<_, _>>().expect("rows");
+        if rows.len() == MANY as usize {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(rows.len(), MANY as usize, "each is settled, once");
+    let (mut left, mut by_engine, mut by_ledger) = (0, 0, 0);
+    for (name, output, estimated, amount, ended) in rows {
+        let (relayed, has_left) = told[&name];
+        assert_eq!((output, estimated), (relayed, has_left), "{name}: {ended}");
+        left += u32::from(has_left);
+        if !has_left {
+            by_engine += i64::from(7 + relayed) * TOKEN;
+            by_ledger += amount;
+        }
+    }
+    assert_eq!(by_ledger, by_engine, "of those that ended, to the nano-dollar");
+    assert!(left > MANY / 2, "{left} left");
 }

@@ -10,6 +10,8 @@ mod edge_limits;
 mod edge_refusals;
 mod edge_stack;
 mod failover;
+mod ledger;
+mod limits;
 mod peer;
 mod pools;
 mod rows;

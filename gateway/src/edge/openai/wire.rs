@@ -62,6 +62,9 @@ pub(super) struct About {
     tokens: u64,
     simulated: bool,
     floor_held: bool,
+    /// `budget` when the answer was cut at what a budget covers.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    truncated: String,
 }
 
 impl About {
@@ -77,6 +80,7 @@ impl About {
             tokens: marks::total_tokens(finished),
             simulated: finished.simulated,
             floor_held: started.floor_held,
+            truncated: finished.truncated.clone(),
         }
     }
 }

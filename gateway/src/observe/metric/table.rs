@@ -198,6 +198,12 @@ pub const METRICS: &[Row] = &[
         help: "Requests that failed, and panics, by fault code.",
     },
     Row {
+        name: "sluice_admin_requests_total",
+        kind: Counter,
+        labels: &["what", "outcome"],
+        help: "Uses of the admin port's keys, and tries: list, create, revoke; done or refused.",
+    },
+    Row {
         name: "sluice_keys",
         kind: Gauge,
         labels: &[],
@@ -214,6 +220,18 @@ pub const METRICS: &[Row] = &[
         kind: Gauge,
         labels: &[],
         help: "Age of the oldest record that is not yet durable.",
+    },
+    Row {
+        name: "sluice_ledger_unshipped",
+        kind: Gauge,
+        labels: &[],
+        help: "Records that wait for the fleet's ledger.",
+    },
+    Row {
+        name: "sluice_ledger_shipping_lag_seconds",
+        kind: Gauge,
+        labels: &[],
+        help: "Age of the oldest request that waits for the fleet's ledger.",
     },
     Row {
         name: "sluice_config_reloads_total",

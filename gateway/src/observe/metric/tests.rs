@@ -101,8 +101,13 @@ fn everything() -> Observer {
         attempt(AttemptEnd::Done, Some(7.0)),
         settled("acme", None, 200),
         settled("acme", Some(FaultCode::NoCapacity), 503),
+        Event::Admin { what: "create", key: "k", tenant: "acme", outcome: "done" },
+        Event::Budget { level: "acme", remaining: NanoUsd(5), trouble: None },
+        Event::Overran { request: "r", expert: "small", amount: NanoUsd(7) },
         Event::Keys { known: 3, trouble: None, is_news: true },
         Event::Journal { trouble: None, lag_s: 0.25 },
+        Event::Shipping { trouble: None, unshipped: 12, lag_s: 1.5 },
+        Event::SharedStore { warning: "forgetful" },
         Event::Panicked { task: "request" },
         Event::Draining { in_flight: 0 },
     ];
@@ -213,6 +218,8 @@ fn amounts_times_and_states_are_as_the_events_said() {
         ("sluice_errors_total{fault=\"no_capacity\"}", 1.0),
         ("sluice_errors_total{fault=\"internal_error\"}", 1.0),
         ("sluice_ledger_lag_seconds", 0.25),
+        ("sluice_ledger_unshipped", 12.0),
+        ("sluice_ledger_shipping_lag_seconds", 1.5),
     ];
     for (series, value) in expected {
         assert_eq!(samples.get(series), Some(&value), "{series} in {samples:#?}");

@@ -28,6 +28,7 @@ pub(crate) struct Shipped {
 pub(crate) struct Shipping {
     state: watch::Receiver<Shipped>,
     most_unshipped: u64,
+    stop: CancellationToken,
 }
 
 impl Shipping {
@@ -39,6 +40,13 @@ impl Shipping {
     /// Whether so much is unshipped that nothing new should be begun.
     pub(crate) fn is_full(&self) -> bool {
         self.state.borrow().unshipped > self.most_unshipped
+    }
+
+    /// Ships what is in the journal by now, and no more after that. Ends with the last row or the first failure.
+    pub(crate) async fn finish(&self) {
+        self.stop.cancel();
+        let mut state = self.state.clone();
+        while state.changed().await.is_ok() {}
     }
 }
 
@@ -54,6 +62,7 @@ pub(crate) struct Shipper {
     /// Requests of one parcel.
     most: u32,
     state: watch::Sender<Shipped>,
+    stop: CancellationToken,
 }
 
 /// A shipper for this gateway's journal, which must be a file, and what tells of it.
@@ -71,6 +80,7 @@ pub(crate) fn shipping(
     let (server, outbox) = (Server::new(ledger)?, Outbox::open(&path)?);
     let cursor = outbox.noted(&server.shown)?;
     let (sender, state) = watch::channel(Shipped::default());
+    let stop = CancellationToken::new();
     let mut shipper = Shipper {
         gateway: gateway.to_owned(),
         server,
@@ -79,16 +89,17 @@ pub(crate) fn shipping(
         link: None,
         most: MOST_REQUESTS,
         state: sender,
+        stop: stop.clone(),
     };
     shipper.tell(outbox.waiting(cursor)?, None);
     shipper.outbox = Some(outbox);
-    Ok((shipper, Shipping { state, most_unshipped }))
+    Ok((shipper, Shipping { state, most_unshipped, stop }))
 }
 
 impl Shipper {
-    /// Ships. Once it is told to stop it sends what is left, and ends with the last row or the first failure.
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut pause = FIRST_PAUSE;
+    /// Ships. Once it is told to finish it sends what is left, and ends with the last row or the first failure.
+    pub(crate) async fn run(mut self) {
+        let (mut pause, stop) = (FIRST_PAUSE, self.stop.clone());
         loop {
             let is_last = stop.is_cancelled();
             let wait = match self.catch_up().await {

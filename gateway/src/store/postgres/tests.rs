@@ -2,15 +2,15 @@
 
 mod trouble;
 
+use super::ship::Shipped;
 use super::*;
-use crate::record::Record;
+use crate::record::{Closing, Record};
 use crate::store::fixtures::{decision_id, record, settled, snapshot};
 use crate::store::tests::servers::{Cluster, Schema};
 use crate::store::{By, Journal, PurgeAsk, Purged, Report, ReportAsk, open_journal, open_ledger};
 use sluice_router::NanoUsd;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 /// A gateway with its journal.
 struct Gateway {
@@ -43,9 +43,7 @@ impl Gateway {
     /// Ships what there is, in one go.
     async fn ships(&self, ledger: &str) -> Shipped {
         let (shipper, shipping) = self.shipping(ledger);
-        let stop = CancellationToken::new();
-        stop.cancel();
-        shipper.run(stop).await;
+        futures::join!(shipper.run(), shipping.finish());
         shipping.state()
     }
 }
@@ -197,15 +195,42 @@ async fn records_that_were_refused_here_are_seen_there() {
     assert_eq!(schema.number("SELECT count(*) FROM refused WHERE gateway = 'one' AND why LIKE 'I2%'"), 1);
 }
 
-#[test]
-fn entries_of_the_common_ledger_can_be_neither_changed_nor_removed() {
+#[tokio::test]
+async fn closings_arrive_and_what_is_unattributed_stands_in_the_view() {
     let Some(schema) = Schema::fresh() else { return };
-    let make = async {
-        let gateway = Gateway::new("one");
-        gateway.writes(0..1).await;
-        gateway.ships(&schema.url()).await;
+    let gateway = Gateway::new("one");
+    let closing = |account: &str, epoch, unattributed| {
+        Record::Closed(Closing {
+            account: account.to_owned(),
+            epoch,
+            tenant: "acme".to_owned(),
+            at_unix_ms: 1_700_000_000_000,
+            spent: NanoUsd(5),
+            unattributed: NanoUsd(unattributed),
+        })
     };
-    crate::store::tests::servers::blocking(make);
+    for record in [
+        closing("budget/acme/month/1", 1, 70),
+        closing("budget/acme/month/1", 2, 7),
+        closing("budget/acme/p/month/1", 2, 7),
+        closing("budget/acme/month/2", 2, 0),
+    ] {
+        gateway.journal.record(record).await;
+    }
+    gateway.writes(0..5).await;
+    assert_eq!(gateway.ships(&schema.url()).await, Shipped::default());
+    assert_eq!(schema.number("SELECT count(*) FROM closings WHERE gateway = 'one'"), 4);
+    let found =
+        "SELECT sum(amount_nanousd) FROM ledger_entries WHERE debit = 'unattributed' AND gateway = 'one'";
+    assert_eq!(schema.number(found), 77);
+}
+
+#[tokio::test]
+async fn entries_of_the_common_ledger_can_be_neither_changed_nor_removed() {
+    let Some(schema) = Schema::fresh() else { return };
+    let gateway = Gateway::new("one");
+    gateway.writes(0..1).await;
+    gateway.ships(&schema.url()).await;
     for sql in ["UPDATE entries SET amount_nanousd = 1", "DELETE FROM entries", "TRUNCATE entries"] {
         let error = schema.say(sql).expect_err("refused");
         assert!(link::explain(&error).contains("append-only"), "{error}");

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 /// How the writer is.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +54,7 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) {
-        while let Some(first) = self.inbox.blocking_recv() {
+        while let Some(first) = self.next() {
             self.gather(first);
             if !self.persist() {
                 break;
@@ -61,8 +62,24 @@ impl Writer {
         }
     }
 
+    /// The next record; `None` when the journal is closed and nothing is left.
+    ///
+    /// Whoever hands a record over to a thread that sleeps in the channel must wake it, which is a system call in the
+    /// path of a request. So under load the thread looks by itself, once a millisecond, and nobody wakes it but
+    /// [`super::SqliteJournal::flush`]. It goes to sleep in the channel when nothing has come for a while.
+    fn next(&mut self) -> Option<Record> {
+        for _ in 0..LOOKS {
+            match self.inbox.try_recv() {
+                Ok(record) => return Some(record),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => std::thread::park_timeout(BETWEEN_LOOKS),
+            }
+        }
+        self.inbox.blocking_recv()
+    }
+
     /// The first record and whatever waits behind it. While one group is being synced the next one gathers, so the
-    /// group grows with the load and no record waits for a timer.
+    /// group grows with the load.
     fn gather(&mut self, first: Record) {
         self.group.push(first);
         while self.group.len() < MOST_RECORDS {
@@ -182,6 +199,9 @@ fn breaks_a_rule(error: &rusqlite::Error) -> bool {
         || matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
 }
 
+/// Looks for a record before the thread goes to sleep: some 100 ms.
+const LOOKS: u32 = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// Most records of one transaction: some 5 MB of log, synced in one go.
 const MOST_RECORDS: usize = 512;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -32,7 +32,6 @@ async fn row_36_a_wire_that_loses_answers_breaks_and_drags_loses_no_row_and_doub
     gateway.writes(0..0).await;
     let wire = schema.wire();
     let (shipper, shipping) = gateway.shipping(&schema.url_through(&wire));
-    let stop = CancellationToken::new();
     let work = async {
         load(&gateway, 3_000, |n| match n / 20 % 8 {
             1 => wire.lose_answers(),
@@ -43,9 +42,9 @@ async fn row_36_a_wire_that_loses_answers_breaks_and_drags_loses_no_row_and_doub
         .await;
         wire.heal();
         until(&shipping, "all is shipped", |state| state.unshipped == 0 && state.trouble.is_none()).await;
-        stop.cancel();
+        shipping.finish().await;
     };
-    futures::join!(shipper.run(stop.clone()), work);
+    futures::join!(shipper.run(), work);
     check_whole(&schema, 3_000);
     assert_eq!(reports(&schema.url()), reports(&gateway.url));
 }
@@ -58,7 +57,6 @@ async fn row_36_while_postgres_is_away_it_is_told_how_much_has_gathered_until_it
     let wire = schema.wire();
     wire.go_away();
     let (shipper, shipping) = gateway.shipping(&schema.url_through(&wire));
-    let stop = CancellationToken::new();
     let work = async {
         until(&shipping, "the failure is told", |state| state.trouble.is_some()).await;
         let state = shipping.state();
@@ -69,9 +67,9 @@ async fn row_36_while_postgres_is_away_it_is_told_how_much_has_gathered_until_it
         wire.heal();
         until(&shipping, "it mends by itself", |state| *state == Shipped::default()).await;
         assert!(!shipping.is_full());
-        stop.cancel();
+        shipping.finish().await;
     };
-    futures::join!(shipper.run(stop.clone()), work);
+    futures::join!(shipper.run(), work);
     check_whole(&schema, 1_000);
 }
 
@@ -79,14 +77,13 @@ async fn row_36_while_postgres_is_away_it_is_told_how_much_has_gathered_until_it
 async fn row_36_a_gateway_that_is_told_to_stop_ships_what_is_left_and_does_not_wait_for_what_is_away() {
     let Some(schema) = Schema::fresh() else { return };
     let gateway = Gateway::new("one");
-    let (shipper, _) = gateway.shipping(&schema.url());
-    let stop = CancellationToken::new();
+    let (shipper, shipping) = gateway.shipping(&schema.url());
     let work = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         gateway.writes(0..500).await;
-        stop.cancel();
+        shipping.finish().await;
     };
-    futures::join!(shipper.run(stop.clone()), work);
+    futures::join!(shipper.run(), work);
     check_whole(&schema, 500);
     gateway.writes(500..600).await;
     let left = gateway.ships("postgres://postgres@127.0.0.1:1/x").await;
@@ -101,7 +98,6 @@ async fn row_36_a_postgres_that_is_stopped_at_once_and_started_again_under_load_
     let gateway = Gateway::new("one");
     gateway.writes(0..0).await;
     let (shipper, shipping) = gateway.shipping(&schema.url());
-    let stop = CancellationToken::new();
     let work = async {
         load(&gateway, 3_000, |n| match n {
             600 | 1_800 => cluster.stop_at_once(),
@@ -110,9 +106,9 @@ async fn row_36_a_postgres_that_is_stopped_at_once_and_started_again_under_load_
         })
         .await;
         until(&shipping, "all is shipped", |state| *state == Shipped::default()).await;
-        stop.cancel();
+        shipping.finish().await;
     };
-    futures::join!(shipper.run(stop.clone()), work);
+    futures::join!(shipper.run(), work);
     check_whole(&schema, 3_000);
     assert_eq!(reports(&schema.url()), reports(&gateway.url));
 }

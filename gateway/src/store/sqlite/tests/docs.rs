@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::STORES;
+use crate::store::parcel::GOODS;
 use rusqlite::types::Value;
 
 const PAGE: &str = include_str!("../../../../../docs/reference/ledger.md");
@@ -65,6 +66,21 @@ async fn every_query_of_the_page_runs_and_the_money_is_right() {
     assert_eq!(sum(queries[1]), cost, "by expert");
     assert_eq!(sum(queries[3]), 0, "all accounts together");
     assert_eq!(sum(queries[4]), cost, "by tag");
+}
+
+#[tokio::test]
+async fn every_column_of_a_table_that_is_shipped_is_shipped() {
+    let (_folder, path) = place();
+    written(&path, 0..1).await;
+    let connection = Connection::open(&path).expect("opens");
+    for goods in GOODS {
+        let sql = format!("SELECT name FROM pragma_table_info('{}') ORDER BY name", goods.table);
+        let mut columns = goods.columns.to_vec();
+        columns.sort_unstable();
+        let shipped: Vec<Vec<Value>> =
+            columns.iter().map(|&column| vec![Value::Text(column.to_owned())]).collect();
+        assert_eq!(rows(&connection, &sql), shipped, "{}", goods.table);
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::record::{Account, Closing, LedgerEntry, Phase};
 use crate::store::fixtures::{attempt, decision_id, entry};
-use crate::store::{By, Group, Ledger as _, PurgeAsk, Purged, Report, ReportAsk};
+use crate::store::{By, Group, PurgeAsk, Purged, Report, ReportAsk};
 
 fn report(path: &Path, ask: &ReportAsk) -> Report {
     SqliteLedger::open(path).expect("opens").report(ask).expect("sums")
