@@ -248,7 +248,10 @@ impl Running {
             Box::pin(reprice::keep(self.app.clone(), self.dial.clone(), self.stop_admin.clone())),
         );
         self.app.spawn("limits", Box::pin(tenants::keep_limits(self.app.clone(), self.stop_admin.clone())));
-        self.app.spawn("budgets", Box::pin(money::keep(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn(
+            "budgets",
+            Box::pin(money::keep(self.app.clone(), self.dial.clone(), self.stop_admin.clone())),
+        );
         self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
         self.app.observe.emit(Event::Ready { data: &data, admin: &admin });

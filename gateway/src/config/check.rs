@@ -13,6 +13,7 @@ use super::mistake::{ConfigError, Mistakes, did_you_mean, place};
 use super::raw::{RawConfig, RawServer};
 use super::{Config, Overrides, ServerConfig};
 use crate::tenants::Digest;
+use sluice_experts::{Secret, hook_uri};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -39,6 +40,10 @@ pub(super) fn check(
     }
     let journal = check_journal(&raw.store.journal, folder, &mut mistakes);
     let store = store::check_store(&raw.store, &mut mistakes);
+    let webhook = raw.alerts.webhook.as_deref();
+    if let Some(Err(why)) = webhook.map(hook_uri) {
+        mistakes.note("alerts.webhook", format!("the URL {why}"));
+    }
     mistakes.end(file, text)?;
     let mut config = Config {
         server: server.expect("no mistakes were noted"),
@@ -47,6 +52,7 @@ pub(super) fn check(
         explore: raw.router.explore,
         journal,
         store,
+        webhook: webhook.map(Secret::new),
         experts,
         prices: prices.expect("no mistakes were noted"),
         pools,

@@ -40,6 +40,8 @@ pub struct Config {
     pub journal: String,
     /// What is kept beyond the journal.
     pub store: StoreConfig,
+    /// Who is told of budgets that are used up to a step: a URL, which may be a secret.
+    pub webhook: Option<Secret>,
     /// The answerers, in order; as read, with the earliest of their prices.
     pub experts: Vec<Expert>,
     /// What they charge, from when on.
@@ -283,7 +285,7 @@ fn as_toml(value: &str) -> toml::Value {
 }
 
 /// Sections that environment variables may override.
-const SECTIONS: &[&str] = &["server", "router", "store"];
+const SECTIONS: &[&str] = &["server", "router", "store", "alerts"];
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,8 @@ pub struct RawConfig {
     pub router: RawRouter,
     /// Where records are kept.
     pub store: RawStore,
+    /// Who is told of what needs an eye.
+    pub alerts: RawAlerts,
     /// What currencies of prices are worth.
     pub fx: Vec<RawFx>,
     /// The answerers.
@@ -63,6 +65,14 @@ impl Default for RawServer {
             drain_ms: 30_000,
         }
     }
+}
+
+/// Who is told of what needs an eye.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawAlerts {
+    /// Where a JSON message is posted when a budget is used up to 50, 80 and 100 percent: `http://` or `https://`.
+    pub webhook: Option<String>,
 }
 
 /// The router model.

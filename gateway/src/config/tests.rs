@@ -143,6 +143,11 @@ fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
             "aliases.gpt-4o",
             "did you mean \"auto\"",
         ),
+        (
+            mistake(&format!("[alerts]\nwebhook = \"https://me:hush@x/y\"\n{MINIMAL}")),
+            "alerts.webhook",
+            "the URL must not hold credentials",
+        ),
         (mistake(&format!("[store]\njournal = \"mysql:x\"\n{MINIMAL}")), "store.journal", "sqlite:sluice.db"),
     ];
     for (told, key, mend) in cases {
@@ -307,7 +312,7 @@ fn the_environment_overrides_plain_sections() {
 #[test]
 fn the_schema_names_every_section() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).expect("JSON");
-    for section in ["server", "aliases", "router", "store", "fx", "expert", "route", "tenant"] {
+    for section in ["server", "aliases", "router", "store", "alerts", "fx", "expert", "route", "tenant"] {
         assert!(schema["properties"][section].is_object(), "{section}");
     }
 }

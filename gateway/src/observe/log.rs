@@ -95,6 +95,9 @@ pub(super) fn write(event: &Event<'_>) {
         Event::BudgetUsed { level, budget, percent } => {
             warn!(level, budget_nanousd = budget.0, percent, "budget used up to here");
         }
+        Event::AlertLost { level, percent, why } => {
+            warn!(level, percent, why, "the webhook could not be told of a budget");
+        }
         Event::Overran { request, expert, amount } => {
             error!(request, expert, amount_nanousd = amount.0, "an engine charged beyond its cap");
         }

@@ -181,7 +181,7 @@ impl Metrics {
                 let is_blind = f64::from(u8::from(trouble.is_some()));
                 self.blind_budget.with(&[level], |gauge| gauge.set(is_blind));
             }
-            Event::BudgetUsed { .. } => {}
+            Event::BudgetUsed { .. } | Event::AlertLost { .. } => {}
             Event::Overran { expert, amount, .. } => {
                 self.overrun.with(&[expert], |counter| counter.increment(amount.0.unsigned_abs()));
             }
