@@ -23,7 +23,7 @@ fn settled(n: i64) -> Settled {
         replica: "127.0.0.1:1".to_owned(),
         end: if is_ok { "done" } else { "broken" },
         detail: String::new(),
-        tokens: Tokens { prompt: 10, cached: 4, output: 20 },
+        tokens: Tokens { prompt: 10, cached: 4, cache_write: 2, output: 20 },
         estimated: false,
         cost,
         wait_ms: 0.0,
@@ -56,7 +56,7 @@ fn settled(n: i64) -> Settled {
         baseline: NanoUsd(3_000_000_000),
         ttft_ms: None,
         total_ms: 5.0,
-        tags: vec![],
+        tags: vec![("team".to_owned(), "a, \"b\"".to_owned())],
         receipt: None,
         attempts: vec![attempt],
         entries: vec![entry],
@@ -105,7 +105,10 @@ fn the_sums_are_those_of_the_requests_to_the_nano_dollar() {
     assert_eq!(sums["baseline_nanousd"], 30_000_000_000_i64);
     assert_eq!(sums["saved_nanousd"], 30_000_000_000 - cost);
     assert_eq!(sums["overhead_nanousd"], settled(5).cost.0);
-    assert_eq!(sums["tokens"], serde_json::json!({"prompt": 100, "cached": 40, "output": 200}));
+    assert_eq!(
+        sums["tokens"],
+        serde_json::json!({"prompt": 100, "cached": 40, "cache_write": 20, "output": 200})
+    );
     assert_eq!(sums["groups"], serde_json::json!([]));
 }
 
@@ -141,6 +144,72 @@ fn a_span_of_time_ends_before_its_end() {
     assert_eq!(count("2026-07-01", "2026-08-01"), 0);
 }
 
+/// A file's records by RFC 4180, as far as these files go.
+fn csv(text: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut field, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut chars = text.chars().peekable();
+    while let Some(next) = chars.next() {
+        match next {
+            '"' if is_quoted && chars.peek() == Some(&'"') => field.extend(chars.next()),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => row.push(std::mem::take(&mut field)),
+            '\r' if !is_quoted => {}
+            '\n' if !is_quoted => {
+                row.push(std::mem::take(&mut field));
+                rows.push(std::mem::take(&mut row));
+            }
+            other => field.push(other),
+        }
+    }
+    rows
+}
+
+#[test]
+fn a_focus_file_has_the_ledgers_sum_to_the_nano_dollar() {
+    let folder = TempDir::new().expect("a folder");
+    let url = ledger(&folder);
+    let file = folder.path().join("focus.csv");
+    let focus = file.to_str().expect("UTF-8");
+    let sums = json(&["--ledger", &url, "--json", "--focus", focus]);
+    let rows = csv(&std::fs::read_to_string(&file).expect("written"));
+    let head = "BilledCost EffectiveCost ListCost ContractedCost BillingAccountId BillingAccountName BillingCurrency \
+                BillingPeriodStart BillingPeriodEnd ChargePeriodStart ChargePeriodEnd ChargeCategory ChargeClass \
+                ChargeDescription InvoiceIssuerName PricingQuantity PricingUnit ProviderName PublisherName \
+                ServiceCategory ServiceName ConsumedQuantity ConsumedUnit ListUnitPrice ContractedUnitPrice SkuId \
+                SkuPriceId SkuMeter ResourceId ResourceName ResourceType RegionId SubAccountId SubAccountName Tags \
+                PricingCategory ChargeFrequency";
+    assert_eq!(rows[0].join(" "), head.split_whitespace().collect::<Vec<_>>().join(" "));
+    let column = |name: &str| rows[0].iter().position(|column| column == name).expect(name);
+    let sum = |name: &str| -> i64 {
+        let amounts = rows[1..].iter().map(|row| NanoUsd::from_usd(&row[column(name)]).expect("decimal").0);
+        amounts.sum()
+    };
+    for name in ["BilledCost", "EffectiveCost", "ListCost", "ContractedCost"] {
+        assert_eq!(sums["cost_nanousd"], sum(name), "{name}");
+    }
+    let meters: std::collections::BTreeSet<&str> =
+        rows[1..].iter().map(|row| row[column("SkuMeter")].as_str()).collect();
+    let expected = ["Cache Write Tokens", "Cached Input Tokens", "Input Tokens", "Output Tokens"];
+    assert_eq!(meters.into_iter().collect::<Vec<_>>(), expected);
+    let output = rows[1..].iter().filter(|row| row[column("SkuMeter")] == "Output Tokens");
+    let output: u64 =
+        output.map(|row| row[column("ConsumedQuantity")].parse::<u64>().expect("a number")).sum();
+    assert_eq!(sums["tokens"]["output"], output);
+    // Only a part of the time is a part of the money.
+    let part = json(&["--ledger", &url, "--json", "--focus", focus, "--to", "2026-08-01T02:00:00Z"]);
+    assert_eq!(part["requests"], 2);
+    assert!(csv(&std::fs::read_to_string(&file).expect("written")).len() < rows.len());
+}
+
+#[test]
+fn days_and_tags_make_groups() {
+    let folder = TempDir::new().expect("a folder");
+    let url = ledger(&folder);
+    let sums = json(&["--ledger", &url, "--json", "--by", "day,tag:team"]);
+    assert_eq!(sums["groups"][0]["by"], serde_json::json!({"day": "2026-08-01", "tag:team": "a, \"b\""}));
+    assert_eq!(sums["groups"][0]["cost_nanousd"], sums["cost_nanousd"]);
+}
+
 #[test]
 fn people_get_a_table() {
     let folder = TempDir::new().expect("a folder");
@@ -162,7 +231,7 @@ fn input_that_is_wrong_ends_with_2_and_the_mend() {
         (&["--ledger", &at(&folder.path().join("none.db"))], "no such file"),
         (&["--ledger", &at(&foreign)], "not a Sluice ledger"),
         (&["--ledger", "sluice.db"], "sqlite:sluice.db"),
-        (&["--ledger", &url, "--by", "colour"], "choose from tenant, expert, domain"),
+        (&["--ledger", &url, "--by", "colour"], "choose from tenant, project, key, expert"),
         (&["--ledger", &url, "--by", "tenant,tenant"], "twice"),
         (&["--ledger", &url, "--from", "last week"], "write a date such as"),
         (&["--ledger", &url, "--from", "2026-08-02", "--to", "2026-08-02"], "earlier than --to"),
@@ -175,4 +244,85 @@ fn input_that_is_wrong_ends_with_2_and_the_mend() {
         assert!(said.contains(words), "{words:?} in {said:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
+}
+
+fn sluice(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sluice")).args(arguments).output().expect("runs")
+}
+
+#[test]
+fn a_bill_is_explained_to_the_nano_dollar() {
+    let folder = TempDir::new().expect("a folder");
+    let url = ledger(&folder);
+    let invoice = folder.path().join("bill.csv");
+    let cost: i64 = (0..10).map(|n| settled(n).cost.0).sum();
+    let bill = format!(
+        "date,model,input_tokens,cached_tokens,cache_write_tokens,output_tokens,amount\n\
+         2026-08-01,vendor-small,100,40,20,200,{}\n2026-08-02,vendor-small,1,0,0,1,0.25\n",
+        NanoUsd(cost + 3)
+    );
+    std::fs::write(&invoice, bill).expect("written");
+    let invoice = invoice.to_str().expect("UTF-8");
+    let asked = ["reconcile", "--ledger", &url, "--invoice", invoice, "--model", "vendor-small=small"];
+    let output = sluice(&[&asked[..], &["--json"]].concat());
+    let told: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(told["ledger_nanousd"], cost);
+    assert_eq!(told["difference_nanousd"], 250_000_003);
+    assert_eq!(
+        (&told["price_nanousd"], &told["missing_in_ledger_nanousd"]),
+        (&3.into(), &250_000_000.into())
+    );
+    assert_eq!(
+        (&told["rows"][0]["kind"], &told["rows"][1]["kind"]),
+        (&"price".into(), &"missing_in_ledger".into())
+    );
+    let text = String::from_utf8(sluice(&asked).stdout).expect("UTF-8");
+    assert!(text.contains("difference  0.250000003 USD"), "{text}");
+    let unnamed =
+        sluice(&["reconcile", "--ledger", &url, "--invoice", invoice, "--experts", "small", "--json"]);
+    let told: Value = serde_json::from_slice(&unnamed.stdout).expect("one JSON object");
+    assert_eq!(told["missing_in_bill_nanousd"], cost);
+    let wrong = sluice(&["reconcile", "--ledger", &url, "--invoice", &format!("{invoice}.none")]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn a_purge_forgets_decisions_and_keeps_money() {
+    let folder = TempDir::new().expect("a folder");
+    let url = ledger(&folder);
+    let before = json(&["--ledger", &url, "--json"]);
+    let purge = [
+        "ledger",
+        "purge",
+        "--ledger",
+        &url,
+        "--tenant",
+        "acme",
+        "--before",
+        "2026-08-01T06:00:00Z",
+        "--json",
+    ];
+    let output = sluice(&purge);
+    assert_eq!(output.stdout, b"{\"decisions\":0,\"requests\":3,\"attempts\":0}\n");
+    assert_eq!(json(&["--ledger", &url, "--json"]), before);
+    let tags = json(&["--ledger", &url, "--json", "--by", "tag:team"]);
+    let sizes: Vec<_> =
+        tags["groups"].as_array().expect("a list").iter().map(|group| &group["requests"]).collect();
+    assert_eq!(sizes, [3, 7]);
+}
+
+#[test]
+fn a_list_of_prices_is_taken_over() {
+    let folder = TempDir::new().expect("a folder");
+    let list = folder.path().join("list.json");
+    let json =
+        r#"{"small": {"input_cost_per_token": 1.5e-07, "output_cost_per_token": 6e-07, "mode": "chat"}}"#;
+    std::fs::write(&list, json).expect("written");
+    let list = list.to_str().expect("UTF-8");
+    let output = sluice(&["config", "import-prices", list]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let expected = "[expert.\"small\"]\ninput_per_mtok = \"0.15\"\noutput_per_mtok = \"0.6\"\n";
+    assert!(text.ends_with(expected), "{text}");
+    let missing = sluice(&["config", "import-prices", list, "--only", "large"]);
+    assert_eq!(missing.status.code(), Some(2));
 }

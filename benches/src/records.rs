@@ -59,7 +59,7 @@ impl Records {
             replica: "10.0.0.12:8000".to_owned(),
             end: if n + 1 == self.tries { "done" } else { "broken" },
             detail: String::new(),
-            tokens: Tokens { prompt: 800, cached: 0, output: 300 },
+            tokens: Tokens { prompt: 800, output: 300, ..Tokens::default() },
             estimated: false,
             cost: NanoUsd(1_000),
             wait_ms: 0.25,

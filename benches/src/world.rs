@@ -74,7 +74,9 @@ pub fn fleet() -> Fleet {
         price: Price {
             input: (at as i64 + 1) * 100_000_000,
             cached_input: 0,
+            cache_write: (at as i64 + 1) * 100_000_000,
             output: (at as i64 + 1) * 300_000_000,
+            per_request: 0,
         },
     };
     let pool = |expert| Pool { name: format!("pool-{expert}"), expert };

@@ -57,13 +57,15 @@ pub struct Finish {
     pub simulated: bool,
 }
 
-/// Tokens as an engine counted them; `prompt` includes `cached`.
+/// Tokens as an engine counted them; `prompt` includes `cached` and `cache_write`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub prompt: u32,
     /// Of which came from a cache.
     pub cached: u32,
+    /// Of which were written to a cache for later requests.
+    pub cache_write: u32,
     /// Tokens produced.
     pub output: u32,
 }

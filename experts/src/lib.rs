@@ -5,6 +5,7 @@ mod channel;
 mod codec;
 mod dial;
 mod error;
+mod hook;
 mod patience;
 mod protocol;
 mod report;
@@ -16,5 +17,6 @@ pub use call::{Answer, Answers, Call, Endpoint, Engine, Event, Events, Finish, R
 pub use codec::{SseError, SseEvent, SseParser};
 pub use dial::{Dial, DialError, Duplex, Tcp};
 pub use error::{ErrorKind, ExpertError};
+pub use hook::{Hook, hook_uri};
 pub use protocol::{Connect, EndpointError, PROTOCOLS, Row as ProtocolRow, protocol};
 pub use report::{DIALECTS, Dialect, LoadReport};

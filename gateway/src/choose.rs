@@ -11,7 +11,7 @@ use crate::request::Request;
 use crate::tenants;
 use sluice_router::{
     Ask, Decision, HedgeBudget, NanoUsd, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals,
-    Step, Tick, Tokens,
+    Step, Tick,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -65,8 +65,7 @@ impl Chosen {
         let longest = expert.max_output_tokens;
         let asked = self.needs.max_output_tokens.unwrap_or(longest).min(longest);
         let output = step.max_output_tokens.saturating_add(1);
-        let longer = Tokens { prompt: self.needs.prompt_bytes, cached: 0, output };
-        output <= asked && expert.price.cost(longer) > budget
+        output <= asked && expert.price.worst(self.needs.prompt_bytes, output) > budget
     }
 
     /// The name of an expert of the fleet.

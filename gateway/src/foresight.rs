@@ -80,7 +80,7 @@ mod tests {
             replica: String::new(),
             end,
             detail: String::new(),
-            tokens: Tokens { prompt: 1, cached: 0, output: 9 },
+            tokens: Tokens { prompt: 1, output: 9, ..Tokens::default() },
             cost: NanoUsd::ZERO,
             overrun: NanoUsd::ZERO,
             estimated: false,

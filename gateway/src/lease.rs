@@ -154,6 +154,7 @@ impl Lease {
         self.attempts.iter().fold(Tokens::default(), |sum, attempt| Tokens {
             prompt: sum.prompt.saturating_add(attempt.tokens.prompt),
             cached: sum.cached.saturating_add(attempt.tokens.cached),
+            cache_write: sum.cache_write.saturating_add(attempt.tokens.cache_write),
             output: sum.output.saturating_add(attempt.tokens.output),
         })
     }

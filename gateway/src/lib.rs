@@ -35,6 +35,7 @@ mod quota;
 mod record;
 mod relay;
 mod reports;
+mod reprice;
 mod request;
 mod running;
 mod serve;
@@ -61,8 +62,9 @@ pub use running::{Running, StartError, load_model, start, start_sharing};
 pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use store::{
-    By, Group, Journal, Ledger, MemoryJournal, Report, ReportAsk, STORES, StoreError, StoreRow, Stored,
-    TokenSums, open_journal, open_ledger, ship,
+    Booked, By, Group, Journal, Ledger, MemoryJournal, Offered, PriceBook, PurgeAsk, Purged, Report,
+    ReportAsk, STORES, StoreError, StoreRow, Stored, TokenSums, Used, Window, open_journal, open_ledger,
+    ship,
 };
 pub use tenants::{
     AdminAsk, Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, Standing,

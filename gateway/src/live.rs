@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// One version of everything that a request meets.
 pub(crate) struct Live {
+    /// What it was made from, with the prices in force.
+    pub(crate) config: Config,
     /// What decisions are made by.
     pub(crate) rules: Rules,
     /// The lines before the pools, in the fleet's order.
@@ -55,7 +57,8 @@ impl Live {
         dial: &Arc<dyn Dial>,
     ) -> Result<(Live, Vec<Regrouping>), EndpointError> {
         let (lanes, regroupings) = lanes(config, old, dial)?;
-        let live = Live { rules: Rules::new(config, params), lanes, hedges: hedges(config, old) };
+        let (rules, hedges) = (Rules::new(config, params), hedges(config, old));
+        let live = Live { config: config.clone(), rules, lanes, hedges };
         Ok((live, regroupings))
     }
 
@@ -114,6 +117,11 @@ impl Rules {
         let names: Vec<&str> = config.experts.iter().map(|expert| expert.name.as_str()).collect();
         let model = params.map(|params| Model { bindings: bindings(&params, &names, &snapshot), params });
         Rules { snapshot, snapshot_json, versions, promises, aliases: config.aliases.clone(), model }
+    }
+
+    /// The model, if there is one.
+    pub(crate) fn params(&self) -> Option<Arc<Params>> {
+        self.model.as_ref().map(|model| model.params.clone())
     }
 
     /// The route, pinned expert or alias with this name; empty means `auto`.

@@ -1,6 +1,6 @@
 //! Decisions without a gateway: what `sluice explain`, `sluice config check` and load tests in virtual time look at.
 
-use crate::app::Clock;
+use crate::app::{Clock, unix_ms};
 use crate::choose;
 use crate::config::Config;
 use crate::error::Fault;
@@ -24,13 +24,16 @@ pub struct Offline {
 }
 
 impl Offline {
-    /// Loads the model and certifies every route.
+    /// Loads the model and certifies every route, at the prices of today.
     ///
     /// # Errors
     /// The model can't be read, is none, or knows not every domain that has a floor.
     pub fn new(config: &Config) -> Result<Offline, StartError> {
         let params = config.model.as_deref().map(load_model).transpose()?.map(Arc::new);
         check_domains(config, params.as_deref())?;
+        let mut config = config.clone();
+        config.price_at(unix_ms());
+        let config = &config;
         let explainer = params.clone().map(|params| Explainer::with(config, params));
         let idle = config.pools.iter().map(|pool| {
             let replicas = pool.sim.as_ref().map_or(pool.endpoints.len(), |sim| sim.replicas as usize);

@@ -148,6 +148,7 @@ fn end_answered(
         usage: Some(v1::Usage {
             prompt_tokens: tokens.prompt,
             cached_tokens: tokens.cached,
+            cache_write_tokens: tokens.cache_write,
             output_tokens: tokens.output,
             estimated,
         }),

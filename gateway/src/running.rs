@@ -16,6 +16,7 @@ use crate::probe::probe_due;
 use crate::promise::check_domains;
 use crate::record::Record;
 use crate::reports;
+use crate::reprice;
 use crate::shared::Shared;
 use crate::store::postgres::{self, Shipper, Shipping};
 use crate::store::{Journal, StoreError};
@@ -69,6 +70,8 @@ pub async fn start_sharing(config: Config, shared: Arc<dyn Shared>) -> Result<Ru
 /// As [`start`].
 pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running, StartError> {
     let clock = Clock::with_wall(machine.unix_ms);
+    let mut config = config;
+    config.price_at(clock.unix_ms());
     // The ports first: whoever chose a free one must not lose it while models are read.
     let data = take_port(&machine, config.server.listen).await?;
     let admin = take_port(&machine, config.server.admin_listen).await?;
@@ -182,6 +185,8 @@ impl Running {
         if config.journal != self.journal || config.store != self.store {
             return Err(StartError::NeedsRestart("[store]"));
         }
+        let mut config = config;
+        config.price_at(self.app.clock.unix_ms());
         let tenants = config.tenants.clone();
         let (live, regroupings) = build(config, Some(self.app.live()), self.dial.clone()).await?;
         discover::fill(&self.app, &live).await;
@@ -241,8 +246,15 @@ impl Running {
         let serve = admin.serve_admin(door, spawn, self.stop_admin.clone().cancelled_owned());
         self.app.spawn("admin listener", Box::pin(serve));
         self.app.spawn("watch", Box::pin(watch(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn(
+            "prices",
+            Box::pin(reprice::keep(self.app.clone(), self.dial.clone(), self.stop_admin.clone())),
+        );
         self.app.spawn("limits", Box::pin(tenants::keep_limits(self.app.clone(), self.stop_admin.clone())));
-        self.app.spawn("budgets", Box::pin(money::keep(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn(
+            "budgets",
+            Box::pin(money::keep(self.app.clone(), self.dial.clone(), self.stop_admin.clone())),
+        );
         self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("outcomes", Box::pin(once::keep(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
@@ -329,13 +341,13 @@ fn look_after(app: &Arc<App>, lane: &Arc<Lane>, stop: &CancellationToken) {
 }
 
 /// Puts a configuration into the journal, for the receipts that will refer to it.
-async fn record(app: &App, live: &Live) {
+pub(crate) async fn record(app: &App, live: &Live) {
     let (config, json) = (live.rules.versions.config.clone(), live.rules.snapshot_json.clone());
     app.journal.record(Record::Snapshot { config, json }).await;
 }
 
 /// Tells of the configuration in force.
-fn configured(app: &App, is_reload: bool) {
+pub(crate) fn configured(app: &App, is_reload: bool) {
     let live = app.live();
     let config = &live.rules.versions.config;
     let routes: Vec<&str> = live.rules.promises.iter().map(|promise| promise.line.as_str()).collect();

@@ -36,7 +36,13 @@ fn fleet() -> Arc<Fleet> {
         out_of_domain: OutOfDomain::Allow,
         privacy: Privacy::Private,
         region: None,
-        price: Price { input: price, cached_input: price, output: 2 * price },
+        price: Price {
+            input: price,
+            cached_input: price,
+            cache_write: price,
+            output: 2 * price,
+            per_request: 0,
+        },
     };
     let pool = |name: &str, expert: usize| Pool { name: name.to_owned(), expert };
     Arc::new(Fleet {

@@ -221,7 +221,7 @@ fn a_plan_goes_elsewhere_in_order_of_the_ranking() {
         [(LAW, Trigger::First, true), (BIG, Trigger::Elsewhere, true), (SMALL, Trigger::Elsewhere, false)]
     );
     let worst = Price::from_decimals("10", None, "10").expect("valid");
-    assert_eq!(decision.ceiling, worst.cost(Tokens { prompt: 400, cached: 0, output: 1_000 }));
+    assert_eq!(decision.ceiling, worst.cost(Tokens { prompt: 400, output: 1_000, ..Tokens::default() }));
 }
 
 #[test]

@@ -36,6 +36,7 @@ mod retry;
 mod scope;
 mod signals;
 mod speed;
+mod split;
 mod stats;
 mod time;
 mod walk;
@@ -71,7 +72,7 @@ pub use panel::{PanelParts, PanelView, posterior, standardise};
 pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};
 pub use policy::certified_choice;
 pub use prefix::{BLOCK_TOKENS, ChainHash, Prefix, PrefixCache};
-pub use price::{NanoUsd, Price, PriceError, Tokens};
+pub use price::{Listed, NanoUsd, Price, PriceError, Rate, Tokens};
 pub use prompt::{
     Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens,
     estimate_twentieths, route_text,
@@ -83,6 +84,7 @@ pub use retry::{HedgeBudget, MAX_ATTEMPTS, RetryBudget};
 pub use scope::{MOST_REFUSED, Scope, lock_threshold};
 pub use signals::{ExpertSignal, Needs, Share, Signals};
 pub use speed::{Observation, Pace, Speed, SpeedLearner, Spread};
+pub use split::split;
 pub use stats::{Moments, clopper_pearson, hoeffding_bentkus_p, hoeffding_bentkus_upper, normal_quantile};
 pub use time::Tick;
 pub use walk::{Bounds, Failure, Help, Lines, Next, Try, Walk, hedge_after_ms};

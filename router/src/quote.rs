@@ -3,7 +3,7 @@
 use crate::ask::Ask;
 use crate::fleet::{Expert, Kind, OutOfDomain};
 use crate::offer::{self, Offer, Wanted};
-use crate::price::{NanoUsd, Price, Tokens};
+use crate::price::{NanoUsd, Price};
 use crate::signals::ExpertSignal;
 use crate::time::Tick;
 use serde::{Deserialize, Serialize};
@@ -120,7 +120,6 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
     let best = offer::best(ask, index, Wanted { cost, price: &expert.price, output });
     let offer = best.unwrap_or_default();
     let granted = max_output_tokens.unwrap_or(asked);
-    let worst = Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output: granted };
     Quote {
         expert: index,
         pool: best.map(|offer| offer.pool),
@@ -128,7 +127,7 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
         p_lower: signal.p_lower,
         graded: graded.is_some(),
         cost,
-        worst: expert.price.cost(worst),
+        worst: expert.price.worst(ask.needs.prompt_bytes, granted),
         max_output_tokens: granted,
         output_tokens: output,
         replica: offer.replica,
@@ -186,8 +185,7 @@ fn room_for_output(ask: &Ask, expert: &Expert) -> u32 {
 fn affordable(ask: &Ask, expert: &Expert, asked: u32) -> Option<u32> {
     let bounds = [ask.needs.max_cost, ask.route.max_cost];
     let Some(bound) = bounds.into_iter().flatten().min() else { return Some(asked) };
-    let within =
-        |output| expert.price.cost(Tokens { prompt: ask.needs.prompt_bytes, cached: 0, output }) <= bound;
+    let within = |output| expert.price.worst(ask.needs.prompt_bytes, output) <= bound;
     if within(asked) {
         return Some(asked);
     }

@@ -138,8 +138,12 @@ pub(crate) fn finished(
     (input, cached, output): (u32, u32, u32),
     simulated: bool,
 ) -> v1::ExpertFinished {
-    let usage =
-        v1::Usage { prompt_tokens: input, cached_tokens: cached, output_tokens: output, estimated: false };
+    let usage = v1::Usage {
+        prompt_tokens: input,
+        cached_tokens: cached,
+        output_tokens: output,
+        ..v1::Usage::default()
+    };
     v1::ExpertFinished { finish_reason: reason.to_owned(), usage: Some(usage), simulated }
 }
 

@@ -1,4 +1,6 @@
-//! `sluice config`: check a file, print its schema, write a starter.
+//! `sluice config`: check a file, print its schema, write a starter, take prices over.
+
+mod import;
 
 use super::{Failure, print};
 use crate::sims;
@@ -7,7 +9,7 @@ use sluice_gateway::config::{self, STARTER};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Check a configuration, print its JSON Schema, or write a commented starter.
+/// Check a configuration, print its JSON Schema, write a commented starter, or take a list of prices over.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  sluice config init > sluice.toml\n  sluice config check sluice.toml")]
 pub(crate) struct Args {
@@ -29,6 +31,11 @@ enum What {
     /// Print a commented starter, which runs as it is.
     #[command(after_help = "Example:\n  sluice config init > sluice.toml")]
     Init,
+    /// Print LiteLLM's list of prices as a prices.toml, exactly.
+    #[command(
+        after_help = "Example:\n  sluice config import-prices model_prices_and_context_window.json > prices.toml"
+    )]
+    ImportPrices(import::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -36,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         What::Check { file } => check(file)?,
         What::Schema => print(&config::schema())?,
         What::Init => print(STARTER.trim_end())?,
+        What::ImportPrices(args) => import::run(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,9 +7,11 @@ mod eval;
 mod explain;
 mod inputs;
 mod key;
+mod ledger;
 mod load;
 mod outputs;
 mod progress;
+mod reconcile;
 mod report;
 mod route;
 mod serve;
@@ -41,6 +43,8 @@ enum Command {
     Route(route::Args),
     Explain(explain::Args),
     Report(report::Args),
+    Reconcile(reconcile::Args),
+    Ledger(ledger::Args),
     Key(key::Args),
     Budget(budget::Args),
     Load(Box<load::Args>),
@@ -61,6 +65,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Tune(args) => tune::run(&args),
         Command::Route(args) => route::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Reconcile(args) => reconcile::run(&args),
+        Command::Ledger(args) => ledger::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Budget(args) => budget::run(&args),
     };

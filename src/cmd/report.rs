@@ -1,13 +1,15 @@
 //! `sluice report`: what was spent and saved, summed from the ledger.
 
+mod focus;
 mod table;
-mod when;
+pub(super) mod when;
 
-use super::{Failure, print};
+use super::{Failure, outputs, print};
 use anyhow::anyhow;
 use serde::Serialize;
 use sluice_gateway::{By, Group, Report, ReportAsk};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Sum requests, tokens, spend and savings from a ledger; works while its gateway runs.
@@ -19,7 +21,7 @@ pub(crate) struct Args {
     /// The ledger, for instance `sqlite:sluice.db`.
     #[arg(long, value_name = "URL")]
     ledger: String,
-    /// Group by any of tenant, expert, domain, route, language, status; comma separated.
+    /// Group by any of tenant, project, key, expert, domain, route, language, status, day, tag:NAME; comma separated.
     #[arg(long, value_name = "KEYS", value_delimiter = ',', value_parser = key)]
     by: Vec<By>,
     /// Only requests that ended at this time or later: a date (UTC) or an RFC 3339 time.
@@ -28,6 +30,9 @@ pub(crate) struct Args {
     /// Only requests that ended before this time.
     #[arg(long, value_name = "TIME", value_parser = when::parse)]
     to: Option<i64>,
+    /// Also write every booking of the span as FOCUS 1.2 (CSV).
+    #[arg(long, value_name = "FILE")]
+    focus: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -44,6 +49,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let ledger = sluice_gateway::open_ledger(&args.ledger).map_err(Failure::input)?;
     let ask = ReportAsk { by: args.by.clone(), from_ms: args.from, to_ms: args.to };
+    if let Some(file) = &args.focus {
+        outputs::claim(file)?;
+        let (booked, book) = ledger.booked(ask.window())?;
+        outputs::write(file, focus::csv(&booked, &book).as_bytes())?;
+    }
     let report = ledger.report(&ask)?;
     if args.json {
         print(&serde_json::to_string(&Sums::new(&report, &args.by))?)?;
@@ -54,9 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 fn key(text: &str) -> Result<By, String> {
-    By::ALL.iter().copied().find(|by| by.name() == text).ok_or_else(|| {
-        let known: Vec<&str> = By::ALL.iter().map(|by| by.name()).collect();
-        format!("not something to group by; choose from {}", known.join(", "))
+    By::named(text).ok_or_else(|| {
+        let known: Vec<String> = By::ALL.iter().map(By::name).collect();
+        format!("not something to group by; choose from {}, tag:NAME", known.join(", "))
     })
 }
 
@@ -71,10 +81,12 @@ struct Sums<'a> {
     baseline_nanousd: i64,
     saved_nanousd: i64,
     overhead_nanousd: i64,
+    overrun_nanousd: i64,
+    unattributed_nanousd: i64,
     tokens: Tokens,
     /// What a group of a report has in common; absent for the whole.
     #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<BTreeMap<&'a str, &'a str>>,
+    by: Option<BTreeMap<String, &'a str>>,
     /// The groups of a report; absent within a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<Sums<'a>>>,
@@ -84,6 +96,7 @@ struct Sums<'a> {
 struct Tokens {
     prompt: u64,
     cached: u64,
+    cache_write: u64,
     output: u64,
 }
 
@@ -92,7 +105,7 @@ impl<'a> Sums<'a> {
         // Without keys there is one group, which is the whole.
         let grouped = report.groups.iter().filter(|_| !by.is_empty());
         let groups = grouped.map(|group| {
-            let names = by.iter().map(|by| by.name()).zip(group.by.iter().map(String::as_str));
+            let names = by.iter().map(By::name).zip(group.by.iter().map(String::as_str));
             Sums { by: Some(names.collect()), ..Sums::of(group) }
         });
         Sums { groups: Some(groups.collect()), ..Sums::of(&report.total) }
@@ -109,7 +122,14 @@ impl<'a> Sums<'a> {
             baseline_nanousd: group.baseline.0,
             saved_nanousd: group.saved().0,
             overhead_nanousd: group.overhead.0,
-            tokens: Tokens { prompt: tokens.prompt, cached: tokens.cached, output: tokens.output },
+            overrun_nanousd: group.overrun.0,
+            unattributed_nanousd: group.unattributed.0,
+            tokens: Tokens {
+                prompt: tokens.prompt,
+                cached: tokens.cached,
+                cache_write: tokens.cache_write,
+                output: tokens.output,
+            },
             by: None,
             groups: None,
         }

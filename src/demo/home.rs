@@ -108,7 +108,8 @@ fn expert_text(expert: &Member, settings: &Settings<'_>) -> String {
     let usd = |nano: i64| sluice_router::NanoUsd(nano).to_string();
     format!(
         "[[expert]]\nname = {name}\nkind = \"{kind}\"\ndomains = [{domains}]\ncontext_tokens = {context}\n\
-         price = {{ input_per_mtok = \"{input}\", cached_input_per_mtok = \"{cached}\", output_per_mtok = \"{output}\" }}\n\
+         price = {{ input_per_mtok = \"{input}\", cached_input_per_mtok = \"{cached}\", \
+         cache_write_per_mtok = \"{cache_write}\", per_request = \"{fee}\", output_per_mtok = \"{output}\" }}\n\
          \n  [[expert.pool]]\n  name = {pool}\n  protocol = \"replay\"\n  data = [{data}]\n  profile = \"{profile}\"\n  \
          replicas = {replicas}\n  time_scale = {scale:?}\n  max_concurrency = 128\n  max_queue = 100000\n",
         name = quoted(&expert.name),
@@ -118,6 +119,8 @@ fn expert_text(expert: &Member, settings: &Settings<'_>) -> String {
         context = expert.context_tokens,
         input = usd(expert.price.input),
         cached = usd(expert.price.cached_input),
+        cache_write = usd(expert.price.cache_write),
+        fee = usd(expert.price.per_request),
         output = usd(expert.price.output),
         data = data.join(", "),
         profile = expert.profile,

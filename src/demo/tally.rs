@@ -92,7 +92,7 @@ fn alone(pairs: &[(&Row, &Reply)], experts: &[Member], expert: &str) -> (f64, Na
     let outcomes: Vec<_> = pairs.iter().filter_map(|(row, _)| row.outcome(expert)).collect();
     let cost = outcomes.iter().map(|outcome| {
         let prompt = outcome.input_tokens.unwrap_or(0);
-        price.cost(Tokens { prompt, cached: 0, output: outcome.output_tokens.unwrap_or(0) })
+        price.cost(Tokens { prompt, output: outcome.output_tokens.unwrap_or(0), ..Tokens::default() })
     });
     let scores: Vec<f64> = outcomes.iter().map(|outcome| outcome.score).collect();
     (mean(&scores), cost.sum())

@@ -66,6 +66,8 @@ fn every_command_shows_an_example_in_its_help() {
         vec!["config", "check"],
         vec!["config", "schema"],
         vec!["config", "init"],
+        vec!["config", "import-prices"],
+        vec!["ledger", "purge"],
         vec!["sim", "fit"],
         vec!["load", "compare"],
         vec!["load", "merge"],

@@ -260,6 +260,7 @@ fn finish(finished: v1::ExpertFinished) -> Finish {
     let usage = finished.usage.map(|usage| Usage {
         prompt: usage.prompt_tokens,
         cached: usage.cached_tokens.min(usage.prompt_tokens),
+        cache_write: usage.cache_write_tokens.min(usage.prompt_tokens.saturating_sub(usage.cached_tokens)),
         output: usage.output_tokens,
     });
     let reason = if finished.finish_reason.is_empty() { "stop".to_owned() } else { finished.finish_reason };

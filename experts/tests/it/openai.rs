@@ -26,7 +26,7 @@ async fn an_answer_streams_with_usage_over_one_reused_connection() {
     for _ in 0..3 {
         let (text, end) = read(engine.generate(call("question", 9)).await.unwrap()).await;
         assert_eq!(text, "hihi");
-        assert_eq!(end, Some(Ok(finished(Some(Usage { prompt: 4, cached: 0, output: 1 })))));
+        assert_eq!(end, Some(Ok(finished(Some(Usage { prompt: 4, output: 1, ..Usage::default() })))));
         let request = peer.requests.recv().await.unwrap();
         let want = [
             "POST /v1/chat/completions HTTP/1.1",

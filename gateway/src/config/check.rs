@@ -2,6 +2,7 @@
 
 mod expert;
 mod pool;
+mod price;
 mod route;
 mod store;
 mod tenant;
@@ -12,6 +13,7 @@ use super::mistake::{ConfigError, Mistakes, did_you_mean, place};
 use super::raw::{RawConfig, RawServer};
 use super::{Config, Overrides, ServerConfig};
 use crate::tenants::Digest;
+use sluice_experts::{Secret, hook_uri};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -28,6 +30,7 @@ pub(super) fn check(
     let mut mistakes = Mistakes::default();
     let server = check_server(&raw.server, !raw.tenant.is_empty(), &mut mistakes);
     let experts = expert::check_experts(&raw.expert, &mut mistakes);
+    let prices = price::check_prices(&raw, &mut mistakes);
     let pools = pool::check_pools(&raw.expert, folder, environment, &mut mistakes);
     let routes = route::check_routes(&raw, &|key| place(file, text, key), &mut mistakes);
     let tenants = tenant::check_tenants(&raw, &mut mistakes);
@@ -37,19 +40,27 @@ pub(super) fn check(
     }
     let journal = check_journal(&raw.store.journal, folder, &mut mistakes);
     let store = store::check_store(&raw.store, &mut mistakes);
+    let webhook = raw.alerts.webhook.as_deref();
+    if let Some(Err(why)) = webhook.map(hook_uri) {
+        mistakes.note("alerts.webhook", format!("the URL {why}"));
+    }
     mistakes.end(file, text)?;
-    Ok(Config {
+    let mut config = Config {
         server: server.expect("no mistakes were noted"),
         aliases: raw.aliases,
         model: raw.router.model.map(|model| folder.join(model)),
         explore: raw.router.explore,
         journal,
         store,
+        webhook: webhook.map(Secret::new),
         experts,
+        prices: prices.expect("no mistakes were noted"),
         pools,
         routes,
         tenants,
-    })
+    };
+    config.price_at(i64::MIN);
+    Ok(config)
 }
 
 fn check_server(raw: &RawServer, has_keys: bool, mistakes: &mut Mistakes) -> Option<ServerConfig> {

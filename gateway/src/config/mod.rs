@@ -2,6 +2,7 @@
 
 mod check;
 mod mistake;
+mod prices;
 mod raw;
 mod starter;
 mod tenant;
@@ -13,6 +14,7 @@ pub use starter::STARTER;
 pub use tenant::{KeyConfig, ProjectConfig, TenantConfig};
 
 pub(crate) use check::is_http_address;
+pub(crate) use prices::PriceList;
 
 use crate::money::HoldMode;
 use crate::tenants::Digest;
@@ -38,14 +40,27 @@ pub struct Config {
     pub journal: String,
     /// What is kept beyond the journal.
     pub store: StoreConfig,
-    /// The answerers, in order.
+    /// Who is told of budgets that are used up to a step: a URL, which may be a secret.
+    pub webhook: Option<Secret>,
+    /// The answerers, in order; as read, with the earliest of their prices.
     pub experts: Vec<Expert>,
+    /// What they charge, from when on.
+    pub(crate) prices: PriceList,
     /// Their pools, in order.
     pub pools: Vec<PoolConfig>,
     /// Routes; one of them is `auto`.
     pub routes: Vec<RouteConfig>,
     /// Who may use the gateway; none is everybody.
     pub tenants: Vec<TenantConfig>,
+}
+
+impl Config {
+    /// Gives each expert the price that is in force at a moment, in milliseconds since 1970.
+    pub fn price_at(&mut self, unix_ms: i64) {
+        for (expert, price) in self.experts.iter_mut().zip(self.prices.at(unix_ms)) {
+            expert.price = *price;
+        }
+    }
 }
 
 /// What gateways have in common.
@@ -270,7 +285,7 @@ fn as_toml(value: &str) -> toml::Value {
 }
 
 /// Sections that environment variables may override.
-const SECTIONS: &[&str] = &["server", "router", "store"];
+const SECTIONS: &[&str] = &["server", "router", "store", "alerts"];
 
 #[cfg(test)]
 mod tests;

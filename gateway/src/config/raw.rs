@@ -1,7 +1,9 @@
 //! The configuration as it is written: every key with its type, nothing checked beyond that.
 
+mod price;
 mod tenant;
 
+pub(super) use price::{RawFx, RawPrice};
 pub(crate) use tenant::{RawBudget, RawLimits};
 pub(super) use tenant::{RawKey, RawPeriod, RawProject, RawTenant};
 
@@ -21,6 +23,10 @@ pub struct RawConfig {
     pub router: RawRouter,
     /// Where records are kept.
     pub store: RawStore,
+    /// Who is told of what needs an eye.
+    pub alerts: RawAlerts,
+    /// What currencies of prices are worth.
+    pub fx: Vec<RawFx>,
     /// The answerers.
     pub expert: Vec<RawExpert>,
     /// Virtual model names with their promises.
@@ -59,6 +65,14 @@ impl Default for RawServer {
             drain_ms: 30_000,
         }
     }
+}
+
+/// Who is told of what needs an eye.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawAlerts {
+    /// Where a JSON message is posted when a budget is used up to 50, 80 and 100 percent: `http://` or `https://`.
+    pub webhook: Option<String>,
 }
 
 /// The router model.
@@ -150,6 +164,9 @@ pub struct RawExpert {
     pub region: Option<String>,
     /// What it charges.
     pub price: RawPrice,
+    /// What it will charge: prices as above, each with the date from which on it holds instead.
+    #[serde(default)]
+    pub price_from: Vec<RawPrice>,
     /// Where it runs: at least one pool.
     #[serde(default)]
     pub pool: Vec<RawPool>,
@@ -196,19 +213,6 @@ pub enum RawPrivacy {
     Private,
     /// It runs on the asker's own device.
     Device,
-}
-
-/// Decimal strings of USD per million tokens.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawPrice {
-    /// Per million uncached prompt tokens.
-    pub input_per_mtok: String,
-    /// Per million cached prompt tokens; the input price when absent.
-    #[serde(default)]
-    pub cached_input_per_mtok: Option<String>,
-    /// Per million tokens produced.
-    pub output_per_mtok: String,
 }
 
 /// A set of replicas that serve one expert.

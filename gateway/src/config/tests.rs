@@ -143,7 +143,63 @@ fn every_rule_of_experts_pools_and_routes_is_checked_at_its_key() {
             "aliases.gpt-4o",
             "did you mean \"auto\"",
         ),
+        (
+            mistake(&format!("[alerts]\nwebhook = \"https://me:hush@x/y\"\n{MINIMAL}")),
+            "alerts.webhook",
+            "the URL must not hold credentials",
+        ),
         (mistake(&format!("[store]\njournal = \"mysql:x\"\n{MINIMAL}")), "store.journal", "sqlite:sluice.db"),
+    ];
+    for (told, key, mend) in cases {
+        assert!(told.contains(key) && told.contains(mend), "{told}");
+    }
+}
+
+/// The minimal file with these keys for its expert and these sections.
+fn priced(expert: &str, sections: &str) -> String {
+    format!("{sections}\n{}", MINIMAL.replace("  [[expert.pool]]", &format!("{expert}\n  [[expert.pool]]")))
+}
+
+#[test]
+fn prices_and_rates_hold_from_their_dates_on() {
+    let later = "price_from = [{ from = \"2026-12-01\", input_per_mtok = \"7\", cache_write_per_mtok = \"9\", \
+                 output_per_mtok = \"2\", per_request = \"0.5\", currency = \"CNY\" }]";
+    let fx = "[[fx]]\ncurrency = \"CNY\"\nusd = \"0.15\"\nfrom = \"2027-01-01\"\n\
+              [[fx]]\ncurrency = \"CNY\"\nusd = \"0.14\"\nfrom = \"2026-06-01\"\n";
+    let mut config = read(&priced(later, fx)).expect("valid");
+    let mut at = |text: &str| {
+        config.price_at(crate::tenants::begin_ms(text).expect("a time"));
+        config.experts[0].price
+    };
+    assert_eq!(at("2026-11-30T23:59:59.999Z").input, 1_000_000_000);
+    let december = at("2026-12-01");
+    assert_eq!(
+        (december.input, december.cached_input, december.cache_write),
+        (980_000_000, 980_000_000, 1_260_000_000)
+    );
+    assert_eq!((december.output, december.per_request), (280_000_000, 70_000_000));
+    assert_eq!(at("2027-01-01").input, 1_050_000_000);
+}
+
+#[test]
+fn every_rule_of_prices_and_rates_is_checked_at_its_key() {
+    let dated =
+        |more: &str| format!("price_from = [{{ input_per_mtok = \"1\", output_per_mtok = \"1\"{more} }}]");
+    let fx = |usd: &str, more: &str| format!("[[fx]]\ncurrency = \"CNY\"\nusd = \"{usd}\"\n{more}");
+    let in_yuan = MINIMAL.replace("output_per_mtok = \"2\"", "output_per_mtok = \"2\", currency = \"CNY\"");
+    let cases = [
+        (mistake(&in_yuan), "expert[0].price.currency", "no [[fx]] for \"CNY\""),
+        (mistake(&format!("{}{in_yuan}", fx("0", ""))), "fx[0].usd", "the rate is 0"),
+        (mistake(&format!("{}{in_yuan}", fx("0.1", "from = \"soon\""))), "fx[0].from", "2027-01-31"),
+        (mistake(&format!("{0}{0}{in_yuan}", fx("0.1", ""))), "fx[1].from", "another rate"),
+        (mistake(&priced("", "[[fx]]\ncurrency = \"USD\"\nusd = \"2\"")), "fx[0].currency", "leave it out"),
+        (mistake(&priced(&dated(""), "")), "expert[0].price_from[0]", "from is missing"),
+        (mistake(&priced(&dated(", from = \"2026-02-30\""), "")), "price_from[0].from", "a date such as"),
+        (
+            mistake(&MINIMAL.replace("output_per_mtok", "from = \"2026-01-01\", output_per_mtok")),
+            "expert[0].price.from",
+            "price_from",
+        ),
     ];
     for (told, key, mend) in cases {
         assert!(told.contains(key) && told.contains(mend), "{told}");
@@ -256,7 +312,7 @@ fn the_environment_overrides_plain_sections() {
 #[test]
 fn the_schema_names_every_section() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).expect("JSON");
-    for section in ["server", "aliases", "router", "store", "expert", "route", "tenant"] {
+    for section in ["server", "aliases", "router", "store", "alerts", "fx", "expert", "route", "tenant"] {
         assert!(schema["properties"][section].is_object(), "{section}");
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Used {
 /// nothing; otherwise the prompt by estimate and the tokens relayed, because the engine has worked for them.
 pub(super) fn used(ending: &Ending<'_>, bounds: Bounds, relayed: u32, begun: bool) -> Used {
     let output = relayed.min(bounds.most_output);
-    let own = Tokens { prompt: bounds.prompt_estimate, cached: 0, output };
+    let own = Tokens { prompt: bounds.prompt_estimate, output, ..Tokens::default() };
     let by_own_count = |tokens| Used { tokens, estimated: true, doubt: String::new() };
     match ending {
         // Some engines send zeros for what they don't count.
@@ -66,7 +66,8 @@ fn counted(usage: Usage, bounds: Bounds, own: Tokens) -> Used {
     let (prompt_fits, output_fits) = (usage.prompt <= bounds.window, usage.output <= bounds.window);
     let prompt = if prompt_fits { usage.prompt } else { own.prompt };
     let output = if output_fits { usage.output } else { bounds.most_output };
-    let tokens = Tokens { prompt, cached: usage.cached.min(prompt), output };
+    let cached = usage.cached.min(prompt);
+    let tokens = Tokens { prompt, cached, cache_write: usage.cache_write.min(prompt - cached), output };
     let is_doubtful = !prompt_fits || usage.output > bounds.most_output;
     let doubt = format!(
         "the engine counted {} prompt and {} output tokens, of at most {} and {}",

@@ -2,6 +2,7 @@
 //! took from the budgets before; the machines behind it are pure and in the router (`escrow`).
 
 mod account;
+mod alert;
 mod books;
 mod closing;
 mod held;

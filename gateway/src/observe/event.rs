@@ -215,6 +215,15 @@ pub enum Event<'a> {
         /// 50, 80 or 100.
         percent: u8,
     },
+    /// The webhook was not told that more of a budget has been used.
+    AlertLost {
+        /// Whose budget it is.
+        level: &'a str,
+        /// 50, 80 or 100.
+        percent: u8,
+        /// What came in between; without the webhook's URL.
+        why: &'a str,
+    },
     /// An engine charged more than what it was allowed to: the operator pays.
     Overran {
         /// Which request.

@@ -95,6 +95,9 @@ pub(super) fn write(event: &Event<'_>) {
         Event::BudgetUsed { level, budget, percent } => {
             warn!(level, budget_nanousd = budget.0, percent, "budget used up to here");
         }
+        Event::AlertLost { level, percent, why } => {
+            warn!(level, percent, why, "the webhook could not be told of a budget");
+        }
         Event::Overran { request, expert, amount } => {
             error!(request, expert, amount_nanousd = amount.0, "an engine charged beyond its cap");
         }
@@ -192,7 +195,7 @@ mod tests {
             fault,
             detail: "the engine closed the connection",
             http_status: fault.map_or(200, |_| 502),
-            tokens: Tokens { prompt: 10, cached: 4, output: 20 },
+            tokens: Tokens { prompt: 10, cached: 4, cache_write: 2, output: 20 },
             cost: NanoUsd(70),
             baseline: NanoUsd(900),
             total_ms: 80.0,

@@ -181,7 +181,7 @@ impl Metrics {
                 let is_blind = f64::from(u8::from(trouble.is_some()));
                 self.blind_budget.with(&[level], |gauge| gauge.set(is_blind));
             }
-            Event::BudgetUsed { .. } => {}
+            Event::BudgetUsed { .. } | Event::AlertLost { .. } => {}
             Event::Overran { expert, amount, .. } => {
                 self.overrun.with(&[expert], |counter| counter.increment(amount.0.unsigned_abs()));
             }
@@ -214,9 +214,9 @@ impl Metrics {
         self.observe(&self.request_duration, &[route], total_ms / 1e3);
         self.observe(&self.overhead, &[], overhead_ms / 1e3);
         // Disjoint types, so that their sum is all tokens.
-        let fresh = tokens.prompt.saturating_sub(tokens.cached);
-        self.add(&self.tokens, &[expert, "input"], fresh.into());
+        self.add(&self.tokens, &[expert, "input"], tokens.fresh().into());
         self.add(&self.tokens, &[expert, "cached_input"], tokens.cached.into());
+        self.add(&self.tokens, &[expert, "cache_write"], tokens.cache_write.into());
         self.add(&self.tokens, &[expert, "output"], tokens.output.into());
         self.tenants.with(tenant, |tenant| {
             self.add(&self.cost, &[tenant, expert], u64::try_from(cost.0).unwrap_or(0));

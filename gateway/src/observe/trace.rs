@@ -87,6 +87,7 @@ impl Span {
             gen_ai.response.finish_reasons = Empty,
             gen_ai.usage.input_tokens = Empty,
             gen_ai.usage.cache_read.input_tokens = Empty,
+            gen_ai.usage.cache_creation.input_tokens = Empty,
             gen_ai.usage.output_tokens = Empty,
             otel.status_code = Empty,
             error.type = Empty,
@@ -105,6 +106,7 @@ impl Span {
         self.0.record("gen_ai.response.finish_reasons", finish_reason);
         self.0.record("gen_ai.usage.input_tokens", tokens.prompt);
         self.0.record("gen_ai.usage.cache_read.input_tokens", tokens.cached);
+        self.0.record("gen_ai.usage.cache_creation.input_tokens", tokens.cache_write);
         self.0.record("gen_ai.usage.output_tokens", tokens.output);
     }
 
@@ -153,7 +155,7 @@ mod tests {
                 attempt: 1,
             };
             let span = Span::call(call);
-            span.answered("stop", Tokens { prompt: 10, cached: 4, output: 20 });
+            span.answered("stop", Tokens { prompt: 10, cached: 4, cache_write: 2, output: 20 });
             span.failed(FaultCode::UpstreamError);
         });
         let span = &lines.last().expect("closed")["span"];

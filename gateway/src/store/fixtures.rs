@@ -63,7 +63,7 @@ pub(crate) fn attempt(n: u8, end: &'static str, cost: NanoUsd) -> AttemptRecord 
         replica: "127.0.0.1:1".to_owned(),
         end,
         detail: String::new(),
-        tokens: Tokens { prompt: 10, cached: 4, output: 20 },
+        tokens: Tokens { prompt: 10, cached: 4, cache_write: 2, output: 20 },
         estimated: n == 0,
         cost,
         wait_ms: 0.5,

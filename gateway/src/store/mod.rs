@@ -9,7 +9,10 @@ mod report;
 pub(crate) mod sqlite;
 
 pub use memory::MemoryJournal;
-pub use report::{By, Group, Ledger, Report, ReportAsk, TokenSums};
+pub use report::{
+    Booked, By, Group, Ledger, Offered, PriceBook, PurgeAsk, Purged, Report, ReportAsk, TokenSums, Used,
+    Window,
+};
 
 use crate::record::Record;
 use futures::future::BoxFuture;

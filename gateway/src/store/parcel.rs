@@ -74,6 +74,7 @@ pub(crate) const GOODS: &[Goods] = &[
             "wait_ms",
             "ttft_ms",
             "total_ms",
+            "cache_write_tokens",
         ],
         with_gateway: false,
     },

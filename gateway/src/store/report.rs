@@ -1,22 +1,105 @@
 //! What a ledger can be asked: sums over a span of time, by whatever the requests have in common.
+//!
+//! A store only runs queries ([`Tables`]); what they are and what their rows mean is the same for all.
+
+mod booked;
+mod by;
+mod purge;
+mod read;
+
+pub use booked::{Booked, Offered, PriceBook, Used};
+pub use by::By;
+pub(super) use by::{Dialect, quoted};
+pub(super) use purge::{ATTEMPTS, DECISIONS, REQUESTS};
+pub use purge::{PurgeAsk, Purged};
+pub(super) use read::{Line, Query};
 
 use super::StoreError;
 use sluice_router::NanoUsd;
 use std::collections::BTreeMap;
 
-/// The read side of a store.
+/// The read side of a store. Each call sees one consistent state.
+///
+/// # Errors
+/// Of every call: a store that can't be read, or sums beyond 64 bits.
 pub trait Ledger: Send {
-    /// Sums over the requests that ended within the asked span, all from one consistent state.
-    ///
-    /// # Errors
-    /// A store that can't be read, or sums beyond 64 bits.
+    /// Sums over the requests that ended within the asked span.
     fn report(&self, ask: &ReportAsk) -> Result<Report, StoreError>;
 
+    /// Every booking of the span, summed as bills are, with the prices that were used.
+    fn booked(&self, window: Window) -> Result<(Vec<Booked>, PriceBook), StoreError>;
+
+    /// What each expert was asked to do in the span, with the prices that were used.
+    fn used(&self, window: Window) -> Result<(Vec<Used>, PriceBook), StoreError>;
+
     /// A stored decision with the configuration that it refers to: two JSON texts, receipt and snapshot.
-    ///
-    /// # Errors
-    /// A store that can't be read.
     fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError>;
+
+    /// Forgets what a tenant's requests were, beyond their money. Bookings stay: they are never changed or deleted.
+    fn purge(&self, ask: &PurgeAsk) -> Result<Purged, StoreError>;
+}
+
+/// A store that answers queries.
+pub(super) trait Tables: Send {
+    /// What it says in its own way.
+    const DIALECT: Dialect;
+
+    /// The rows of each query, all from one state of the store.
+    fn read(&self, queries: &[Query], window: Window) -> Result<Vec<Vec<Line>>, StoreError>;
+
+    /// As [`Ledger::receipt`].
+    fn find_receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError>;
+
+    /// As [`Ledger::purge`].
+    fn forget(&self, ask: &PurgeAsk) -> Result<Purged, StoreError>;
+}
+
+impl<T: Tables> Ledger for T {
+    fn report(&self, ask: &ReportAsk) -> Result<Report, StoreError> {
+        let queries: Vec<Query> = read::PARTS.iter().map(|part| part.query(&ask.by, T::DIALECT)).collect();
+        let answers = self.read(&queries, ask.window())?;
+        let mut groups = Groups::default();
+        for (part, lines) in read::PARTS.iter().zip(answers) {
+            for line in lines {
+                (part.take)(groups.of(line.texts.clone()), &line);
+            }
+        }
+        groups.report()
+    }
+
+    fn booked(&self, window: Window) -> Result<(Vec<Booked>, PriceBook), StoreError> {
+        let (lines, book) = with_prices(self.read(&[read::booked(T::DIALECT), read::snapshots()], window)?);
+        Ok((lines.into_iter().map(Booked::of).collect(), book))
+    }
+
+    fn used(&self, window: Window) -> Result<(Vec<Used>, PriceBook), StoreError> {
+        let (lines, book) = with_prices(self.read(&[read::used(T::DIALECT), read::snapshots()], window)?);
+        Ok((lines.into_iter().map(Used::of).collect(), book))
+    }
+
+    fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
+        self.find_receipt(decision_id)
+    }
+
+    fn purge(&self, ask: &PurgeAsk) -> Result<Purged, StoreError> {
+        self.forget(ask)
+    }
+}
+
+/// Rows of a first query, and the prices of a second one.
+fn with_prices(answers: Vec<Vec<Line>>) -> (Vec<Line>, PriceBook) {
+    let mut answers = answers.into_iter();
+    let lines = answers.next().unwrap_or_default();
+    (lines, booked::price_book(answers.next().unwrap_or_default()))
+}
+
+/// From when until when requests must have ended, in milliseconds since 1970; the end is not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// At this time or later.
+    pub from_ms: i64,
+    /// Before this time.
+    pub to_ms: i64,
 }
 
 /// What to sum.
@@ -32,54 +115,8 @@ pub struct ReportAsk {
 
 impl ReportAsk {
     /// Its span, both ends given.
-    pub(super) fn span_ms(&self) -> (i64, i64) {
-        (self.from_ms.unwrap_or(i64::MIN), self.to_ms.unwrap_or(i64::MAX))
-    }
-
-    /// SQL for sums over `tables`, where the requests are `r`: a row for each group, first what makes it. The values
-    /// stand for the ends of the span.
-    pub(super) fn sql(&self, tables: &str, sums: &str, [from, to]: [&str; 2]) -> String {
-        let columns: Vec<String> = self.by.iter().map(|by| format!("r.{}", by.name())).collect();
-        let columns = columns.join(", ");
-        let (comma, group_by) = if columns.is_empty() { ("", "") } else { (", ", "GROUP BY ") };
-        format!(
-            "SELECT {columns}{comma}{sums} FROM {tables}
-             WHERE r.at_unix_ms >= {from} AND r.at_unix_ms < {to} {group_by}{columns}"
-        )
-    }
-}
-
-/// Something that requests have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// Whose they are.
-    Tenant,
-    /// Who answered; empty when nobody did.
-    Expert,
-    /// The most probable domain; empty without a model.
-    Domain,
-    /// The route or pinned expert.
-    Route,
-    /// The most probable language; empty without a model.
-    Language,
-    /// `ok`, or the name of the fault.
-    Status,
-}
-
-impl By {
-    /// Everything to group by.
-    pub const ALL: &[By] = &[By::Tenant, By::Expert, By::Domain, By::Route, By::Language, By::Status];
-
-    /// Its name on the command line, in reports, and as a column of `requests`.
-    pub fn name(self) -> &'static str {
-        match self {
-            By::Tenant => "tenant",
-            By::Expert => "expert",
-            By::Domain => "domain",
-            By::Route => "route",
-            By::Language => "language",
-            By::Status => "status",
-        }
+    pub fn window(&self) -> Window {
+        Window { from_ms: self.from_ms.unwrap_or(i64::MIN), to_ms: self.to_ms.unwrap_or(i64::MAX) }
     }
 }
 
@@ -111,6 +148,10 @@ pub struct Group {
     pub baseline: NanoUsd,
     /// Of the cost, what was spent on tries that no client saw.
     pub overhead: NanoUsd,
+    /// Beyond the cost: what engines charged beyond their caps, which is the operator's.
+    pub overrun: NanoUsd,
+    /// Beyond the cost: what crashes left unknown of budgets, of requests that nobody knows of any more.
+    pub unattributed: NanoUsd,
     /// What all tries used.
     pub tokens: TokenSums,
 }
@@ -133,25 +174,28 @@ impl Group {
         sum(&mut self.entries, other.entries)?;
         sum(&mut self.tokens.prompt, other.tokens.prompt)?;
         sum(&mut self.tokens.cached, other.tokens.cached)?;
+        sum(&mut self.tokens.cache_write, other.tokens.cache_write)?;
         sum(&mut self.tokens.output, other.tokens.output)?;
         money(&mut self.cost, other.cost)?;
         money(&mut self.baseline, other.baseline)?;
-        money(&mut self.overhead, other.overhead)
+        money(&mut self.overhead, other.overhead)?;
+        money(&mut self.overrun, other.overrun)?;
+        money(&mut self.unattributed, other.unattributed)
     }
 }
 
 /// Groups by what they have in common, filled by one query after the other.
 #[derive(Debug, Default)]
-pub(super) struct Groups(BTreeMap<Vec<String>, Group>);
+struct Groups(BTreeMap<Vec<String>, Group>);
 
 impl Groups {
     /// The group of these.
-    pub(super) fn of(&mut self, by: Vec<String>) -> &mut Group {
+    fn of(&mut self, by: Vec<String>) -> &mut Group {
         self.0.entry(by.clone()).or_insert_with(|| Group { by, ..Group::default() })
     }
 
     /// With their total.
-    pub(super) fn report(self) -> Result<Report, StoreError> {
+    fn report(self) -> Result<Report, StoreError> {
         let groups: Vec<Group> = self.0.into_values().collect();
         let mut total = Group::default();
         for group in &groups {
@@ -162,16 +206,15 @@ impl Groups {
     }
 }
 
-/// Tokens of many tries; `prompt` includes `cached`.
+/// Tokens of many tries; `prompt` includes `cached` and `cache_write`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenSums {
     /// Tokens of prompts, cached ones included.
     pub prompt: u64,
     /// Prompt tokens that came from a cache.
     pub cached: u64,
+    /// Prompt tokens that were written to one.
+    pub cache_write: u64,
     /// Tokens produced.
     pub output: u64,
 }
-
-/// The account of what no client saw, as records name it.
-pub(super) const OVERHEAD: &str = "overhead";

@@ -1,4 +1,4 @@
-//! Until when a key is good, as people write it.
+//! Moments as people write them.
 
 /// A moment in milliseconds since 1970, UTC, of RFC 3339 such as `2027-01-31T12:00:00Z`, or of a date such as
 /// `2027-01-31`, whose end is meant.
@@ -6,10 +6,22 @@
 /// # Errors
 /// For people.
 pub fn expiry_ms(text: &str) -> Result<i64, String> {
+    read(text, DAY_MS)
+}
+
+/// The same of something that begins: of a date the first moment is meant.
+///
+/// # Errors
+/// For people.
+pub(crate) fn begin_ms(text: &str) -> Result<i64, String> {
+    read(text, 0)
+}
+
+fn read(text: &str, into_day_ms: i64) -> Result<i64, String> {
     let wrong =
         || format!("{text:?} is neither a date such as 2027-01-31 nor a time such as 2027-01-31T12:00:00Z");
     let moment = match text.split_once(['T', 't', ' ']) {
-        None => date(text).map(|day| (day + 1) * DAY_MS),
+        None => date(text).map(|day| day * DAY_MS + into_day_ms),
         Some((day, time)) => date(day).zip(time_ms(time)).map(|(day, ms)| day * DAY_MS + ms),
     };
     moment.ok_or_else(wrong)
@@ -100,6 +112,7 @@ mod tests {
         for (text, ms) in cases {
             assert_eq!(expiry_ms(text), Ok(ms), "{text}");
         }
+        assert_eq!(begin_ms("2026-12-31"), Ok(1_798_675_200_000));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod refresh;
 pub use admin::AdminAsk;
 pub(crate) use admin::admin;
 pub use digest::Digest;
+pub(crate) use expiry::begin_ms;
 pub use expiry::{expiry_ms, is_id};
 pub(crate) use identity::short_hash;
 pub use identity::{Budget, Identity, Level, LevelKind, Limits, Policy};

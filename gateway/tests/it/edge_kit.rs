@@ -315,7 +315,12 @@ pub(crate) fn delta(json: &str) -> OutEvent {
 pub(crate) fn finished() -> OutEvent {
     OutEvent::Finished(v1::Finished {
         finish_reason: "stop".to_owned(),
-        usage: Some(v1::Usage { prompt_tokens: 12, cached_tokens: 4, output_tokens: 3, estimated: false }),
+        usage: Some(v1::Usage {
+            prompt_tokens: 12,
+            cached_tokens: 4,
+            output_tokens: 3,
+            ..v1::Usage::default()
+        }),
         cost_nanousd: 1_500,
         baseline_nanousd: 9_000,
         simulated: true,

@@ -1,5 +1,6 @@
 //! The gateway over real sockets; one module a topic. `edge_*` meet a scripted door, the others simulated engines.
 
+mod alerts;
 mod batching;
 mod budgets;
 mod cold_start;

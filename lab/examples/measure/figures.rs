@@ -83,7 +83,7 @@ pub(crate) fn pairs_of(set: &Set, answers: &Answers, rows: &[usize]) -> Pairs {
             let outcome = data.outcome(name);
             let prompt = outcome.and_then(|outcome| outcome.input_tokens).unwrap_or(estimated);
             let output = outcome.and_then(|outcome| outcome.output_tokens).unwrap_or(0);
-            let charged = price.cost(Tokens { prompt, cached: 0, output }).0 as f64;
+            let charged = price.cost(Tokens { prompt, output, ..Tokens::default() }).0 as f64;
             (offer, outcome.map_or(0.0, |outcome| outcome.score), charged)
         };
         set.experts.iter().enumerate().map(cell).collect()

@@ -1,12 +1,15 @@
 //! What the offline side reads: graded outcomes, domain texts and prices, each mistake with its place and its mend.
 
+mod decimal;
 mod domains;
 mod lines;
+mod litellm;
 mod outcomes;
 mod prices;
 
 pub use domains::{DomainText, load_domains};
 pub use lines::{first_line, for_each as each_line};
+pub use litellm::{ImportError, Imported, import_prices};
 pub use outcomes::{Corpus, Outcome, Row, load_outcomes};
 pub use prices::{Prices, find_prices, load_prices};
 

@@ -2,7 +2,7 @@
 
 use super::CorpusError;
 use serde::Deserialize;
-use sluice_router::Price;
+use sluice_router::{Listed, Price, Rate};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,17 @@ pub type Prices = BTreeMap<String, Price>;
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
-    expert: BTreeMap<String, Listed>,
+    expert: BTreeMap<String, Table>,
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct Table {
     input_per_mtok: String,
     cached_input_per_mtok: Option<String>,
+    cache_write_per_mtok: Option<String>,
     output_per_mtok: String,
+    per_request: Option<String>,
+    currency: Option<String>,
 }
 
 /// Reads a price file. Unknown keys are ignored.
@@ -34,10 +37,18 @@ pub fn load_prices(path: &Path) -> Result<Prices, CorpusError> {
     if file.expert.is_empty() {
         return Err(wrong("no expert has a price".to_owned()));
     }
-    let price = |(name, listed): (String, Listed)| {
-        let cached = listed.cached_input_per_mtok.as_deref();
-        let price = Price::from_decimals(&listed.input_per_mtok, cached, &listed.output_per_mtok);
-        price
+    let price = |(name, table): (String, Table)| {
+        if let Some(currency) = table.currency.filter(|currency| currency != "USD") {
+            return Err(wrong(format!("the price of {name} is in {currency}, and these are in USD")));
+        }
+        let listed = Listed {
+            input: &table.input_per_mtok,
+            cached_input: table.cached_input_per_mtok.as_deref(),
+            cache_write: table.cache_write_per_mtok.as_deref(),
+            output: &table.output_per_mtok,
+            per_request: table.per_request.as_deref(),
+        };
+        Price::from_listed(listed, Rate::USD)
             .map(|price| (name.clone(), price))
             .map_err(|error| wrong(format!("the price of {name}: {error}")))
     };
@@ -84,6 +95,7 @@ mod tests {
             ("number", "[expert.\"a\"]\ninput_per_mtok = 0.5\noutput_per_mtok = \"1\"\n", ":2: invalid type"),
             ("missing", "[expert.\"a\"]\ninput_per_mtok = \"0.5\"\n", "missing field `output_per_mtok`"),
             ("negative", &good.replace("\"8\"", "\"-8\""), "the price of gpt-4.1: \"-8\" is negative"),
+            ("currency", &format!("{good}currency = \"CNY\"\n"), "is in CNY"),
             ("none", "title = \"x\"\n", "no expert has a price"),
         ] {
             let error = load(name, content).expect_err(name);

@@ -83,7 +83,7 @@ fn cells(row: &Row, signals: &Signals, experts: &[(String, Price)]) -> Vec<((f64
     let cell = |(offer, (name, price)): ((f64, f64), &(String, Price))| {
         let outcome = row.outcome(name).expect("the row grades every chosen expert");
         let prompt = outcome.input_tokens.unwrap_or(estimated);
-        let charged = Tokens { prompt, cached: 0, output: outcome.output_tokens.unwrap_or(0) };
+        let charged = Tokens { prompt, output: outcome.output_tokens.unwrap_or(0), ..Tokens::default() };
         (offer, outcome.score, price.cost(charged).0 as f64)
     };
     offers.zip(experts).map(cell).collect()

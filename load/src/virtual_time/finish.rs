@@ -23,7 +23,8 @@ impl Run<'_> {
         self.lines[running.pool].on_output(running.seat, running.output);
         self.free(running.pool, running.seat, verdict(&running, at));
         let step = running.step;
-        let tokens = Tokens { prompt: running.input, cached: running.cached, output: running.output };
+        let (prompt, cached, output) = (running.input, running.cached, running.output);
+        let tokens = Tokens { prompt, cached, output, ..Tokens::default() };
         let worked_on = running.input - running.cached + running.output;
         self.totals.tokens[running.pool][running.replica] += u64::from(worked_on);
         self.totals.cached[running.pool] += u64::from(running.cached);
@@ -50,7 +51,8 @@ impl Run<'_> {
             let step = running.step;
             let needs = &self.prompts.get(request.planned.prompt).ask.needs;
             let prompt = needs.prompt_tokens.saturating_add(request.carried);
-            let tokens = Tokens { prompt, cached: running.cached.min(prompt), output: produced };
+            let cached = running.cached.min(prompt);
+            let tokens = Tokens { prompt, cached, output: produced, ..Tokens::default() };
             Answered { step, replica: running.replica, first: running.first, last: self.now, tokens }
         });
         self.tell(request, answered, end);

@@ -124,7 +124,7 @@ impl Run<'_> {
         let Some(request) = self.requests.get(id) else { return NanoUsd::ZERO };
         let ask = &self.prompts.get(request.planned.prompt).ask;
         let prompt = ask.needs.prompt_tokens.saturating_add(request.carried);
-        let used = Tokens { prompt, cached: running.cached, output: produced };
+        let used = Tokens { prompt, cached: running.cached, output: produced, ..Tokens::default() };
         let cost = ask.fleet.experts[running.step.expert].price.cost(used);
         request.cost += cost;
         request.place = Place::Nowhere;

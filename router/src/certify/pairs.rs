@@ -345,7 +345,7 @@ fn unit(seed: u64, at: u64) -> f64 {
 
 fn charged(price: &Price, prompt: u32, output: u32) -> f64 {
     let output = if output == UNKNOWN_TOKENS { 0 } else { output };
-    price.cost(Tokens { prompt, cached: 0, output }).0 as f64
+    price.cost(Tokens { prompt, output, ..Tokens::default() }).0 as f64
 }
 
 /// Where the panel has each expert, if it has all.

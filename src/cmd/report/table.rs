@@ -24,19 +24,24 @@ fn whole(total: &Group) -> Vec<String> {
         ),
         format!("attempts   {}, ledger entries {}", thousands(total.attempts), thousands(total.entries)),
         format!(
-            "tokens     {} in (of which cached {}), {} out",
+            "tokens     {} in (of which cached {}, written to caches {}), {} out",
             thousands(tokens.prompt),
             thousands(tokens.cached),
+            thousands(tokens.cache_write),
             thousands(tokens.output)
         ),
         format!("cost       {} USD, of which {} on attempts that no client saw", total.cost, total.overhead),
         format!("baseline   {} USD, had the reference answered everything", total.baseline),
         format!("saved      {} USD{}", total.saved(), share(total, " (", ")")),
+        format!(
+            "beside it  {} USD beyond engines' caps, {} USD left unknown by crashes",
+            total.overrun, total.unattributed
+        ),
     ]
 }
 
 fn rows(report: &Report, by: &[By]) -> Vec<Vec<String>> {
-    let mut head: Vec<String> = by.iter().map(|by| by.name().to_owned()).collect();
+    let mut head: Vec<String> = by.iter().map(By::name).collect();
     head.extend(COLUMNS.iter().map(|&column| column.to_owned()));
     let mut rows = vec![head];
     for group in &report.groups {
@@ -48,13 +53,26 @@ fn rows(report: &Report, by: &[By]) -> Vec<Vec<String>> {
             group.cost.to_string(),
             group.baseline.to_string(),
             share(group, "", ""),
+            group.overhead.to_string(),
+            group.overrun.to_string(),
+            group.unattributed.to_string(),
         ]);
         rows.push(row);
     }
     rows
 }
 
-const COLUMNS: &[&str] = &["requests", "tokens in", "tokens out", "cost USD", "baseline USD", "saved"];
+const COLUMNS: &[&str] = &[
+    "requests",
+    "tokens in",
+    "tokens out",
+    "cost USD",
+    "baseline USD",
+    "saved",
+    "overhead USD",
+    "overrun USD",
+    "unattributed USD",
+];
 
 /// Names to the left, numbers to the right.
 fn aligned(rows: &[Vec<String>], names: usize) -> Vec<String> {
@@ -101,18 +119,19 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[3], "cost       2.000000001 USD, of which 0.00 on attempts that no client saw");
         assert_eq!(lines[5], "saved      1.999999999 USD (49.9 %)");
-        assert_eq!(lines[7], "tenant  requests  tokens in  tokens out     cost USD  baseline USD     saved");
-        assert_eq!(lines[8], "acme       1,234          0           0  0.000000001          3.00    99.9 %");
-        assert_eq!(
-            lines[9],
-            "深圳         1,234          0           0         2.00          1.00  -100.0 %"
-        );
+        assert_eq!(lines[6], "beside it  0.00 USD beyond engines' caps, 0.00 USD left unknown by crashes");
+        let head = "tenant  requests  tokens in  tokens out     cost USD  baseline USD     saved";
+        assert_eq!(lines[8], format!("{head}  overhead USD  overrun USD  unattributed USD"));
+        let acme = "acme       1,234          0           0  0.000000001          3.00    99.9 %";
+        assert_eq!(lines[9], format!("{acme}          0.00         0.00              0.00"));
+        let other = "深圳         1,234          0           0         2.00          1.00  -100.0 %";
+        assert_eq!(lines[10], format!("{other}          0.00         0.00              0.00"));
     }
 
     #[test]
     fn nothing_at_all_divides_by_nothing() {
         let text = render(&Report::default(), &[By::Tenant]);
-        assert!(text.ends_with("saved      0.00 USD"), "{text}");
+        assert!(text.contains("\nsaved      0.00 USD\n"), "{text}");
     }
 
     #[test]

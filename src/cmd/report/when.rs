@@ -4,7 +4,7 @@
 /// beyond milliseconds are cut off.
 ///
 /// A parser of our own: two formats don't need a calendar library.
-pub(super) fn parse(text: &str) -> Result<i64, String> {
+pub(in crate::cmd) fn parse(text: &str) -> Result<i64, String> {
     read(text)
         .ok_or_else(|| "write a date such as 2026-08-01 or a time such as 2026-08-01T12:30:00Z".to_owned())
 }

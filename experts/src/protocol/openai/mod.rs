@@ -9,6 +9,7 @@ mod refusal;
 mod request;
 mod reuse;
 mod stream;
+mod usage;
 
 use self::reuse::Reuse;
 use crate::call::{Call, Endpoint, Engine, Events, Reports};

@@ -4,17 +4,16 @@ use super::super::mistake::Mistakes;
 use super::super::raw::{RawExpert, RawKind, RawOutOfDomain, RawPrivacy};
 use sluice_router::{Expert, Kind, OutOfDomain, Price, Privacy};
 
-/// Every expert without a mistake, in order.
+/// Every expert, in order; their prices are left open.
 pub(super) fn check_experts(raws: &[RawExpert], mistakes: &mut Mistakes) -> Vec<Expert> {
     if raws.is_empty() {
         mistakes
             .note("expert", "there is none; add at least one [[expert]] (`sluice config init` shows how)");
     }
-    let checked = raws.iter().enumerate().filter_map(|(at, raw)| check_expert(at, raw, mistakes));
-    checked.collect()
+    raws.iter().enumerate().map(|(at, raw)| check_expert(at, raw, mistakes)).collect()
 }
 
-fn check_expert(at: usize, raw: &RawExpert, mistakes: &mut Mistakes) -> Option<Expert> {
+fn check_expert(at: usize, raw: &RawExpert, mistakes: &mut Mistakes) -> Expert {
     let key = |field: &str| format!("expert[{at}].{field}");
     if raw.name.is_empty() {
         mistakes.note(key("name"), "must not be empty");
@@ -34,13 +33,7 @@ fn check_expert(at: usize, raw: &RawExpert, mistakes: &mut Mistakes) -> Option<E
     if raw.pool.is_empty() {
         mistakes.note(key("pool"), format!("expert {:?} has no [[expert.pool]] to run in", raw.name));
     }
-    let price = Price::from_decimals(
-        &raw.price.input_per_mtok,
-        raw.price.cached_input_per_mtok.as_deref(),
-        &raw.price.output_per_mtok,
-    );
-    let price = mistakes.take(&key("price"), price)?;
-    Some(Expert {
+    Expert {
         name: raw.name.clone(),
         kind: match raw.kind {
             RawKind::Vertical => Kind::Vertical,
@@ -62,6 +55,7 @@ fn check_expert(at: usize, raw: &RawExpert, mistakes: &mut Mistakes) -> Option<E
             RawPrivacy::Device => Privacy::Device,
         },
         region: raw.region.clone(),
-        price,
-    })
+        // Set once it is known when.
+        price: Price::default(),
+    }
 }

@@ -135,7 +135,7 @@ pub const METRICS: &[Row] = &[
         name: "sluice_tokens_total",
         kind: Counter,
         labels: &["expert", "type"],
-        help: "Tokens used: input (not cached), cached_input, output.",
+        help: "Tokens used: input (not cached), cached_input, cache_write, output.",
     },
     Row {
         name: "sluice_cost_nanousd_total",

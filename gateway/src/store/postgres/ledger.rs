@@ -2,8 +2,9 @@
 
 use super::{Link, Server, drive, schema};
 use crate::store::StoreError;
-use crate::store::report::{Groups, Ledger, OVERHEAD, Report, ReportAsk};
-use sluice_router::NanoUsd;
+use crate::store::report::{
+    ATTEMPTS, DECISIONS, Dialect, Line, PurgeAsk, Purged, Query, REQUESTS, Tables, Window, quoted,
+};
 use tokio_postgres::{Client, Error, Row};
 
 /// A common ledger, read beside the gateways that ship to it.
@@ -43,67 +44,46 @@ impl PostgresLedger {
     }
 }
 
-impl Ledger for PostgresLedger {
-    fn report(&self, ask: &ReportAsk) -> Result<Report, StoreError> {
+impl Tables for PostgresLedger {
+    const DIALECT: Dialect = Dialect {
+        day: "to_char(to_timestamp(r.at_unix_ms / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+        tag: |tag| format!("coalesce(r.tags::json ->> {}, '')", quoted(tag)),
+    };
+
+    fn read(&self, queries: &[Query], window: Window) -> Result<Vec<Vec<Line>>, StoreError> {
         self.ask(async |client| {
             client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-            let mut groups = Groups::default();
-            for row in rows(client, ask, "requests AS r", REQUEST_SUMS).await? {
-                let (by, at) = by(&row, ask);
-                let group = groups.of(by);
-                group.requests = count(&row, at);
-                group.below_floor = count(&row, at + 1);
-                group.cost = NanoUsd(row.get(at + 2));
-                group.baseline = NanoUsd(row.get(at + 3));
+            let mut answers = Vec::new();
+            for query in queries {
+                let rows = client.query(&query.sql, &[&window.from_ms, &window.to_ms]).await?;
+                answers.push(rows.iter().map(|row| line(row, query)).collect::<Result<_, Error>>()?);
             }
-            let tables = "requests AS r JOIN attempts USING (request_id)";
-            for row in rows(client, ask, tables, ATTEMPT_SUMS).await? {
-                let (by, at) = by(&row, ask);
-                let group = groups.of(by);
-                group.attempts = count(&row, at);
-                group.tokens.prompt = count(&row, at + 1);
-                group.tokens.cached = count(&row, at + 2);
-                group.tokens.output = count(&row, at + 3);
-            }
-            let tables = "requests AS r JOIN entries USING (request_id)";
-            let sums = format!(
-                "count(*), coalesce(sum(amount_nanousd) FILTER (WHERE debit = '{OVERHEAD}'), 0)::bigint"
-            );
-            for row in rows(client, ask, tables, &sums).await? {
-                let (by, at) = by(&row, ask);
-                let group = groups.of(by);
-                group.entries = count(&row, at);
-                group.overhead = NanoUsd(row.get(at + 1));
-            }
-            Ok(groups)
-        })?
-        .report()
+            Ok(answers)
+        })
     }
 
-    fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
+    fn find_receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
         let sql = "SELECT d.receipt, s.json FROM decisions AS d JOIN snapshots AS s USING (config)
                    WHERE d.decision_id = $1";
         let found = self.ask(async |client| client.query_opt(sql, &[&decision_id]).await)?;
         Ok(found.map(|row| (row.get(0), row.get(1))))
     }
+
+    fn forget(&self, ask: &PurgeAsk) -> Result<Purged, StoreError> {
+        self.ask(async |client| {
+            client.batch_execute("BEGIN").await?;
+            // Attempts and decisions are found by their requests.
+            let decisions = client.execute(DECISIONS, &[&ask.tenant, &ask.before_ms]).await?;
+            let attempts = client.execute(ATTEMPTS, &[&ask.tenant, &ask.before_ms]).await?;
+            let requests = client.execute(REQUESTS, &[&ask.tenant, &ask.before_ms]).await?;
+            client.batch_execute("COMMIT").await?;
+            Ok(Purged { decisions, attempts, requests })
+        })
+    }
 }
 
-async fn rows(client: &Client, ask: &ReportAsk, tables: &str, sums: &str) -> Result<Vec<Row>, Error> {
-    let (from, to) = ask.span_ms();
-    client.query(&ask.sql(tables, sums, ["$1", "$2"]), &[&from, &to]).await
+fn line(row: &Row, query: &Query) -> Result<Line, Error> {
+    let texts = (0..query.texts).map(|at| row.try_get(at)).collect::<Result<_, Error>>()?;
+    let numbers = (0..query.numbers).map(|at| row.try_get(query.texts + at));
+    Ok(Line { texts, numbers: numbers.collect::<Result<_, Error>>()? })
 }
-
-/// What makes the row's group, and where its sums begin.
-fn by(row: &Row, ask: &ReportAsk) -> (Vec<String>, usize) {
-    ((0..ask.by.len()).map(|at| row.get(at)).collect(), ask.by.len())
-}
-
-fn count(row: &Row, at: usize) -> u64 {
-    u64::try_from(row.get::<_, i64>(at)).unwrap_or(0)
-}
-
-/// Postgres sums to any size; the cast fails beyond 64 bits.
-const REQUEST_SUMS: &str = "count(*), coalesce(sum(1 - floor_held), 0)::bigint,
-    coalesce(sum(cost_nanousd), 0)::bigint, coalesce(sum(baseline_nanousd), 0)::bigint";
-const ATTEMPT_SUMS: &str = "count(*), coalesce(sum(prompt_tokens), 0)::bigint,
-    coalesce(sum(cached_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint";

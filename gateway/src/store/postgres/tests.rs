@@ -7,7 +7,7 @@ use super::*;
 use crate::record::{Closing, Record};
 use crate::store::fixtures::{decision_id, record, settled, snapshot};
 use crate::store::tests::servers::{Cluster, Schema};
-use crate::store::{By, Journal, Report, ReportAsk, open_journal, open_ledger};
+use crate::store::{By, Journal, PurgeAsk, Purged, Report, ReportAsk, open_journal, open_ledger};
 use sluice_router::NanoUsd;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -51,7 +51,8 @@ impl Gateway {
 /// Every reading of a ledger, to compare.
 fn reports(ledger: &str) -> Vec<Report> {
     let ledger = open_ledger(ledger).expect("it is there");
-    let by = [vec![], vec![By::Tenant], By::ALL.to_vec()];
+    let tags = ["team", "o'no\""].map(|tag| By::Tag(tag.to_owned()));
+    let by = [vec![], vec![By::Tenant], By::ALL.to_vec(), tags.to_vec()];
     let ask = |by| ReportAsk { by, from_ms: None, to_ms: Some(settled(90).at_unix_ms) };
     by.into_iter().map(|by| ledger.report(&ask(by)).expect("sums")).collect()
 }
@@ -75,6 +76,12 @@ async fn the_ledger_says_what_the_journal_says() {
     assert_eq!(gateway.ships(&schema.url()).await, Shipped::default());
     check_whole(&schema, 100);
     assert_eq!(reports(&schema.url()), reports(&gateway.url));
+    let whole = ReportAsk::default().window();
+    let read = |url: &str| {
+        let ledger = open_ledger(url).expect("opens");
+        (ledger.booked(whole).expect("sums"), ledger.used(whole).expect("sums"))
+    };
+    assert_eq!(read(&schema.url()), read(&gateway.url), "bookings and uses too");
     let (here, there) =
         (open_ledger(&schema.url()).expect("opens"), open_ledger(&gateway.url).expect("opens"));
     for n in [0, 7, 99] {
@@ -85,6 +92,21 @@ async fn the_ledger_says_what_the_journal_says() {
     assert_eq!(here.receipt("no such"), Ok(None));
     let times = schema.ask("SELECT at FROM ledger_entries ORDER BY at LIMIT 1").expect("readable");
     assert_eq!(times, ["2023-11-14T22:13:20.000Z"]);
+}
+
+#[tokio::test]
+async fn a_purge_forgets_in_the_common_ledger_too() {
+    let Some(schema) = Schema::fresh() else { return };
+    let gateway = Gateway::new("one");
+    gateway.writes(0..30).await;
+    gateway.ships(&schema.url()).await;
+    let before = reports(&schema.url());
+    let ledger = open_ledger(&schema.url()).expect("opens");
+    let asked = PurgeAsk { tenant: "acme".to_owned(), before_ms: settled(15).at_unix_ms };
+    assert_eq!(ledger.purge(&asked), Ok(Purged { decisions: 5, requests: 5, attempts: 0 }));
+    assert_eq!(reports(&schema.url())[..3], before[..3], "money and counts stay");
+    assert_eq!(ledger.receipt(&decision_id(12)), Ok(None));
+    assert!(ledger.receipt(&decision_id(13)).expect("readable").is_some(), "another's");
 }
 
 #[tokio::test]

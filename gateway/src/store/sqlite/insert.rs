@@ -2,7 +2,6 @@
 
 use crate::invariants;
 use crate::record::{Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Phase, Record, Settled};
-use crate::store::report::OVERHEAD;
 use rusqlite::{Connection, params};
 
 /// Writes records within the caller's transaction.
@@ -136,8 +135,9 @@ impl Inserter<'_> {
     fn attempt(&mut self, id: &str, of: &AttemptRecord) -> rusqlite::Result<()> {
         self.execute(
             "INSERT INTO attempts (request_id, attempt, expert, pool, replica, ended, detail, prompt_tokens,
-                 cached_tokens, output_tokens, estimated, cost_nanousd, wait_ms, ttft_ms, total_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 cached_tokens, output_tokens, estimated, cost_nanousd, wait_ms, ttft_ms, total_ms,
+                 cache_write_tokens)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             params![
                 id,
                 of.n,
@@ -153,7 +153,8 @@ impl Inserter<'_> {
                 of.cost.0,
                 of.wait_ms,
                 of.ttft_ms,
-                of.total_ms
+                of.total_ms,
+                of.tokens.cache_write
             ],
         )
         .map(drop)
@@ -193,7 +194,7 @@ fn account_name(account: Account) -> &'static str {
     match account {
         Account::Funded => "funded",
         Account::Spent => "spent",
-        Account::Overhead => OVERHEAD,
+        Account::Overhead => "overhead",
         Account::Overrun => "overrun",
     }
 }

@@ -1,10 +1,12 @@
 //! The read side: receipts for the gateway, sums for reports.
 
-use super::{fault, schema};
-use crate::store::report::{Group, Groups, Ledger, OVERHEAD, Report, ReportAsk};
-use crate::store::{StoreError, TokenSums};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use sluice_router::NanoUsd;
+use super::fault;
+use super::schema::{self, Look};
+use crate::store::StoreError;
+use crate::store::report::{
+    ATTEMPTS, DECISIONS, Dialect, Line, PurgeAsk, Purged, Query, REQUESTS, Tables, Window, quoted,
+};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
@@ -56,79 +58,54 @@ impl SqliteLedger {
     pub(super) fn open(path: &Path) -> Result<SqliteLedger, StoreError> {
         Ok(SqliteLedger { path: path.to_owned(), connection: schema::open_to_read(path)? })
     }
-
-    /// Requests, tries and entries apart, as each has rows of its own; one read transaction, so they agree.
-    fn groups(&self, ask: &ReportAsk) -> rusqlite::Result<Groups> {
-        let snapshot = self.connection.unchecked_transaction()?;
-        let mut groups = Groups::default();
-        gather(&mut groups, ask, &snapshot, ("requests AS r", REQUEST_SUMS), |group, row, at| {
-            group.requests = row.get(at)?;
-            group.below_floor = row.get(at + 1)?;
-            group.cost = NanoUsd(row.get(at + 2)?);
-            group.baseline = NanoUsd(row.get(at + 3)?);
-            Ok(())
-        })?;
-        gather(
-            &mut groups,
-            ask,
-            &snapshot,
-            ("requests AS r JOIN attempts USING (request_id)", ATTEMPT_SUMS),
-            |group, row, at| {
-                group.attempts = row.get(at)?;
-                let (prompt, cached, output) = (row.get(at + 1)?, row.get(at + 2)?, row.get(at + 3)?);
-                group.tokens = TokenSums { prompt, cached, output };
-                Ok(())
-            },
-        )?;
-        let entry_sums =
-            format!("count(*), coalesce(sum(amount_nanousd) FILTER (WHERE debit = '{OVERHEAD}'), 0)");
-        gather(
-            &mut groups,
-            ask,
-            &snapshot,
-            ("requests AS r JOIN entries USING (request_id)", &entry_sums),
-            |group, row, at| {
-                group.entries = row.get(at)?;
-                group.overhead = NanoUsd(row.get(at + 1)?);
-                Ok(())
-            },
-        )?;
-        Ok(groups)
-    }
 }
 
-impl Ledger for SqliteLedger {
-    fn report(&self, ask: &ReportAsk) -> Result<Report, StoreError> {
-        let groups = self.groups(ask).map_err(|error| fault::explain(&self.path, &error))?;
-        groups.report()
+impl Tables for SqliteLedger {
+    const DIALECT: Dialect = Dialect {
+        day: "strftime('%Y-%m-%d', r.at_unix_ms / 1000, 'unixepoch')",
+        tag: |tag| {
+            let path = format!("$.{}", serde_json::Value::from(tag));
+            format!("coalesce(json_extract(r.tags, {}), '')", quoted(&path))
+        },
+    };
+
+    fn read(&self, queries: &[Query], window: Window) -> Result<Vec<Vec<Line>>, StoreError> {
+        let said = |error: rusqlite::Error| fault::explain(&self.path, &error);
+        // One read transaction, so that the answers agree.
+        let state = self.connection.unchecked_transaction().map_err(said)?;
+        queries.iter().map(|query| lines(&state, query, window).map_err(said)).collect()
     }
 
-    fn receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
+    fn find_receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
         receipt(&self.connection, decision_id, None).map_err(|error| fault::explain(&self.path, &error))
     }
-}
 
-/// Sums over the rows of `tables`; `take` reads them from its column on.
-fn gather(
-    groups: &mut Groups,
-    ask: &ReportAsk,
-    connection: &Connection,
-    (tables, sums): (&str, &str),
-    take: impl Fn(&mut Group, &Row<'_>, usize) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    let (from, to) = ask.span_ms();
-    let mut query = connection.prepare(&ask.sql(tables, sums, ["?1", "?2"]))?;
-    let mut rows = query.query(params![from, to])?;
-    let width = ask.by.len();
-    while let Some(row) = rows.next()? {
-        let by: Vec<String> = (0..width).map(|at| row.get(at)).collect::<rusqlite::Result<_>>()?;
-        take(groups.of(by), row, width)?;
+    fn forget(&self, ask: &PurgeAsk) -> Result<Purged, StoreError> {
+        let mut connection = schema::prepare(&self.path, Look::AtItsHead)?;
+        purge(&mut connection, ask).map_err(|error| fault::explain(&self.path, &error))
     }
-    Ok(())
 }
 
-/// `sum` over integers is exact and fails beyond 64 bits.
-const REQUEST_SUMS: &str = "count(*), coalesce(sum(1 - floor_held), 0), coalesce(sum(cost_nanousd), 0),
-                            coalesce(sum(baseline_nanousd), 0)";
-const ATTEMPT_SUMS: &str = "count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(cached_tokens), 0),
-                            coalesce(sum(output_tokens), 0)";
+fn lines(state: &Connection, query: &Query, window: Window) -> rusqlite::Result<Vec<Line>> {
+    let mut statement = state.prepare(&query.sql)?;
+    let rows = statement.query_map(params![window.from_ms, window.to_ms], |row| {
+        let texts = (0..query.texts).map(|at| row.get(at)).collect::<rusqlite::Result<_>>()?;
+        let numbers = (0..query.numbers).map(|at| row.get(query.texts + at));
+        Ok(Line { texts, numbers: numbers.collect::<rusqlite::Result<_>>()? })
+    })?;
+    rows.collect()
+}
+
+/// What is removed is written over, in the file and in its write-ahead log.
+fn purge(connection: &mut Connection, ask: &PurgeAsk) -> rusqlite::Result<Purged> {
+    connection.pragma_update(None, "secure_delete", true)?;
+    let work = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    let run = |sql: &str| work.execute(sql, params![ask.tenant, ask.before_ms]).map(|rows| rows as u64);
+    // Attempts and decisions are found by their requests.
+    let (decisions, attempts) = (run(DECISIONS)?, run(ATTEMPTS)?);
+    let purged = Purged { decisions, attempts, requests: run(REQUESTS)? };
+    work.commit()?;
+    // The log is emptied unless somebody reads it just now; then the next checkpoint will.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(purged)
+}

@@ -60,6 +60,7 @@ CREATE TABLE attempts (
     wait_ms       double precision NOT NULL,
     ttft_ms       double precision,
     total_ms      double precision NOT NULL,
+    cache_write_tokens bigint NOT NULL,
     PRIMARY KEY (request_id, attempt)
 );
 
@@ -126,6 +127,7 @@ SELECT
     a.replica,
     a.prompt_tokens,
     a.cached_tokens,
+    a.cache_write_tokens,
     a.output_tokens,
     a.estimated,
     r.tags,
@@ -148,7 +150,7 @@ SELECT
     'funded',
     c.unattributed_nanousd,
     c.tenant,
-    '', '', '', '', '', '', '', '', '', 0, 0, 0, 1, '{}', NULL, '',
+    '', '', '', '', '', '', '', '', '', 0, 0, 0, 0, 1, '{}', NULL, '',
     c.writer,
     0,
     c.gateway

@@ -44,6 +44,7 @@ CREATE TABLE closings (
 
 ALTER TABLE requests ADD COLUMN project TEXT NOT NULL DEFAULT '';
 ALTER TABLE requests ADD COLUMN key_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN cache_write_tokens INTEGER NOT NULL DEFAULT 0;
 
 DROP VIEW ledger_entries;
 CREATE VIEW ledger_entries AS
@@ -68,6 +69,7 @@ SELECT
     a.replica,
     a.prompt_tokens,
     a.cached_tokens,
+    a.cache_write_tokens,
     a.output_tokens,
     a.estimated,
     r.tags,
@@ -89,7 +91,7 @@ SELECT
     'funded',
     c.unattributed_nanousd,
     c.tenant,
-    '', '', '', '', '', '', '', '', '', 0, 0, 0, 1, '{}', NULL, '',
+    '', '', '', '', '', '', '', '', '', 0, 0, 0, 0, 1, '{}', NULL, '',
     c.writer,
     0
 FROM closings AS c

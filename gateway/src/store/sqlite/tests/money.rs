@@ -1,9 +1,9 @@
 //! Sums: exact, whole, and each request once.
 
 use super::*;
-use crate::record::Account;
+use crate::record::{Account, Closing, LedgerEntry, Phase};
 use crate::store::fixtures::{attempt, decision_id, entry};
-use crate::store::{By, Group, Report, ReportAsk};
+use crate::store::{By, Group, PurgeAsk, Purged, Report, ReportAsk};
 
 fn report(path: &Path, ask: &ReportAsk) -> Report {
     SqliteLedger::open(path).expect("opens").report(ask).expect("sums")
@@ -35,7 +35,9 @@ async fn a_report_sums_exactly_what_was_settled() {
         cost: all.iter().map(|settled| settled.cost).sum(),
         baseline: NanoUsd(900_000),
         overhead,
-        tokens: crate::TokenSums { prompt: 2_000, cached: 800, output: 4_000 },
+        overrun: NanoUsd::ZERO,
+        unattributed: NanoUsd::ZERO,
+        tokens: crate::TokenSums { prompt: 2_000, cached: 800, cache_write: 400, output: 4_000 },
     };
     assert_eq!(total, expected);
 }
@@ -117,4 +119,92 @@ async fn entries_can_be_neither_changed_nor_removed() {
         let error = connection.execute(sql, []).expect_err("refused").to_string();
         assert!(error.contains("append-only"), "{error}");
     }
+}
+
+/// A journal with a hundred requests, an overrun and a share that a crash left open.
+async fn with_losses(path: &Path) {
+    let journal = SqliteJournal::open(path).expect("opens");
+    journal.record(snapshot()).await;
+    for n in 0..100 {
+        let mut settled = settled(n);
+        if n == 7 {
+            let beyond = entry(1, Account::Overrun, NanoUsd(77));
+            settled.entries.push(LedgerEntry { phase: Phase::Overrun, ..beyond });
+            settled.project = "web".to_owned();
+        }
+        journal.record(Record::Settled(Box::new(settled))).await;
+    }
+    let closing = |account: &str| Closing {
+        account: account.to_owned(),
+        epoch: 1,
+        tenant: "acme".to_owned(),
+        at_unix_ms: 1_700_086_400_000,
+        spent: NanoUsd(5),
+        unattributed: NanoUsd(33),
+    };
+    // The project's share bounds the same money once more.
+    for account in ["budget/acme/month/0", "budget/acme/web/month/0"] {
+        journal.record(Record::Closed(closing(account))).await;
+    }
+    journal.flush().await.expect("durable");
+}
+
+#[tokio::test]
+async fn losses_stand_beside_the_cost_and_everything_adds_up_to_the_ledger() {
+    let (_folder, path) = place();
+    with_losses(&path).await;
+    let total = report(&path, &ReportAsk::default()).total;
+    assert_eq!((total.overrun, total.unattributed, total.entries), (NanoUsd(77), NanoUsd(33), 202));
+    let booked = ask(&path, "SELECT sum(amount_nanousd) FROM ledger_entries");
+    assert_eq!((total.cost + total.overrun + total.unattributed).0, booked);
+    let by = vec![By::Day, By::Project, By::Tag("team".to_owned()), By::Tag("o'no\"".to_owned())];
+    let groups = report(&path, &ReportAsk { by, ..ReportAsk::default() }).groups;
+    let found: Vec<_> =
+        groups.iter().map(|group| (group.by.join("/"), group.requests, group.unattributed.0)).collect();
+    let expected =
+        [("2023-11-14//a \"b\"/", 99, 0), ("2023-11-14/web/a \"b\"/", 1, 0), ("2023-11-15///", 0, 33)];
+    assert_eq!(found, expected.map(|(by, requests, lost)| (by.to_owned(), requests, lost)));
+}
+
+#[tokio::test]
+async fn bookings_and_uses_hold_every_nano_dollar_and_token() {
+    let (_folder, path) = place();
+    with_losses(&path).await;
+    let ledger = SqliteLedger::open(&path).expect("opens");
+    let (booked, _) = ledger.booked(ReportAsk::default().window()).expect("sums");
+    let sum: NanoUsd = booked.iter().map(|booked| booked.amount).sum();
+    assert_eq!(sum.0, ask(&path, "SELECT sum(amount_nanousd) FROM ledger_entries"));
+    assert_eq!(booked.iter().map(|booked| booked.tokens.output).sum::<u64>(), 4_000, "of what overran once");
+    assert_eq!(booked.iter().map(|booked| booked.entries).sum::<u64>(), 202);
+    let (used, _) = ledger.used(ReportAsk::default().window()).expect("sums");
+    let [small] = &used[..] else { panic!("one expert on one day: {used:?}") };
+    assert_eq!((small.day.as_str(), small.expert.as_str(), small.attempts), ("2023-11-14", "small", 200));
+    assert_eq!(small.amount, sum - NanoUsd(33));
+    let own_count =
+        "SELECT sum(amount_nanousd) FROM ledger_entries WHERE estimated = 1 AND phase <> 'abandon'";
+    assert_eq!(small.estimated.0, ask(&path, own_count));
+}
+
+#[tokio::test]
+async fn a_purge_forgets_one_tenant_s_requests_and_no_money() {
+    let (_folder, path) = place();
+    written(&path, 0..30).await;
+    let before = report(&path, &ReportAsk::default());
+    let asked = PurgeAsk { tenant: "acme".to_owned(), before_ms: settled(15).at_unix_ms };
+    let ledger = SqliteLedger::open(&path).expect("opens");
+    // 0, 3, 6, 9 and 12.
+    let purged = Purged { decisions: 5, requests: 5, attempts: 0 };
+    assert_eq!(ledger.purge(&asked), Ok(purged));
+    assert_eq!(ledger.purge(&asked), Ok(Purged::default()), "once");
+    assert_eq!(report(&path, &ReportAsk::default()), before);
+    assert_eq!(ledger.receipt(&decision_id(12)), Ok(None));
+    assert!(ledger.receipt(&decision_id(15)).expect("readable").is_some(), "later");
+    assert!(ledger.receipt(&decision_id(13)).expect("readable").is_some(), "another's");
+    assert_eq!(
+        ask(&path, "SELECT count(*) FROM requests WHERE label = '' AND tags = '{}' AND tenant = 'acme'"),
+        5
+    );
+    let bytes = std::fs::read(&path).expect("readable");
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!holds("decision-12\"") && holds("decision-13\""), "written over, not only unlinked");
 }

@@ -1,0 +1,46 @@
+//! Prices and rates as they are written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What an expert charges: decimal strings, per million tokens but for `per_request`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPrice {
+    /// Per million prompt tokens that no cache has to do with.
+    pub input_per_mtok: String,
+    /// Per million prompt tokens that came from a cache; the input price when absent.
+    #[serde(default)]
+    pub cached_input_per_mtok: Option<String>,
+    /// Per million prompt tokens that were written to a cache; the input price when absent.
+    #[serde(default)]
+    pub cache_write_per_mtok: Option<String>,
+    /// Per million tokens produced.
+    pub output_per_mtok: String,
+    /// For each request that is accepted, whatever its tokens; nothing when absent.
+    #[serde(default)]
+    pub per_request: Option<String>,
+    /// The currency of all these; another one than `USD` needs its `[[fx]]`.
+    #[serde(default = "usd")]
+    pub currency: String,
+    /// Within `price_from`: from when on it holds.
+    #[serde(default)]
+    pub from: Option<String>,
+}
+
+fn usd() -> String {
+    "USD".to_owned()
+}
+
+/// What a currency is worth.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawFx {
+    /// Its name, as prices use it.
+    pub currency: String,
+    /// What one unit is worth, in decimal USD.
+    pub usd: String,
+    /// From when on: a date in UTC, or RFC 3339. The earliest rate holds before its date too.
+    #[serde(default)]
+    pub from: Option<String>,
+}
