@@ -36,23 +36,22 @@ pub(crate) async fn choose_within(app: &App, lease: &mut Lease) -> Result<Chosen
 
 async fn reserve(app: &App, lease: &mut Lease, chosen: &Chosen) -> Result<(), Empty> {
     let worst = chosen.worst(&chosen.decision().steps[0]);
-    let held = take(app, lease, worst).await?;
-    lease.reserve = Some(held);
-    Ok(())
+    take(app, lease, worst).await
 }
 
-/// Holds the worst case of a try, out of what is reserved where that is enough.
+/// Sees that the worst case of a try is in the lease's reserve, which is kept where that is what is there already.
 ///
 /// # Errors
 /// The budget doesn't cover it any more, or can't be asked.
-pub(crate) async fn hold(app: &App, step: &Step, lease: &mut Lease) -> Result<Held, Fault> {
+///
+/// # Cancel safety
+/// What is held is in the lease before anything else is waited for, so it is given back whenever the request ends.
+pub(crate) async fn hold(app: &App, step: &Step, lease: &mut Lease) -> Result<(), Fault> {
     let worst = lease.decided().worst(step);
-    if let Some(reserved) = lease.reserve.take() {
-        if reserved.amount() == worst {
-            return Ok(reserved);
-        }
-        reserved.release(&mut lease.charges);
+    if lease.reserve.as_ref().is_some_and(|reserved| reserved.amount() == worst) {
+        return Ok(());
     }
+    lease.release();
     take(app, lease, worst).await.map_err(fault)
 }
 
@@ -61,15 +60,16 @@ pub(crate) fn hold_at_once(step: &Step, lease: &Lease) -> Option<Held> {
     lease.purse.try_hold(lease.decided().worst(step))
 }
 
-async fn take(app: &App, lease: &mut Lease, worst: NanoUsd) -> Result<Held, Empty> {
+async fn take(app: &App, lease: &mut Lease, worst: NanoUsd) -> Result<(), Empty> {
     let until = lease.request.ends_by().min(app.clock.now().plus_ms(PATIENCE_MS));
     let held = lease.purse.hold(worst, app.clock.sleep_until(until).boxed()).await?;
     lease.holds += 1;
-    if let Err(away) = lease.purse.sync(lease.request.id, lease.holds, &held).await {
-        held.release(&mut lease.charges);
-        return Err(away);
+    let held = lease.reserve.insert(held);
+    let synced = lease.purse.sync(lease.request.id, lease.holds, held).await;
+    if synced.is_err() {
+        lease.release();
     }
-    Ok(held)
+    synced
 }
 
 /// Nobody may answer: because of the budget, where a larger one would have helped.

@@ -70,26 +70,22 @@ impl Race {
     /// # Errors
     /// The client has left meanwhile: nothing is sent.
     async fn begin(&mut self, app: &App, made: Try, lease: &mut Lease, out: &Outlet) -> Result<(), Fault> {
-        let held = match cover::hold(app, &made.step, lease).await {
-            Ok(held) => held,
-            Err(fault) => {
-                self.turned_away(&made, fault);
-                return Ok(());
-            }
-        };
+        if let Err(fault) = cover::hold(app, &made.step, lease).await {
+            self.turned_away(&made, fault);
+            return Ok(());
+        }
         let (slot, wait_ms) = match attempt::join(app, &made, lease).await {
             Ok(joined) => joined,
             Err(fault) => {
-                lease.reserve = Some(held);
                 self.turned_away(&made, fault);
                 return Ok(());
             }
         };
         if out.is_closed() {
-            lease.reserve = Some(held);
             return Err(relay::client_gone());
         }
         self.late = hedge_alarm(app, &made, lease);
+        let held = lease.reserve.take().expect("it was held for this try");
         self.send(app, &made, Place { slot, wait_ms, held }, lease);
         Ok(())
     }

@@ -275,3 +275,28 @@ async fn row_19_two_thousand_streams_are_settled_at_what_was_relayed() {
     assert_eq!(by_ledger, by_engine, "of those that ended, to the nano-dollar");
     assert!(left > MANY / 2, "{left} left");
 }
+
+#[tokio::test]
+async fn row_18_a_client_that_leaves_while_it_waits_in_line_gets_its_hold_back() {
+    for store in ["", "hold = \"request\""] {
+        let scripts = Scripts::usually(counts(60_000, 5, 95));
+        let text = config(scripts.peer().await, 10 * HOLD, store)
+            .replace("protocol =", "max_concurrency = 1\nlimit = \"fixed\"\nprotocol =");
+        let gateway = Gateway::start(&text).await;
+        let addr = gateway.running.data();
+        let waits = || tokio::time::timeout(Duration::from_millis(300), ask(addr, 100));
+        let all = join_all([waits(), waits(), waits()]).await;
+        assert!(all.iter().all(Result::is_err), "the engine is silent, so all of them leave");
+        assert_eq!(scripts.seen(), 1, "two were in line");
+        let mut is_back = false;
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            gateway.running.flush().await.expect("the journal works");
+            is_back = left(gateway.running.admin()).await == 10 * HOLD - booked(&gateway.folder);
+            if is_back && booked(&gateway.folder) > 0 {
+                break;
+            }
+        }
+        assert!(is_back, "{store}: {} left", left(gateway.running.admin()).await);
+    }
+}
