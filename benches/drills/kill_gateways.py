@@ -32,6 +32,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PRICE = 10_000  # nano-USD for a token of either kind: 10 USD per million
+PROCESSES = []
 KEYS = [f"slk_drill_{n}" for n in range(6)]
 
 
@@ -95,9 +96,33 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
+    def handle_error(self, *_):
+        """A gateway that was killed is no error of the engine's."""
+
 
 def usd(nano):
     return f"{nano // 10**9}.{nano % 10**9:09}"
+
+
+class Redis:
+    """A Redis that forgets nothing."""
+
+    def __init__(self, folder):
+        self.folder, self.port = folder, free_port()
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--dir", self.folder, "--appendonly", "yes",
+             "--appendfsync", "always", "--save", "", "--loglevel", "warning"], stdout=subprocess.DEVNULL)
+        PROCESSES.append(self.process)
+        time.sleep(0.5)
+
+    def stop_for(self, seconds):
+        self.process.kill()
+        self.process.wait()
+        time.sleep(seconds)
+        self.start()
 
 
 class Gateway:
@@ -107,7 +132,7 @@ class Gateway:
         self.port, self.admin = free_port(), free_port()
         self.config = os.path.join(self.folder, "sluice.toml")
         tenants = "".join(
-            f'[[tenant]]\nid = "t{i}"\nkeys = [{{ sha256 = "{sha256(key.encode()).hexdigest()}", id = "k" }}]\n'
+            f'[[tenant]]\nid = "t{i}"\nkeys = [{{ sha256 = "{sha256(key.encode()).hexdigest()}", id = "k{i}" }}]\n'
             f'budget = {{ usd = "{usd(budgets[i])}", period = "ever" }}\n'
             for i, key in enumerate(KEYS)
         )
@@ -132,6 +157,7 @@ class Gateway:
         if not line.startswith("sluice ready"):
             raise SystemExit(f"gateway did not start: {line!r}; see {self.folder}/log")
         self.starts += 1
+        PROCESSES.append(self.process)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -151,7 +177,7 @@ class Gateway:
         double = db.execute(
             "SELECT count(*) FROM (SELECT 1 FROM ledger_entries GROUP BY request_id, attempt, phase HAVING count(*) > 1)"
         ).fetchone()[0]
-        holds = db.execute("SELECT count(*) FROM holds").fetchone()[0]
+        holds = db.execute("SELECT count(*) FROM holds LEFT JOIN closings USING (account, writer) WHERE closings.account IS NULL").fetchone()[0]
         return rows, double, holds
 
 
@@ -192,6 +218,13 @@ def ask(port, tenant, leaves=False, max_tokens=30):
         return "no answer"
 
 
+def drain(gateways, tenant, seed):
+    """Asks until the budget has refused a few times in a row, at whichever gateway."""
+    rng, refused = random.Random(seed), 0
+    while refused < 5:
+        refused = refused + 1 if ask(rng.choice(gateways).port, tenant) == "insufficient_quota" else 0
+
+
 def vaults(args, gateway):
     out = subprocess.run([args.sluice, "budget", "--config", gateway.config, "--json"], capture_output=True, text=True)
     if out.returncode != 0:
@@ -207,6 +240,7 @@ def main():
     parser.add_argument("--gateways", type=int, default=5)
     parser.add_argument("--shared", default="redis", help="redis: one of the drill's own; or a URL")
     parser.add_argument("--ledger", default="", help="postgres:// URL of a common ledger to ship to")
+    parser.add_argument("--store-stops", type=int, default=0, help="kill the drill's Redis so often, after the gateways")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     args = parser.parse_args()
@@ -214,16 +248,13 @@ def main():
     rng = random.Random(args.seed)
     redis, shared = None, args.shared
     if shared == "redis":
-        port = free_port()
-        redis = subprocess.Popen(
-            ["redis-server", "--port", str(port), "--dir", folder, "--appendonly", "yes", "--appendfsync", "always",
-             "--save", "", "--loglevel", "warning"], stdout=subprocess.DEVNULL)
-        shared = f"redis://127.0.0.1:{port}/0"
-        time.sleep(0.5)
+        redis = Redis(folder)
+        shared = f"redis://127.0.0.1:{redis.port}/0"
     engine = Server(("127.0.0.1", 0), Engine)
     threading.Thread(target=engine.serve_forever, daemon=True).start()
     # Some run out early, some late, one never.
-    budgets = [int(n * 30 * PRICE) for n in (60, 300, 1_200, 3_000, 6_000, 10_000_000)]
+    requests = [n * max(args.kills, 20) / 200 for n in (60, 300, 1_200, 2_500, 4_000)] + [10_000_000]
+    budgets = [int(n * 30) * PRICE for n in requests]
     gateways = [Gateway(args, folder, n, engine.server_port, shared, args.ledger, budgets) for n in range(args.gateways)]
     for gateway in gateways:
         gateway.start()
@@ -240,20 +271,27 @@ def main():
         victim.start()
         if (n + 1) % 20 == 0:
             print(f"{n + 1} kills, {time.time() - began:.0f} s, outcomes {counts}", file=sys.stderr, flush=True)
+    for n in range(args.store_stops):
+        time.sleep(rng.uniform(1, 3))
+        before = dict(counts)
+        away = rng.uniform(1, 6)
+        redis.stop_for(away)
+        during = {k: v - before.get(k, 0) for k, v in counts.items() if v > before.get(k, 0)}
+        print(f"store killed for {away:.1f} s; outcomes meanwhile {during}", file=sys.stderr, flush=True)
     stop.set()
     for load in loads:
         load.join(30)
     # What is left must be spendable: all budgets but the one that never ends are asked until they refuse.
     time.sleep(3)
-    left_before = vaults(args, gateways[0])
-    refused = {}
-    for tenant in range(len(KEYS) - 1):
-        while refused.get(tenant, 0) < 3:
-            outcome = ask(rng.choice(gateways).port, tenant)
-            refused[tenant] = refused.get(tenant, 0) + 1 if outcome == "insufficient_quota" else 0
+    drains = [threading.Thread(target=drain, args=(gateways, tenant, rng.randrange(1 << 30)))
+              for tenant in range(len(KEYS) - 1) for _ in range(4)]
+    for thread in drains:
+        thread.start()
+    for thread in drains:
+        thread.join()
     for gateway in gateways:
         gateway.drain()
-    settle = {b: v for b, v in vaults(args, gateways[0]).items()}
+    settle = vaults(args, gateways[0])
     failures, rows = [], []
     booked, unattributed, double, holds = {}, {}, 0, 0
     for gateway in gateways:
@@ -281,6 +319,14 @@ def main():
             failures.append(f"{name}: free {free} + shares is not what is left")
         if i + 1 < len(budgets) and free + vault["shares_nanousd"] > (100 + 16) * PRICE:
             failures.append(f"{name}: {free + vault['shares_nanousd']} are left and can't be spent")
+    if args.ledger:
+        out = subprocess.run([args.sluice, "report", "--ledger", args.ledger, "--by", "tenant", "--json"],
+                             capture_output=True, text=True)
+        common = {g["by"]["tenant"]: g["cost_nanousd"] for g in json.loads(out.stdout)["groups"]}
+        for name in settle:
+            if common.get(name, 0) != booked.get(name, 0):
+                failures.append(f"{name}: the common ledger has {common.get(name, 0)}, the journals {booked.get(name, 0)}")
+        print(f"the common ledger: {common}")
     if double:
         failures.append(f"{double} entries are there twice")
     if holds:
@@ -294,8 +340,6 @@ def main():
         print(f"FAILED {failure}")
     print(f"nano-USD; overspent: {sum(max(0, r[3] + r[4] - r[1]) for r in rows)}; double: {double}; "
           f"unattributed: {sum(r[4] for r in rows)} of {sum(r[1] for r in rows[:-1])} in the budgets that end")
-    if redis:
-        redis.terminate()
     if not args.keep and not failures:
         shutil.rmtree(folder)
     else:
@@ -303,4 +347,8 @@ def main():
     sys.exit(1 if failures else 0)
 
 
-main()
+try:
+    main()
+finally:
+    for process in PROCESSES:
+        process.kill()

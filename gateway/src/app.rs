@@ -7,7 +7,7 @@ use crate::observe::{Event, Observer};
 use crate::shared::Shared;
 use crate::store::Journal;
 use crate::store::postgres::Shipping;
-use crate::tenants::Keys;
+use crate::tenants::{Digest, Gates, Keys};
 use arc_swap::ArcSwap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -29,6 +29,10 @@ pub(crate) struct App {
     pub(crate) ids: Ids,
     /// Who may ask.
     pub(crate) keys: Keys,
+    /// What opens the admin port's keys; `None`: nothing does.
+    pub(crate) admin_key: Option<Digest>,
+    /// What they may ask in a minute, and at once.
+    pub(crate) limits: Gates,
     /// What gateways have in common.
     pub(crate) shared: Arc<dyn Shared>,
     /// Configuration, model and lanes; swapped whole.

@@ -11,7 +11,7 @@ use crate::request::Request;
 use crate::tenants;
 use sluice_router::{
     Ask, Decision, HedgeBudget, NanoUsd, Needs, NoRoute, PoolState, Prefix, Reason, Receipt, Route, Signals,
-    Step, Tick,
+    Step, Tick, Tokens,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -28,6 +28,8 @@ pub(crate) struct Chosen {
     pub(crate) prefix: Prefix,
     /// What the route may spend on second tries; `None` when it hedges none.
     pub(crate) hedges: Option<Arc<HedgeBudget>>,
+    /// What its budgets cover; `None` when none bounds it.
+    pub(crate) budget: Option<NanoUsd>,
     /// What is stored.
     pub(crate) receipt: Box<Receipt>,
     /// Time for features and classification.
@@ -42,10 +44,29 @@ impl Chosen {
         &self.receipt.decision
     }
 
+    /// Tokens that the request is expected to use: its prompt, and what the first expert is expected to answer.
+    pub(crate) fn expected_tokens(&self) -> u64 {
+        let first = self.decision().steps[0].expert;
+        let output = self.decision().quotes.iter().find(|quote| quote.expert == first);
+        let output = output.map_or(0.0, |quote| quote.output_tokens.ceil());
+        u64::from(self.needs.prompt_tokens) + output as u64 // at most an answer's bound, and never below 0
+    }
+
     /// The most that a try may cost.
     pub(crate) fn worst(&self, step: &Step) -> NanoUsd {
         let quotes = &self.decision().quotes;
         quotes.iter().find(|quote| quote.expert == step.expert).map(|quote| quote.worst).unwrap_or_default()
+    }
+
+    /// Whether the answer of a step would be allowed to be longer if its budgets covered more.
+    pub(crate) fn is_cut_by_budget(&self, step: &Step) -> bool {
+        let Some(budget) = self.budget else { return false };
+        let expert = &self.live.rules.snapshot.fleet.experts[step.expert];
+        let longest = expert.max_output_tokens;
+        let asked = self.needs.max_output_tokens.unwrap_or(longest).min(longest);
+        let output = step.max_output_tokens.saturating_add(1);
+        let longer = Tokens { prompt: self.needs.prompt_bytes, cached: 0, output };
+        output <= asked && expert.price.cost(longer) > budget
     }
 
     /// The name of an expert of the fleet.
@@ -86,6 +107,7 @@ pub(crate) fn choose(app: &App, request: &Request, budget: Option<NanoUsd>) -> R
     let decided = app.clock.now();
     let chosen = Chosen {
         needs: receipt.needs.clone(),
+        budget,
         prefix,
         hedges: live.hedges.get(&route.name).cloned(),
         receipt: Box::new(receipt),

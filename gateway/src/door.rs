@@ -2,7 +2,7 @@
 
 use crate::error::Fault;
 use crate::request::{Front, OutEvent, Request};
-use crate::tenants::Identity;
+use crate::tenants::{AdminAsk, Identity, Standing};
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::Tick;
@@ -29,6 +29,9 @@ pub trait Door: Send + Sync + 'static {
     /// # Errors
     /// A key is needed, and this is none, or one that is no longer good.
     fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault>;
+
+    /// How far its limits are used up: what its next request meets.
+    fn standing(&self, identity: &Identity) -> Standing;
 
     /// Serves a request in a task of its own; dropping the receiver says that the client has left.
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent>;
@@ -64,6 +67,16 @@ pub trait Door: Send + Sync + 'static {
 
     /// The metrics in the Prometheus text format.
     fn metrics(&self) -> String;
+
+    /// Makes, lists and ends keys, for whoever has the admin key.
+    ///
+    /// # Errors
+    /// [`crate::FaultCode::InvalidApiKey`] for everybody else; what is wrong with what was asked.
+    fn admin(
+        &self,
+        key: Option<String>,
+        ask: AdminAsk,
+    ) -> BoxFuture<'static, Result<serde_json::Value, Fault>>;
 
     /// Pools and replicas with their states, as JSON.
     fn pools(&self) -> String;

@@ -11,7 +11,7 @@ use crate::pools;
 use crate::request::{Front, OutEvent, Outlet, Request};
 use crate::serve;
 use crate::store::postgres::Shipping;
-use crate::tenants::Identity;
+use crate::tenants::{self, AdminAsk, Identity, Standing};
 use futures::future::BoxFuture;
 use sluice_proto::v1;
 use sluice_router::{Decision, NanoUsd, Receipt, Snapshot, Tick, Tokens};
@@ -44,6 +44,10 @@ impl Door for Entrance {
 
     fn identify(&self, key: Option<&str>) -> Result<Arc<Identity>, Fault> {
         self.app.keys.identify(key, self.app.clock.unix_ms())
+    }
+
+    fn standing(&self, identity: &Identity) -> Standing {
+        self.app.limits.standing(identity)
     }
 
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
@@ -134,6 +138,15 @@ impl Door for Entrance {
 
     fn metrics(&self) -> String {
         self.app.observe.render()
+    }
+
+    fn admin(
+        &self,
+        key: Option<String>,
+        ask: AdminAsk,
+    ) -> BoxFuture<'static, Result<serde_json::Value, Fault>> {
+        let app = self.app.clone();
+        Box::pin(async move { tenants::admin(&app, key, ask).await })
     }
 
     fn pools(&self) -> String {

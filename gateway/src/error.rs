@@ -57,6 +57,10 @@ pub enum FaultCode {
     UpstreamTimeout,
     /// Every line is full.
     NoCapacity,
+    /// So many requests came that a limit is used up.
+    RequestsLimited,
+    /// So many tokens were used that a limit is used up.
+    TokensLimited,
     /// Every line is too long for the deadline.
     DeadlineUnreachable,
     /// A budget is used up.
@@ -93,6 +97,8 @@ impl FaultCode {
         FaultCode::UpstreamError,
         FaultCode::UpstreamTimeout,
         FaultCode::NoCapacity,
+        FaultCode::RequestsLimited,
+        FaultCode::TokensLimited,
         FaultCode::DeadlineUnreachable,
         FaultCode::InsufficientQuota,
         FaultCode::LedgerUnavailable,
@@ -123,6 +129,7 @@ impl FaultCode {
             FaultCode::UpstreamError => "upstream_error",
             FaultCode::UpstreamTimeout => "upstream_timeout",
             FaultCode::NoCapacity => "no_capacity",
+            FaultCode::RequestsLimited | FaultCode::TokensLimited => "rate_limit_exceeded",
             FaultCode::DeadlineUnreachable => "deadline_unreachable",
             FaultCode::InsufficientQuota => "insufficient_quota",
             FaultCode::LedgerUnavailable => "ledger_unavailable",
@@ -142,6 +149,8 @@ impl FaultCode {
             | FaultCode::UpstreamRejected
             | FaultCode::InvalidApiKey
             | FaultCode::ModelNotAllowed
+            | FaultCode::RequestsLimited
+            | FaultCode::TokensLimited
             | FaultCode::ResidencyViolation
             | FaultCode::ModelNotFound
             | FaultCode::DecisionNotFound

@@ -8,6 +8,7 @@ use crate::money::{Held, Purse};
 use crate::observe::AttemptEnd;
 use crate::record::Charge;
 use crate::request::Request;
+use crate::tenants::Pass;
 use sluice_experts::{ExpertError, Finish};
 use sluice_router::{Change, NanoUsd, Price, Step, Tick, Tokens};
 
@@ -24,6 +25,8 @@ pub(crate) struct Lease {
     pub(crate) chosen: Option<Chosen>,
     /// Tries that have ended, in the order in which they did.
     pub(crate) attempts: Vec<Attempt>,
+    /// What it holds of its limits.
+    pub(crate) pass: Pass,
     /// Tries that run.
     open: Vec<OpenAttempt>,
     /// What it may draw on.
@@ -84,6 +87,7 @@ impl Lease {
             request,
             chosen: None,
             attempts: Vec::new(),
+            pass: Pass::default(),
             open: Vec::new(),
             purse,
             reserve: None,
@@ -152,6 +156,12 @@ impl Lease {
             cached: sum.cached.saturating_add(attempt.tokens.cached),
             output: sum.output.saturating_add(attempt.tokens.output),
         })
+    }
+
+    /// Corrects what was taken of limits on tokens to what the answer used; tries that no client saw count for nothing.
+    pub(crate) fn settle_pass(&mut self) {
+        let tokens = self.answered().map(|attempt| attempt.tokens).unwrap_or_default();
+        self.pass.settle(u64::from(tokens.prompt) + u64::from(tokens.output));
     }
 
     /// Time that was spent in lines, at engines and at rest, in milliseconds. A try that lost ran beside another.

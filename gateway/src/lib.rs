@@ -64,6 +64,6 @@ pub use store::{
     TokenSums, open_journal, open_ledger, ship,
 };
 pub use tenants::{
-    Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, check_key, create_key,
-    expiry_ms, is_id, list_keys, new_key_id, revoke_key,
+    AdminAsk, Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, Standing,
+    StandingRate, check_key, create_key, expiry_ms, is_id, list_keys, new_key_id, revoke_key,
 };

@@ -39,6 +39,7 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
         lease.close(n, Ending::Cut, now);
         tell_attempt(app, &lease);
     }
+    lease.settle_pass();
     lease.release();
     lease.attempts.sort_by_key(|attempt| attempt.n);
     let money = money(&lease);

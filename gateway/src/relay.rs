@@ -139,6 +139,8 @@ fn end_answered(
     let attempt = lease.attempts.last().expect("it was just closed");
     let (tokens, estimated) = (attempt.tokens, attempt.estimated);
     span.answered(&finish_reason, tokens);
+    let step = attempt.step;
+    let is_cut = finish_reason == "length" && lease.decided().is_cut_by_budget(&step);
     let money = meter::money(lease);
     v1::Finished {
         finish_reason,
@@ -151,6 +153,7 @@ fn end_answered(
         cost_nanousd: money.cost.0,
         baseline_nanousd: money.baseline.0,
         simulated,
+        truncated: if is_cut { "budget".to_owned() } else { String::new() },
     }
 }
 

@@ -18,7 +18,7 @@ use crate::reports;
 use crate::shared::Shared;
 use crate::store::postgres::{self, Shipper, Shipping};
 use crate::store::{Journal, StoreError};
-use crate::tenants::{self, Keys};
+use crate::tenants::{self, Gates, Keys};
 use arc_swap::ArcSwap;
 use sluice_experts::{Dial, EndpointError};
 use sluice_router::{Certificate, Params, ParamsError};
@@ -75,6 +75,8 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
     let shared = (machine.shared)(config.store.shared.reveal(), &config.journal)?;
     let (shipper, shipping) = shipping(&config, &*journal)?.unzip();
     let (live, _) = build_here(&config, None, &machine.dial)?;
+    let opening = journal.opening();
+    let who = format!("{}.{}", opening.gateway, opening.epoch);
     let (observe, tasks) = (Arc::<Observer>::default(), TaskTracker::new());
     let spawner = Spawner { tasks: tasks.clone(), observe: observe.clone() };
     let books = Books::new(shared.clone(), journal.clone(), config.store.hold, machine.unix_ms, spawner);
@@ -82,6 +84,8 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         clock,
         ids: machine.ids,
         keys: Keys::new(config.tenants.clone()),
+        admin_key: config.server.admin_key,
+        limits: Gates::new(shared.clone(), who, clock),
         shared,
         live: ArcSwap::from_pointee(live),
         journal,
@@ -234,6 +238,7 @@ impl Running {
         let serve = admin.serve_admin(door, spawn, self.stop_admin.clone().cancelled_owned());
         self.app.spawn("admin listener", Box::pin(serve));
         self.app.spawn("watch", Box::pin(watch(self.app.clone(), self.stop_admin.clone())));
+        self.app.spawn("limits", Box::pin(tenants::keep_limits(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("budgets", Box::pin(money::keep(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());

@@ -56,7 +56,9 @@ async fn cut(app: &App, deadline: Tick, client_left: impl Future<Output = ()>) -
 
 /// Chooses, then walks the plan until one expert has answered. Whatever happens is noted in the lease.
 async fn answer(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fault> {
+    lease.pass = app.limits.enter(&lease.request.identity).await?;
     let chosen = choose_within(app, lease).await?;
+    app.limits.take_tokens(&lease.request.identity, &mut lease.pass, chosen.expected_tokens()).await?;
     if let Some(hedges) = &chosen.hedges {
         hedges.earn();
     }

@@ -52,6 +52,30 @@ fn the_list_shows_keys_without_anything_of_their_secrets() {
 }
 
 #[test]
+fn a_key_lives_in_the_journal_s_file_until_it_is_revoked_for_good() {
+    let folder = folder("key-life");
+    std::fs::write(folder.join("sluice.toml"), CONFIG).expect("ours");
+    let key = |args: &[&str]| run(&folder, &[&["key"], args, &["--config", "sluice.toml"]].concat());
+    let made =
+        key(&["create", "--tenant", "acme", "--id", "k1", "--owner", "bob", "--expires", "2001-01-01"]);
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert_eq!(key(&["create", "--tenant", "acme", "--id", "k1"]).code, Some(1), "ids are unique");
+    key(&["create", "--tenant", "acme", "--id", "k2"]);
+    let revoked = key(&["revoke", "k2", "--json"]);
+    assert_eq!(revoked.code, Some(0), "{}", revoked.err);
+    let states = || {
+        let listed: Value = serde_json::from_str(&key(&["list", "--json"]).out).expect("one JSON object");
+        let keys = listed["keys"].as_array().expect("a list").clone();
+        let state = |key: &Value| format!("{} {}", key["id"], key["state"]).replace('"', "");
+        keys.iter().map(state).collect::<Vec<String>>()
+    };
+    assert_eq!(states(), ["ci good", "k1 expired", "k2 revoked"]);
+    assert!(!key(&["list", "--json"]).out.contains(made.out.trim()));
+    assert_eq!(key(&["revoke", "k2"]).code, Some(0), "once more changes nothing");
+    assert_eq!(states(), ["ci good", "k1 expired", "k2 revoked"]);
+}
+
+#[test]
 fn mistakes_end_with_2_and_say_what_is_known() {
     let folder = folder("key-mistakes");
     std::fs::write(folder.join("sluice.toml"), CONFIG).expect("ours");

@@ -1,7 +1,8 @@
 //! `serve`: ready, reloaded, drained, killed.
 
-use crate::process::{Served, folder, http, run};
+use crate::process::{Served, folder, http, run, signal, sluice};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,7 @@ fn a_drain_on_sigterm_ends_with_0_and_the_ledger_has_everything() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn row_46_a_second_signal_ends_at_once() {
     let folder = folder("twice");
     let text = config(&folder, "drain_ms = 60000").to_owned();
     let slow = std::fs::read_to_string(folder.join(&text))
@@ -57,6 +58,26 @@ fn a_second_signal_ends_at_once() {
     served.signal("TERM");
     assert_eq!(served.wait().code(), Some(143));
     request.join().expect("the client is told somehow");
+}
+
+#[test]
+fn row_46_a_signal_while_it_starts_leaves_a_journal_that_can_be_opened() {
+    let folder = folder("early");
+    let name = config(&folder, "");
+    for ms in [0, 2, 5, 10, 20, 40, 80] {
+        let mut child = sluice(&folder, &["serve", "--config", name])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary is built");
+        std::thread::sleep(Duration::from_millis(ms));
+        signal(child.id(), "TERM");
+        // Killed by the signal before it listens to any, or drained.
+        let code = child.wait().expect("it is ours").code();
+        assert!(matches!(code, None | Some(0 | 143)), "{code:?} after {ms} ms");
+    }
+    let served = Served::start(&folder, name);
+    assert_eq!(chat(&served.data, 5).0, 200);
 }
 
 #[test]
@@ -81,7 +102,7 @@ fn sighup_and_a_changed_file_reload_and_a_bad_one_keeps_the_old() {
 }
 
 #[test]
-fn kill_minus_9_under_load_loses_no_committed_entry_and_doubles_none() {
+fn row_31_kill_minus_9_under_load_loses_no_committed_entry_and_doubles_none() {
     let folder = folder("kill");
     let name = config(&folder, "");
     let mut answered = 0;

@@ -11,6 +11,7 @@ pub(crate) use pool::is_http_address;
 use super::mistake::{ConfigError, Mistakes, did_you_mean, place};
 use super::raw::{RawConfig, RawServer};
 use super::{Config, Overrides, ServerConfig};
+use crate::tenants::Digest;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -59,6 +60,8 @@ fn check_server(raw: &RawServer, has_keys: bool, mistakes: &mut Mistakes) -> Opt
     };
     let listen = address("server.listen", &raw.listen);
     let admin_listen = address("server.admin_listen", &raw.admin_listen);
+    let admin_key = raw.admin_key_sha256.as_deref().map(Digest::from_hex).transpose();
+    let admin_key = mistakes.take("server.admin_key_sha256", admin_key).flatten();
     if raw.max_body_bytes < 1_024 {
         mistakes.note("server.max_body_bytes", "must be at least 1024");
     }
@@ -70,7 +73,13 @@ fn check_server(raw: &RawServer, has_keys: bool, mistakes: &mut Mistakes) -> Opt
         );
     }
     let drain = Duration::from_millis(raw.drain_ms);
-    Some(ServerConfig { listen, admin_listen: admin_listen?, max_body_bytes: raw.max_body_bytes, drain })
+    Some(ServerConfig {
+        listen,
+        admin_listen: admin_listen?,
+        admin_key,
+        max_body_bytes: raw.max_body_bytes,
+        drain,
+    })
 }
 
 /// Names that clients may ask for are unique, and aliases lead somewhere.

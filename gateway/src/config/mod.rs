@@ -8,12 +8,14 @@ mod tenant;
 
 pub use mistake::{ConfigError, Mistake};
 pub use raw::RawConfig;
+pub(crate) use raw::{RawBudget, RawLimits};
 pub use starter::STARTER;
 pub use tenant::{KeyConfig, ProjectConfig, TenantConfig};
 
 pub(crate) use check::is_http_address;
 
 use crate::money::HoldMode;
+use crate::tenants::Digest;
 use sluice_experts::Secret;
 use sluice_router::{BatchRules, CertifyBy, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
 use std::collections::BTreeMap;
@@ -66,6 +68,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The admin port.
     pub admin_listen: SocketAddr,
+    /// The hash of the key that the admin port's keys are guarded by; `None`: nobody may use them.
+    pub admin_key: Option<Digest>,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
     /// How long a drain waits.

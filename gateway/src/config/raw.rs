@@ -2,7 +2,8 @@
 
 mod tenant;
 
-pub(super) use tenant::{RawBudget, RawKey, RawLimits, RawPeriod, RawProject, RawTenant};
+pub(crate) use tenant::{RawBudget, RawLimits};
+pub(super) use tenant::{RawKey, RawPeriod, RawProject, RawTenant};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -36,6 +37,9 @@ pub struct RawServer {
     pub listen: String,
     /// Address of the admin port: metrics and health.
     pub admin_listen: String,
+    /// SHA-256 of the key that keys are made and revoked with over the admin port, 64 hex digits; without it nobody
+    /// may.
+    pub admin_key_sha256: Option<String>,
     /// Whether strangers may be served: needed to listen beyond loopback without keys.
     pub open: bool,
     /// Largest request body, in bytes.
@@ -49,6 +53,7 @@ impl Default for RawServer {
         RawServer {
             listen: "127.0.0.1:8080".to_owned(),
             admin_listen: "127.0.0.1:9090".to_owned(),
+            admin_key_sha256: None,
             open: false,
             max_body_bytes: 8 << 20,
             drain_ms: 30_000,

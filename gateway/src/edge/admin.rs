@@ -1,15 +1,18 @@
 //! The admin port: metrics and probes, for scrapers, orchestrators and people with curl.
 
 use crate::door::{Door, Readiness};
-use crate::edge::status;
+use crate::edge::{hints, status};
 use crate::error::{Fault, FaultCode};
+use crate::tenants::AdminAsk;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{delete, get};
+use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::sync::Arc;
 
 /// The paths of the admin port.
@@ -20,6 +23,8 @@ pub(super) fn router(door: Arc<dyn Door>) -> Router {
         .route("/pools", get(pools))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/admin/v1/keys", get(list_keys).post(create_key))
+        .route("/admin/v1/keys/{id}", delete(revoke_key))
         .fallback(unknown_url)
         .method_not_allowed_fallback(wrong_method)
         .with_state(door)
@@ -30,7 +35,8 @@ async fn index() -> Response {
         /metrics  counters and histograms, Prometheus text format\n\
         /pools    pools and replicas with their states, JSON\n\
         /healthz  200 while the process lives\n\
-        /readyz   200 while new requests are taken, else 503 and why\n";
+        /readyz   200 while new requests are taken, else 503 and why\n\
+        /admin/v1/keys  keys, for whoever has the admin key: GET, POST, and DELETE of /admin/v1/keys/ID\n";
     text(StatusCode::OK, "text/plain; charset=utf-8", paths)
 }
 
@@ -54,6 +60,36 @@ async fn readyz(State(door): State<Arc<dyn Door>>) -> Response {
         Readiness::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned()),
     };
     text(status, "text/plain; charset=utf-8", why)
+}
+
+async fn list_keys(State(door): State<Arc<dyn Door>>, headers: HeaderMap) -> Response {
+    keys(&*door, &headers, AdminAsk::List).await
+}
+
+async fn create_key(State(door): State<Arc<dyn Door>>, headers: HeaderMap, body: Bytes) -> Response {
+    keys(&*door, &headers, AdminAsk::Create(body.to_vec())).await
+}
+
+async fn revoke_key(
+    State(door): State<Arc<dyn Door>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    // Bytes that are no text name no key.
+    let id = id.map(|Path(id)| id).unwrap_or_default();
+    keys(&*door, &headers, AdminAsk::Revoke(id)).await
+}
+
+async fn keys(door: &dyn Door, headers: &HeaderMap, ask: AdminAsk) -> Response {
+    match door.admin(hints::bearer(headers).map(str::to_owned), ask).await {
+        Ok(value) => {
+            let mut answer = text(StatusCode::OK, "application/json", value.to_string());
+            // It may hold a secret.
+            answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            answer
+        }
+        Err(fault) => status::http_response(&fault),
+    }
 }
 
 async fn unknown_url() -> Response {

@@ -6,7 +6,7 @@ use crate::edge::conn::{Conn, UnderWay};
 use crate::edge::count::{Count, Member};
 use crate::edge::grpc::Grpc;
 use crate::edge::hints::REQUEST_ID;
-use crate::edge::status;
+use crate::edge::{limits, status};
 use crate::error::{Fault, FaultCode};
 use crate::request;
 use axum::Router;
@@ -74,6 +74,10 @@ impl Front {
     fn sign(&self, headers: &mut HeaderMap, arrival: &Arrival, is_grpc: bool) {
         let label = HeaderValue::from_str(&arrival.label).expect("labels are visible ASCII");
         headers.insert(HeaderName::from_static(REQUEST_ID), label);
+        // The admin port has no limits to tell of.
+        if let Some(Ok(identity)) = self.grpc.as_ref().map(|_| arrival.identity()) {
+            limits::mark(headers, self.door.standing(&identity));
+        }
         if !is_grpc {
             let ms = self.door.now().since_us(arrival.at) / 1000;
             headers.insert(HeaderName::from_static("openai-processing-ms"), HeaderValue::from(ms));

@@ -10,6 +10,7 @@ mod front;
 mod grpc;
 mod hints;
 mod json;
+mod limits;
 mod marks;
 mod merge;
 mod openai;

@@ -38,6 +38,8 @@ pub(crate) fn verdict(code: FaultCode) -> Verdict {
         FaultCode::MethodNotAllowed => (405, Code::Unimplemented, REQUEST),
         FaultCode::RequestTimeout => (408, Code::DeadlineExceeded, REQUEST),
         FaultCode::RequestTooLarge => (413, Code::ResourceExhausted, REQUEST),
+        FaultCode::RequestsLimited => (429, Code::ResourceExhausted, "requests"),
+        FaultCode::TokensLimited => (429, Code::ResourceExhausted, "tokens"),
         FaultCode::DeadlineUnreachable => (429, Code::ResourceExhausted, "rate_limit_error"),
         FaultCode::InsufficientQuota => (429, Code::ResourceExhausted, "insufficient_quota"),
         FaultCode::ClientGone => (499, Code::Cancelled, REQUEST),

@@ -9,7 +9,7 @@ use crate::tenants::{Budget, Level};
 use sluice_router::{
     EscrowShare, Hold, Mark, NanoUsd, Settlement, ShareReport, Short, Span, Unlawful, Vault, VaultAnswer,
 };
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -27,6 +27,8 @@ pub(super) struct Account {
     pub(super) span: Span,
     budget: Mutex<Budget>,
     share: Mutex<EscrowShare>,
+    /// What requests would hold that wait for more of the budget, in nano-USD.
+    waiting: AtomicI64,
     /// Rings when something has changed that may let a hold succeed.
     pub(super) changed: Notify,
     /// Of the steps of its use the last that was told.
@@ -77,6 +79,7 @@ impl Account {
             span,
             budget: Mutex::new(budget),
             share: Mutex::new(share),
+            waiting: AtomicI64::new(0),
             changed: Notify::new(),
             foresees: AtomicBool::new(false),
             marking: tokio::sync::Mutex::default(),
@@ -101,6 +104,12 @@ impl Account {
     /// Holds an amount, if there is as much.
     pub(super) fn hold(&self, amount: NanoUsd) -> Result<Hold, Short> {
         self.share().hold(amount)
+    }
+
+    /// Counts a request among those that wait for more, until what is returned is dropped.
+    pub(super) fn waits(&self, amount: NanoUsd) -> Waits<'_> {
+        self.waiting.fetch_add(amount.0, Ordering::Relaxed);
+        Waits { account: self, amount }
     }
 
     /// Settles a hold.
@@ -140,9 +149,23 @@ impl Account {
     /// # Errors
     /// The journal can't be written to. It keeps what it has and tries again; so does whoever asks here next.
     pub(super) async fn mark(&self, means: &Means, amount: NanoUsd) -> Result<bool, StoreError> {
+        self.mark_if(means, |share| share.raise_due(amount).or_else(|| share.lower_due(false))).await
+    }
+
+    /// Makes it durable that nothing more is held than is now, so that all the rest can go back.
+    async fn mark_down(&self, means: &Means) -> Result<bool, StoreError> {
+        self.mark_if(means, |share| share.lower_due(true)).await
+    }
+
+    async fn mark_if(
+        &self,
+        means: &Means,
+        due: impl FnOnce(&mut EscrowShare) -> Option<Mark>,
+    ) -> Result<bool, StoreError> {
         let pending = {
             let _in_order = self.marking.lock().await;
-            if let Some(Mark { amount, .. }) = self.mark_due(amount) {
+            let due = due(&mut self.share());
+            if let Some(Mark { amount, .. }) = due {
                 let account = self.name.clone();
                 means.journal.record(Record::Mark { account, amount }).await;
             }
@@ -156,17 +179,12 @@ impl Account {
         Ok(true)
     }
 
-    fn mark_due(&self, amount: NanoUsd) -> Option<Mark> {
-        let mut share = self.share();
-        share.raise_due(amount).or_else(|| share.lower_due())
-    }
-
     /// Whether a mark or a report is due ahead of need, and nobody sees to it yet. Then the caller does, by
     /// [`Account::foresee`].
     pub(super) fn begins_to_foresee(&self) -> bool {
         let is_due = {
             let share = self.share();
-            share.is_raise_due(NanoUsd::ZERO) || share.is_report_due()
+            share.is_raise_due(NanoUsd::ZERO) || share.is_lower_due(false) || share.is_report_due()
         };
         is_due && !self.foresees.swap(true, Ordering::AcqRel)
     }
@@ -214,7 +232,11 @@ impl Account {
         if !reporting.is_known || !has_news {
             return Ok(is_over && held == NanoUsd::ZERO);
         }
-        self.mark(means, NanoUsd::ZERO).await?;
+        if gives_all {
+            self.mark_down(means).await?;
+        } else {
+            self.mark(means, NanoUsd::ZERO).await?;
+        }
         self.exchange(means, &mut reporting, gives_all).await?;
         self.mark(means, NanoUsd::ZERO).await?;
         Ok(is_over && held == NanoUsd::ZERO)
@@ -226,6 +248,7 @@ impl Account {
         if !reporting.is_known {
             return Ok(());
         }
+        self.mark_down(means).await?;
         self.exchange(means, &mut reporting, true).await
     }
 
@@ -235,7 +258,8 @@ impl Account {
         reporting: &mut Reporting,
         gives_all: bool,
     ) -> Result<(), Unanswered> {
-        let report = self.share().report(gives_all);
+        let waiting = NanoUsd(self.waiting.load(Ordering::Relaxed).max(0));
+        let report = self.share().report(waiting, gives_all);
         let answer = self.swap(means, &report).await?;
         self.share().answered(answer);
         reporting.is_known = true;
@@ -264,6 +288,18 @@ impl Account {
         let told =
             |error| StoreError(format!("{}: the shared store holds no budget here: {error}", self.name));
         serde_json::from_slice(&seen.value).map_err(told)
+    }
+}
+
+/// A request that waits for more of a budget.
+pub(super) struct Waits<'a> {
+    account: &'a Account,
+    amount: NanoUsd,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.account.waiting.fetch_sub(self.amount.0, Ordering::Relaxed);
     }
 }
 

@@ -122,6 +122,7 @@ impl Purse {
                 Ok(held) => return Ok(held),
                 Err(short) => short,
             };
+            let _waits = matches!(short, Short::Grant { .. }).then(|| account.waits(amount));
             let has_moved = match short {
                 Short::Mark => account.mark(&self.means, amount).await?,
                 Short::Grant { .. } => account.take_more(&self.means).await?,

@@ -177,6 +177,17 @@ pub enum Event<'a> {
         /// Of which was neither line nor engine, in milliseconds.
         overhead_ms: f64,
     },
+    /// Somebody used the admin port's keys, or tried to.
+    Admin {
+        /// `list`, `create` or `revoke`.
+        what: &'a str,
+        /// The id of the key that it was about; empty when none was.
+        key: &'a str,
+        /// Its tenant.
+        tenant: &'a str,
+        /// `done`, or `refused` for want of the admin key.
+        outcome: &'a str,
+    },
     /// The keys that were made since have been read; sent every second.
     Keys {
         /// How many are known, those of the configuration included.

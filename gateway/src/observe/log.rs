@@ -70,6 +70,12 @@ pub(super) fn write(event: &Event<'_>) {
             error!(trouble, lag_s, "journal can't be written")
         }
         Event::Journal { trouble: None, lag_s } => debug!(lag_s, "journal works"),
+        Event::Admin { what, key, tenant, outcome: "refused" } => {
+            warn!(what, key, tenant, outcome = "refused", "audit: keys over the admin port");
+        }
+        Event::Admin { what, key, tenant, outcome } => {
+            info!(what, key, tenant, outcome, "audit: keys over the admin port");
+        }
         Event::Keys { known, trouble: Some(trouble), is_news: true } => {
             warn!(known, trouble, "keys can't be read, the last ones hold");
         }

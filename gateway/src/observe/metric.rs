@@ -49,6 +49,7 @@ pub(super) struct Metrics {
     certificate_rows: Family<Gauge>,
     shed: Family<Counter>,
     errors: Family<Counter>,
+    admin: Family<Counter>,
     keys: Family<Gauge>,
     stale_keys: Family<Gauge>,
     lag: Family<Gauge>,
@@ -100,6 +101,7 @@ impl Metrics {
             certificate_rows: gauge("sluice_certificate_rows"),
             shed: counter("sluice_shed_total"),
             errors: counter("sluice_errors_total"),
+            admin: counter("sluice_admin_requests_total"),
             keys: gauge("sluice_keys"),
             stale_keys: gauge("sluice_keys_stale"),
             lag: gauge("sluice_ledger_lag_seconds"),
@@ -167,6 +169,9 @@ impl Metrics {
             }
             Event::Settled { .. } => self.settled(event),
             Event::Journal { lag_s, .. } => self.lag.with(&[], |gauge| gauge.set(lag_s)),
+            Event::Admin { what, outcome, .. } => {
+                self.admin.with(&[what, outcome], |counter| counter.increment(1));
+            }
             Event::Keys { known, trouble, .. } => {
                 self.keys.with(&[], |gauge| gauge.set(known as f64));
                 self.stale_keys.with(&[], |gauge| gauge.set(f64::from(u8::from(trouble.is_some()))));

@@ -13,12 +13,13 @@ use crate::record::{Record, Settled};
 use crate::request::{Front, Hints, OUTLET_EVENTS, OutEvent};
 use crate::shared::MemoryShared;
 use crate::store::{Journal, MemoryJournal, Opening, StoreError, Stored};
+use crate::tenants::{Budget, Identity, Level, LevelKind, Limits};
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use sluice_experts::{Call, Engine, ErrorKind, Event as EngineEvent, Events, ExpertError, Finish, Usage};
 use sluice_proto::v1;
-use sluice_router::NanoUsd;
+use sluice_router::{NanoUsd, Period};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -103,14 +104,17 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let journal = MemoryJournal::new();
     let observe = Arc::<Observer>::default();
     let spawner = Spawner { tasks: TaskTracker::new(), observe: observe.clone() };
-    let shared = Arc::new(MemoryShared::default());
+    let shared: Arc<dyn crate::shared::Shared> = Arc::new(MemoryShared::default());
     let (mode, unix_ms) = (HoldMode::Escrow, crate::app::unix_ms);
+    let clock = Clock::new();
     let app = App {
-        books: Books::new(shared, Arc::new(journal.clone()), mode, unix_ms, spawner),
-        clock: Clock::new(),
+        books: Books::new(shared.clone(), Arc::new(journal.clone()), mode, unix_ms, spawner),
+        clock,
         ids: crate::machine::ids(),
         keys: crate::tenants::Keys::new(Vec::new()),
-        shared: Arc::new(crate::shared::MemoryShared::default()),
+        admin_key: None,
+        limits: crate::tenants::Gates::new(shared.clone(), "me".to_owned(), clock),
+        shared,
         live: ArcSwap::from_pointee(live),
         journal: Arc::new(journal.clone()),
         shipping: None,
@@ -196,7 +200,33 @@ fn last(mut events: mpsc::Receiver<OutEvent>) -> FaultCode {
 }
 
 #[tokio::test]
-async fn a_panic_is_told_and_booked_and_gives_the_slot_back() {
+async fn row_42_a_panic_gives_back_what_was_held() {
+    let (app, journal) = gateway(Scripted { deltas: 3, then: Then::Panic });
+    let budget = Budget { amount: NanoUsd(100_000_000_000), period: Period::Ever };
+    let level = Level {
+        kind: LevelKind::Tenant,
+        id: "acme".to_owned(),
+        budget: Some(budget),
+        limits: Limits::default(),
+    };
+    let identity = Arc::new(Identity { levels: vec![level], ..Identity::everybody() });
+    let (out, events) = Outlet::new();
+    serve(&app, Request { identity: identity.clone(), ..request(&app) }, out).await;
+    assert_eq!(last(events), FaultCode::Internal);
+    let records = journal.records();
+    let settled = records.iter().find_map(|record| match record {
+        Record::Settled(settled) => Some(settled),
+        _ => None,
+    });
+    let settled = settled.expect("it is settled");
+    assert!(settled.cost > NanoUsd::ZERO);
+    assert_eq!(settled.charges.iter().map(|charge| charge.amount).collect::<Vec<_>>(), [settled.cost]);
+    let (_, may_come) = app.books.purse(&identity).reach().expect("it is bounded");
+    assert_eq!(may_come, budget.amount - settled.cost, "nothing is held any more");
+}
+
+#[tokio::test]
+async fn row_42_a_panic_is_told_and_booked_and_gives_the_slot_back() {
     let (app, journal) = gateway(Scripted { deltas: 3, then: Then::Panic });
     let (out, events) = Outlet::new();
     serve(&app, request(&app), out).await;

@@ -1,9 +1,10 @@
 //! Making, listing and revoking keys in the place that gateways share.
 
+use super::Limits;
 use super::digest::Digest;
 use super::expiry::is_id;
 use super::record::{KeyRecord, PREFIX};
-use crate::config::Config;
+use crate::config::{Config, TenantConfig};
 use crate::shared::{Shared, Versioned};
 use crate::store::StoreError;
 use sluice_experts::Secret;
@@ -13,7 +14,19 @@ use sluice_experts::Secret;
 /// # Errors
 /// For people: what is wrong.
 pub fn check_key(config: &Config, record: &KeyRecord) -> Result<(), String> {
-    let Some(tenant) = config.tenants.iter().find(|tenant| tenant.id == record.tenant) else {
+    let routes: Vec<&str> = config.routes.iter().map(|route| route.name.as_str()).collect();
+    let experts: Vec<&str> = config.experts.iter().map(|expert| expert.name.as_str()).collect();
+    check_record(&config.tenants, &routes, &experts, record)
+}
+
+/// The same, by the names that are configured.
+pub(super) fn check_record(
+    tenants: &[TenantConfig],
+    routes: &[&str],
+    experts: &[&str],
+    record: &KeyRecord,
+) -> Result<(), String> {
+    let Some(tenant) = tenants.iter().find(|tenant| tenant.id == record.tenant) else {
         return Err(format!("no [[tenant]] has the id {:?}", record.tenant));
     };
     let has_project = tenant.projects.iter().any(|project| project.id == record.project);
@@ -23,16 +36,18 @@ pub fn check_key(config: &Config, record: &KeyRecord) -> Result<(), String> {
     if !is_id(&record.id) {
         return Err(format!("the id {:?} must be 1 to 64 of the characters A-Z a-z 0-9 . _ -", record.id));
     }
-    if config.tenants.iter().flat_map(|tenant| &tenant.keys).any(|key| key.id == record.id) {
+    if tenants.iter().flat_map(|tenant| &tenant.keys).any(|key| key.id == record.id) {
         return Err(format!("a key of the configuration has the id {:?}", record.id));
     }
     if record.budget.is_some_and(|budget| budget.amount.0 < 0) {
         return Err("the budget must not be negative".to_owned());
     }
-    let routes: Vec<&str> = config.routes.iter().map(|route| route.name.as_str()).collect();
-    let experts: Vec<&str> = config.experts.iter().map(|expert| expert.name.as_str()).collect();
-    check_names("route", record.routes.as_deref(), &routes)?;
-    check_names("expert", record.experts.as_deref(), &experts)
+    let Limits { requests_per_min, tokens_per_min, concurrent } = record.limits;
+    if [requests_per_min, tokens_per_min, concurrent.map(u64::from)].contains(&Some(0)) {
+        return Err("a limit must be at least 1; leave it out for none".to_owned());
+    }
+    check_names("route", record.routes.as_deref(), routes)?;
+    check_names("expert", record.experts.as_deref(), experts)
 }
 
 fn check_names(what: &str, names: Option<&[String]>, known: &[&str]) -> Result<(), String> {

@@ -3,7 +3,9 @@
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use serde_json::Value;
-use sluice_gateway::{Door, Fault, Front, Identity, OUTLET_EVENTS, OutEvent, Readiness, Request, Spawn};
+use sluice_gateway::{
+    AdminAsk, Door, Fault, Front, Identity, OUTLET_EVENTS, OutEvent, Readiness, Request, Spawn, Standing,
+};
 use sluice_proto::v1;
 use sluice_router::Tick;
 use std::net::SocketAddr;
@@ -149,6 +151,10 @@ impl Door for ScriptedDoor {
         Ok(Arc::new(Identity::everybody()))
     }
 
+    fn standing(&self, _identity: &Identity) -> Standing {
+        Standing::default()
+    }
+
     fn submit(&self, request: Request) -> mpsc::Receiver<OutEvent> {
         assert_ne!(request.body.model, "panic", "a bug that a test asked for");
         let (outlet, events) = mpsc::channel(OUTLET_EVENTS);
@@ -215,6 +221,10 @@ impl Door for ScriptedDoor {
 
     fn metrics(&self) -> String {
         "# TYPE sluice_requests_total counter\nsluice_requests_total 1\n".to_owned()
+    }
+
+    fn admin(&self, _key: Option<String>, _ask: AdminAsk) -> BoxFuture<'static, Result<Value, Fault>> {
+        Box::pin(std::future::ready(Ok(Value::Null)))
     }
 
     fn pools(&self) -> String {
@@ -308,6 +318,7 @@ pub(crate) fn finished() -> OutEvent {
         cost_nanousd: 1_500,
         baseline_nanousd: 9_000,
         simulated: true,
+        truncated: String::new(),
     })
 }
 

@@ -11,6 +11,7 @@ mod edge_refusals;
 mod edge_stack;
 mod failover;
 mod ledger;
+mod limits;
 mod peer;
 mod pools;
 mod rows;

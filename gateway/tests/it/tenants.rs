@@ -10,7 +10,8 @@ use sluice_proto::v1;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tonic::Code;
 
 const CANARY: &str = "slk_canary-2f6b1c9d7e";
@@ -22,22 +23,22 @@ pub(crate) fn tenant(id: &str, secret: &str, more: &str) -> String {
     format!("[[tenant]]\nid = \"{id}\"\nkeys = [{{ sha256 = \"{sha256}\", id = \"{id}-key\" }}]\n{more}\n")
 }
 
-fn with_key<T>(message: T, secret: &str) -> tonic::Request<T> {
+pub(crate) fn with_key<T>(message: T, secret: &str) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     let value = format!("Bearer {secret}").parse().expect("ASCII");
     request.metadata_mut().insert("authorization", value);
     request
 }
 
-fn authorization(secret: &str) -> String {
+pub(crate) fn authorization(secret: &str) -> String {
     format!("authorization: Bearer {secret}\r\n")
 }
 
-fn chat(model: &str) -> String {
+pub(crate) fn chat(model: &str) -> String {
     format!(r#"{{"model":"{model}","max_tokens":5,"messages":[{{"role":"user","content":"hello"}}]}}"#)
 }
 
-fn get(path: &str, headers: &str) -> Vec<u8> {
+pub(crate) fn get(path: &str, headers: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").into_bytes()
 }
 
@@ -304,4 +305,122 @@ async fn while_the_place_of_the_keys_is_away_the_last_ones_hold() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn row_57_the_admin_port_s_keys_are_for_the_admin_key_alone() {
+    let sim = Sim::start().await;
+    let text = format!("{}{}", experts(&[("big", "native", vec![sim.url()])]), tenant("acme", CANARY, ""));
+    let closed = Gateway::start(&text).await;
+    let admin_key = "slk_admin-04c1";
+    let mut config = Gateway::config(&closed.folder, &text);
+    config.server.admin_key = Some(Digest::of(admin_key));
+    config.journal = "memory:".to_owned();
+    let shared = Arc::new(MemoryShared::default());
+    let open = sluice_gateway::start_sharing(config, shared).await.expect("it starts");
+    let call = async |addr: SocketAddr, method: &str, path: &str, key: &str, body: &str| {
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n"
+        );
+        let key = if key.is_empty() { String::new() } else { authorization(key) };
+        exchange(addr, format!("{head}{key}\r\n{body}").as_bytes()).await
+    };
+    let wish = r#"{"tenant":"acme","owner":"ann","limits":{"requests_per_min":60}}"#;
+    // Without a configured admin key nobody has one; with one, only that one: no key, a wrong one, a tenant's.
+    for (addr, key) in [
+        (closed.running.admin(), ""),
+        (closed.running.admin(), admin_key),
+        (open.admin(), ""),
+        (open.admin(), "slk_wrong"),
+        (open.admin(), CANARY),
+    ] {
+        for (method, path) in
+            [("GET", "/admin/v1/keys"), ("POST", "/admin/v1/keys"), ("DELETE", "/admin/v1/keys/x")]
+        {
+            let refused = call(addr, method, path, key, wish).await;
+            assert_eq!(
+                (refused.status, refused.error_code().as_str()),
+                (401, "invalid_api_key"),
+                "{method} {key}"
+            );
+        }
+    }
+    // Nor does the data port have such paths, or take the admin key for a tenant's.
+    assert_eq!(call(open.data(), "GET", "/admin/v1/keys", admin_key, "").await.status, 404);
+    assert_eq!(status(open.data(), &authorization(admin_key), "auto").await.0, 401);
+
+    let made = call(open.admin(), "POST", "/admin/v1/keys", admin_key, wish).await;
+    assert_eq!((made.status, made.header("cache-control")), (200, "no-store"), "{}", made.text());
+    let (id, secret) = (made.json()["id"].clone(), made.json()["key"].clone());
+    let (id, secret) = (id.as_str().expect("an id"), secret.as_str().expect("a secret"));
+    within(async {
+        while status(open.data(), &authorization(secret), "auto").await.0 != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let listed = call(open.admin(), "GET", "/admin/v1/keys", admin_key, "").await;
+    assert_eq!(listed.json()["keys"][0]["owner"], "ann");
+    assert!(!listed.text().contains(secret) && !listed.text().contains(&Digest::of(secret).hex()));
+    let revoked = call(open.admin(), "DELETE", &format!("/admin/v1/keys/{id}"), admin_key, "").await;
+    assert_eq!(revoked.json()["state"], "revoked");
+    for (wish, told) in [
+        ("{", "no key"),
+        (r#"{"tenant":"nobody"}"#, "nobody"),
+        (r#"{"tenant":"acme","limits":{"requests":1}}"#, "unknown field"),
+        (r#"{"tenant":"acme","limits":{"concurrent":0}}"#, "at least 1"),
+        (r#"{"tenant":"acme","expires":"soon"}"#, "2027-01-31"),
+    ] {
+        let refused = call(open.admin(), "POST", "/admin/v1/keys", admin_key, wish).await;
+        assert_eq!(refused.status, 400, "{wish}");
+        assert!(refused.text().contains(told), "{}", refused.text());
+    }
+    let metrics = exchange(open.admin(), &get("/metrics", "")).await.text();
+    assert!(metrics.contains("sluice_admin_requests_total{what=\"create\",outcome=\"done\"} 1"), "audited");
+    assert!(
+        metrics.contains("sluice_admin_requests_total{what=\"create\",outcome=\"refused\"} 3"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn row_53_an_unknown_key_costs_the_same_work_as_a_known_one() {
+    let sim = Sim::start().await;
+    let text = experts(&[("big", "native", vec![sim.url()])]);
+    let gateway = Gateway::start(&format!("{text}{}", tenant("acme", CANARY, ""))).await;
+    // Keys that differ from the good one in their last letter alone, in their first, or in all.
+    let near = CANARY.replace("7e", "7f");
+    for key in [near.as_str(), "xlk_canary-2f6b1c9d7e", "slk_canary-2f6b1c9d7", "slk_canary-2f6b1c9d7ee", ""]
+    {
+        let refused = exchange(gateway.running.data(), &get("/v1/models", &authorization(key))).await;
+        assert_eq!((refused.status, refused.error_code().as_str()), (401, "invalid_api_key"), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn row_56_no_key_shows_in_errors_metrics_records_or_what_debugging_prints() {
+    let sim = Sim::start().await;
+    let text = format!("{}{}", experts(&[("big", "native", vec![sim.url()])]), tenant("acme", CANARY, ""));
+    let gateway = Gateway::start(&text).await;
+    let data = gateway.running.data();
+    let digest = Digest::of(CANARY).hex();
+    let mut seen = Vec::new();
+    for (key, model) in [(CANARY, "auto"), (CANARY, "nobody"), (OTHER, "auto")] {
+        let answer = exchange(data, &post_chat(&authorization(key), &chat(model))).await;
+        seen.push(format!("{:?} {}", answer.headers, answer.text()));
+    }
+    gateway.running.flush().await.expect("the journal works");
+    seen.push(exchange(gateway.running.admin(), &get("/metrics", "")).await.text());
+    seen.push(exchange(gateway.running.admin(), &get("/pools", "")).await.text());
+    seen.push(format!("{:?}", Gateway::config(&gateway.folder, &text)));
+    for file in std::fs::read_dir(&gateway.folder).expect("ours").map(|entry| entry.expect("ours").path()) {
+        seen.push(String::from_utf8_lossy(&std::fs::read(file).expect("readable")).into_owned());
+    }
+    for text in &seen {
+        for secret in [CANARY, OTHER, digest.as_str()] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    assert!(seen.iter().any(|text| text.contains("acme-key")), "the key's id is what records have");
 }

@@ -37,6 +37,7 @@ fn any_report(draws: &mut Draws) -> ShareReport {
         spent: draws.amount(),
         returned: draws.amount(),
         need: draws.amount(),
+        waiting: draws.amount(),
         is_busy: draws.below(2) == 0,
         life_ms: draws.amount().0,
     }
@@ -108,13 +109,16 @@ impl Keeper {
                 let (amount, came_to) = (hold.amount(), self.share.settle(hold, cost));
                 assert_eq!(came_to.paid + came_to.released, amount);
                 assert_eq!(came_to.paid + came_to.overrun, cost);
-                self.marks.extend(self.share.lower_due());
+                self.marks.extend(self.share.lower_due(false));
             }
             5 if !self.marks.is_empty() => {
                 let at = self.draws.below(self.marks.len() as u64) as usize;
                 self.marks.drain(..=at).next_back().into_iter().for_each(|mark| self.share.marked(mark));
             }
-            6 => self.reports.push(self.share.report(self.draws.below(9) == 0)),
+            6 => {
+                let (waiting, is_over) = (NanoUsd(self.draws.below(90) as i64), self.draws.below(9) == 0);
+                self.reports.push(self.share.report(waiting, is_over));
+            }
             7 if !self.reports.is_empty() => {
                 // Any of them, and it stays to come again.
                 let at = self.draws.below(self.reports.len() as u64) as usize;
@@ -160,6 +164,7 @@ fn a_share_holds_its_invariant_and_the_vault_takes_every_report_in_any_order() {
                     spent: zero,
                     returned: zero,
                     need,
+                    waiting: need,
                     is_busy: false,
                     life_ms: 9,
                 };

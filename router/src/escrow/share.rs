@@ -29,6 +29,8 @@ pub struct Share {
     need: NanoUsd,
     /// What waits for a higher mark.
     awaited: NanoUsd,
+    /// What waited until a mark became durable, and hasn't tried again yet.
+    woken: NanoUsd,
     number: u64,
     /// What the vault and others have, by its last answer.
     answer: VaultAnswer,
@@ -96,6 +98,7 @@ impl Share {
             largest: Largest::default(),
             need: zero,
             awaited: zero,
+            woken: zero,
             number: 0,
             answer: VaultAnswer::default(),
         }
@@ -118,6 +121,7 @@ impl Share {
             return Err(Short::Mark);
         }
         self.held += amount;
+        self.woken = (self.woken - amount).max(NanoUsd::ZERO);
         Ok(Hold(amount))
     }
 
@@ -156,21 +160,27 @@ impl Share {
     }
 
     /// A lower mark that is to be made durable: the last one has come to run too far ahead, or others are in want of
-    /// what is idle below it. Nothing more is held above it from now on. To be asked for after each settlement,
-    /// mark and answer: the stated window holds from the moment that it is durable.
-    pub fn lower_due(&mut self) -> Option<Mark> {
-        if self.rules.holds_are_synced {
+    /// what is idle below it, or all is to be given back since it `is_over`. Nothing more is held above it from now on.
+    /// To be asked for after settlements, marks and answers: the stated window holds from the moment that it is
+    /// durable.
+    pub fn lower_due(&mut self, is_over: bool) -> Option<Mark> {
+        if !self.is_lower_due(is_over) {
             return None;
         }
-        let (most, ahead) = if self.answer.is_wanted { (0, 0) } else { (WINDOW, WINDOW / 2) };
-        let wanted = self.used() + self.awaited;
-        let is_due = self.marks.last() > wanted + self.largest.times(most);
-        is_due.then(|| self.marks.set(wanted + self.largest.times(ahead)))
+        let ahead = if is_over || self.answer.is_wanted { 0 } else { WINDOW / 2 };
+        Some(self.marks.set(self.used() + self.waiting() + self.largest.times(ahead)))
+    }
+
+    /// Whether [`Share::lower_due`] would give a mark.
+    pub fn is_lower_due(&self, is_over: bool) -> bool {
+        let most = if is_over || self.answer.is_wanted { 0 } else { WINDOW };
+        let wanted = self.used() + self.waiting() + self.largest.times(most);
+        !self.rules.holds_are_synced && self.marks.last() > wanted
     }
 
     /// A mark is durable, and with it all before it. Whoever waits for one tries again.
     pub fn marked(&mut self, mark: Mark) {
-        self.awaited = NanoUsd::ZERO;
+        self.woken = std::mem::take(&mut self.awaited);
         self.marks.reached(mark);
     }
 
@@ -184,13 +194,16 @@ impl Share {
             || (self.answer.is_in_want && self.need == NanoUsd::ZERO)
     }
 
-    /// What to tell the vault. Money that is idle is given back where somebody is in want of it, and all of it where
+    /// What to tell the vault; `waiting` is what all requests that wait for a grant would hold. Money that is idle is given
+    /// back where somebody is in want of it, and all of it where
     /// `is_over`: the period has ended, or the gateway does.
-    pub fn report(&mut self, is_over: bool) -> Report {
+    pub fn report(&mut self, waiting: NanoUsd, is_over: bool) -> Report {
         if is_over || self.answer.is_wanted {
             self.returned += self.idle();
         }
-        let need = if is_over { NanoUsd::ZERO } else { (self.need - self.free()).max(NanoUsd::ZERO) };
+        let beyond =
+            |amount: NanoUsd| if is_over { NanoUsd::ZERO } else { (amount - self.free()).max(NanoUsd::ZERO) };
+        let (need, waiting) = (beyond(self.need), beyond(waiting));
         self.number += 1;
         Report {
             holder: self.holder.clone(),
@@ -198,6 +211,7 @@ impl Share {
             spent: self.spent,
             returned: self.returned,
             need,
+            waiting,
             is_busy: !is_over && self.runs_low(),
             life_ms: self.rules.life_ms,
         }
@@ -211,7 +225,7 @@ impl Share {
             return;
         }
         self.answer = answer;
-        self.need = NanoUsd::ZERO;
+        (self.need, self.woken) = (NanoUsd::ZERO, NanoUsd::ZERO);
     }
 
     fn runs_low(&self) -> bool {
@@ -240,6 +254,11 @@ impl Share {
     /// Held for attempts under way.
     pub fn held(&self) -> NanoUsd {
         self.held
+    }
+
+    /// What waits for a mark, and what did until the last one became durable.
+    pub fn waiting(&self) -> NanoUsd {
+        self.awaited + self.woken
     }
 
     /// Spent in all.

@@ -30,7 +30,8 @@ fn nothing_is_held_before_it_is_granted_and_marked() {
     let mut share = share(false);
     assert_eq!(share.hold(usd(5)), Err(Short::Grant { free: usd(0), held: usd(0) }));
     assert!(share.is_report_due());
-    assert_eq!(share.report(false).need, usd(5));
+    let report = share.report(usd(12), false);
+    assert_eq!((report.need, report.waiting), (usd(5), usd(12)));
     share.answered(granted(100));
     assert_eq!(share.hold(usd(5)), Err(Short::Mark));
     let mark = share.raise_due(usd(5)).unwrap();
@@ -45,7 +46,7 @@ fn holds_that_are_synced_need_no_marks() {
     share.answered(granted(10));
     let hold = share.hold(usd(10)).unwrap();
     assert_eq!(share.hold(usd(1)), Err(Short::Grant { free: usd(0), held: usd(10) }));
-    assert_eq!((share.raise_due(usd(1)), share.lower_due()), (None, None));
+    assert_eq!((share.raise_due(usd(1)), share.lower_due(false)), (None, None));
     share.settle(hold, usd(4));
     assert_eq!((share.free(), share.spent(), share.held()), (usd(6), usd(4), usd(0)));
 }
@@ -84,7 +85,7 @@ fn a_mark_runs_ahead_by_the_window_and_no_more() {
         holds.push(held(&mut share));
         assert!(share.mark() <= share.held() + usd(10 * (WINDOW + 1)));
     }
-    assert_eq!(share.lower_due(), None);
+    assert_eq!(share.lower_due(false), None);
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn a_mark_comes_down_again_when_much_was_released() {
     let holds: Vec<Hold> = (0..100).map(|_| share.hold(usd(10)).unwrap()).collect();
     for hold in holds {
         share.settle(hold, usd(1));
-        if let Some(mark) = share.lower_due() {
+        if let Some(mark) = share.lower_due(false) {
             share.marked(mark);
         }
         assert!(share.mark() <= share.held() + share.spent() + usd(10 * WINDOW));
@@ -122,20 +123,39 @@ fn all_that_wait_for_a_mark_are_counted_in() {
 }
 
 #[test]
+fn a_mark_does_not_come_down_before_those_who_waited_for_it_have_tried_again() {
+    let mut share = share(false);
+    share.answered(VaultAnswer { is_wanted: true, ..granted(100) });
+    assert_eq!(share.hold(usd(10)), Err(Short::Mark));
+    let mark = share.raise_due(usd(10)).unwrap();
+    share.marked(mark);
+    assert_eq!((share.lower_due(false), share.waiting()), (None, usd(10)));
+    let _hold = share.hold(usd(10)).unwrap();
+    assert_eq!((share.lower_due(false), share.waiting()), (None, usd(0)));
+    // One that has left meanwhile keeps the mark up until the next answer.
+    assert_eq!(share.hold(usd(5)), Err(Short::Mark));
+    let mark = share.raise_due(usd(5)).unwrap();
+    share.marked(mark);
+    assert_eq!(share.lower_due(false), None);
+    share.answered(VaultAnswer { is_wanted: true, ..granted(100) });
+    assert_eq!(share.lower_due(false).unwrap().amount, usd(10));
+}
+
+#[test]
 fn a_lowered_mark_binds_at_once_and_frees_only_when_durable() {
     let mut share = marked(100);
     share.answered(VaultAnswer { is_wanted: true, ..granted(100) });
     let hold = share.hold(usd(10)).unwrap();
-    assert_eq!(share.report(false).returned, usd(0), "below the mark nothing is idle");
-    let lower = share.lower_due().unwrap();
+    assert_eq!(share.report(usd(0), false).returned, usd(0), "below the mark nothing is idle");
+    let lower = share.lower_due(false).unwrap();
     assert_eq!(lower.amount, usd(10));
     assert_eq!(share.hold(usd(1)), Err(Short::Mark), "it binds at once");
-    assert_eq!(share.report(false).returned, usd(0), "a crash could leave the higher one");
+    assert_eq!(share.report(usd(0), false).returned, usd(0), "a crash could leave the higher one");
     let raised = share.raise_due(usd(1)).unwrap();
     assert_eq!(raised.amount, usd(11), "while others are in want no more than is needed");
     share.marked(lower);
     assert!(share.is_report_due());
-    assert_eq!(share.report(false).returned, usd(89), "the raised one may be durable");
+    assert_eq!(share.report(usd(0), false).returned, usd(89), "the raised one may be durable");
     share.marked(raised);
     let _more = share.hold(usd(1)).unwrap();
     share.settle(hold, usd(2));
@@ -162,12 +182,24 @@ fn all_that_is_idle_goes_back_at_the_end_and_what_is_held_stays() {
     let mut share = share(true);
     share.answered(granted(100));
     let hold = share.hold(usd(30)).unwrap();
-    let report = share.report(true);
+    let report = share.report(usd(0), true);
     assert_eq!((report.returned, report.need, report.is_busy), (usd(70), usd(0), false));
-    assert_eq!(share.report(true).returned, usd(70), "a total: nothing goes back twice");
+    assert_eq!(share.report(usd(0), true).returned, usd(70), "a total: nothing goes back twice");
     share.settle(hold, usd(10));
-    let report = share.report(true);
+    let report = share.report(usd(0), true);
     assert_eq!((report.returned, report.spent, share.free()), (usd(90), usd(10), usd(0)));
+}
+
+#[test]
+fn an_end_in_order_leaves_no_mark_ahead() {
+    let mut share = marked(100);
+    let hold = share.hold(usd(10)).unwrap();
+    share.settle(hold, usd(4));
+    assert_eq!(share.lower_due(false), None);
+    let last = share.lower_due(true).unwrap();
+    assert_eq!((last.amount, share.is_lower_due(true)), (usd(4), false));
+    share.marked(last);
+    assert_eq!(share.report(usd(0), true).returned, usd(96));
 }
 
 #[test]
@@ -198,5 +230,5 @@ fn amounts_at_the_ends_of_what_64_bits_hold_never_wrap() {
     let hold = share.hold(usd(i64::MAX)).unwrap();
     assert!(share.hold(usd(1)).is_err() && share.hold(usd(i64::MIN)).unwrap().amount() == usd(0));
     assert_eq!(share.settle(hold, usd(i64::MAX)).overrun, usd(0));
-    assert!(share.adds_up() && share.lower_due().is_none());
+    assert!(share.adds_up() && share.lower_due(false).is_none());
 }

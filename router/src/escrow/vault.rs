@@ -58,8 +58,10 @@ pub struct Report {
     pub spent: NanoUsd,
     /// Given back in all.
     pub returned: NanoUsd,
-    /// What is needed at once; nothing when zero.
+    /// What is needed at once, for the largest hold that waits; nothing when zero.
     pub need: NanoUsd,
+    /// What all that wait would need, about.
+    pub waiting: NanoUsd,
     /// Whether more than that would be used soon.
     pub is_busy: bool,
     /// How long the share lives from now on unless it is heard of again.
@@ -143,8 +145,9 @@ impl Vault {
         self.funded = funded.max(NanoUsd::ZERO);
     }
 
-    /// Takes a report and grants what is wanted and there: at once what is needed, and where the holder is busy a
-    /// tenth of its part of what is left. So shares shrink as the budget runs out, and little is idle at its end.
+    /// Takes a report and grants what is wanted and there: what is needed for one hold, else up to its part of what is
+    /// left for all that wait, else a tenth of that part where the holder is busy. So shares shrink as the budget runs
+    /// out, and little is idle at its end.
     ///
     /// Who needs more than is left gets that, and others are asked to give back what they hold idle; one at a time,
     /// and only where all of it would do.
@@ -167,12 +170,15 @@ impl Vault {
 
     fn grant(&mut self, report: &Report, now_ms: i64) {
         let (free, part) = (self.left(), self.part(&report.holder));
-        let is_behind = self.is_wanted_by_another(&report.holder);
+        let busy = if report.is_busy { NanoUsd(part.0 / PARTS) } else { NanoUsd::ZERO };
+        let beside = report.waiting.min(part).max(busy);
+        let is_hopeless = report.need > free + self.elsewhere(&report.holder, now_ms);
         let given = if report.need <= free {
             self.want = self.want.take().filter(|want| want.holder != report.holder);
-            report.need.max(if report.is_busy { part } else { NanoUsd::ZERO })
-        } else if is_behind || report.need > free + self.elsewhere(&report.holder, now_ms) {
-            NanoUsd::ZERO
+            report.need.max(beside)
+        } else if is_hopeless || self.is_wanted_by_another(&report.holder) {
+            // Others that wait here may need less.
+            beside
         } else {
             self.want = Some(Want { holder: report.holder.clone(), patience: PATIENCE });
             free
@@ -198,7 +204,7 @@ impl Vault {
             granted,
             free: self.left(),
             elsewhere: self.elsewhere(holder, now_ms),
-            part: self.part(holder),
+            part: NanoUsd(self.part(holder).0 / PARTS),
             is_wanted: self.is_wanted_by_another(holder) || self.free() < NanoUsd::ZERO,
             is_in_want: self.want.as_ref().is_some_and(|want| want.holder == *holder),
         }
@@ -209,13 +215,13 @@ impl Vault {
         self.free().max(NanoUsd::ZERO)
     }
 
-    /// What a busy holder is granted at once; nothing while somebody else is in want.
+    /// A holder's part of what is left; nothing while somebody else is in want.
     fn part(&self, holder: &Holder) -> NanoUsd {
         if self.is_wanted_by_another(holder) {
             return NanoUsd::ZERO;
         }
         let parts = i64::try_from(self.shares.len()).unwrap_or(i64::MAX).max(1);
-        NanoUsd(self.left().0 / parts.saturating_mul(PARTS))
+        NanoUsd(self.left().0 / parts)
     }
 
     fn elsewhere(&self, holder: &Holder, now_ms: i64) -> NanoUsd {
@@ -321,11 +327,11 @@ impl Vault {
     /// Whether every account adds up: no amount is negative, and of no share more was used than granted.
     pub fn adds_up(&self) -> bool {
         let zero = NanoUsd::ZERO;
-        let shares = self.shares.values();
+        let mut shares = self.shares.values();
         self.funded >= zero
             && self.spent >= zero
             && self.unattributed >= zero
-            && shares.fold(true, |so_far, out| so_far && out.check().is_ok())
+            && shares.all(|out| out.check().is_ok())
     }
 }
 
@@ -361,7 +367,7 @@ impl Out {
     }
 }
 
-/// A busy holder gets its part of what is left, divided by this.
+/// A holder that is busy, with nobody who waits, gets its part of what is left divided by this.
 const PARTS: i64 = 10;
 /// Reports of others until one in want that isn't heard of is forgotten.
 const PATIENCE: u32 = 16;

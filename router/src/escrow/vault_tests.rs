@@ -13,8 +13,17 @@ fn holder(gateway: &str, epoch: u64) -> Holder {
 
 /// A report that needs `need`, of a start that has neither spent nor returned anything.
 fn need(gateway: &str, number: u64, need: i64) -> ShareReport {
-    let (spent, returned, need) = (usd(0), usd(0), usd(need));
-    ShareReport { holder: holder(gateway, 1), number, spent, returned, need, is_busy: false, life_ms: 1_000 }
+    let (spent, returned, waiting, need) = (usd(0), usd(0), usd(0), usd(need));
+    ShareReport {
+        holder: holder(gateway, 1),
+        number,
+        spent,
+        returned,
+        need,
+        waiting,
+        is_busy: false,
+        life_ms: 1_000,
+    }
 }
 
 fn used(gateway: &str, number: u64, spent: i64, returned: i64) -> ShareReport {
@@ -38,6 +47,18 @@ fn who_is_busy_gets_a_tenth_of_its_part_and_ever_less_as_the_budget_runs_out() {
     assert_eq!(vault.report(&busy(2), 0).unwrap().granted, usd(190));
     vault.report(&need("b", 1, 0), 0).unwrap();
     assert_eq!(vault.report(&busy(3), 0).unwrap().granted, usd(230), "two share what is left");
+}
+
+#[test]
+fn all_that_wait_get_up_to_their_gateways_part_of_what_is_left() {
+    let mut vault = Vault::new(usd(1_000));
+    vault.report(&need("b", 1, 0), 0).unwrap();
+    let waiting = |number, waiting| ShareReport { waiting: usd(waiting), ..need("a", number, 10) };
+    assert_eq!(vault.report(&waiting(1, 300), 0).unwrap().granted, usd(300));
+    assert_eq!(vault.report(&waiting(2, 900), 0).unwrap().granted, usd(650), "half of 700");
+    // One that is hopeless doesn't keep those that need less from it.
+    let hopeless = ShareReport { need: usd(5_000), ..waiting(3, 5_010) };
+    assert_eq!(vault.report(&hopeless, 0).unwrap().granted, usd(825));
 }
 
 #[test]

@@ -50,7 +50,7 @@ struct Stage {
     worst: NanoUsd,
     /// Replicas that have failed the request.
     tried: Vec<usize>,
-    /// A connection was lost here just now; the same replicas may be tried once more.
+    /// The last of them lost its connection; it may be tried once more.
     lost: bool,
     repeated: bool,
     /// How many replicas asked to wait, and until when at the soonest.
@@ -206,9 +206,28 @@ impl Walk {
             if affords && self.stages[at].has_another(lines) {
                 return Some(at);
             }
+            if affords && self.stages[at].may_repeat(lines) {
+                if self.is_last_for_another(at, lines, now) {
+                    continue;
+                }
+                self.stages[at].repeat();
+                return Some(at);
+            }
             self.stages[at].is_done = true;
         }
         None
+    }
+
+    /// Whether one try is left and a later stage could have it: a replica that has just failed must not.
+    fn is_last_for_another(&self, at: usize, lines: &impl Lines, now: Tick) -> bool {
+        let may = |other: usize| {
+            let stage = &self.stages[other];
+            !stage.is_done
+                && !self.asks_to_wait(other, now)
+                && self.affords(other)
+                && stage.has_another(lines)
+        };
+        self.attempts + 1 >= MAX_ATTEMPTS && (at + 1..self.stages.len()).any(may)
     }
 
     /// Whether enough replicas of the stage's pool have asked to wait that it is left alone.
@@ -259,16 +278,20 @@ impl Stage {
     }
 
     /// Whether a replica is left that has not failed the request; the first time the line itself tells.
-    fn has_another(&mut self, lines: &impl Lines) -> bool {
-        if self.tried.is_empty() || lines.has_another(self.step.pool, &self.tried) {
-            return true;
-        }
-        let may_repeat = self.lost && !self.repeated && lines.has_another(self.step.pool, &[]);
-        if may_repeat {
-            self.repeated = true;
-            self.tried.clear();
-        }
-        may_repeat
+    fn has_another(&self, lines: &impl Lines) -> bool {
+        self.tried.is_empty() || lines.has_another(self.step.pool, &self.tried)
+    }
+
+    /// Whether the replica that lost its connection just now may be asked once more, and it alone: those before it have
+    /// failed too, and a whole pool that has died must leave a try for the next step.
+    fn may_repeat(&self, lines: &impl Lines) -> bool {
+        let others = self.tried.split_last().map_or(&[][..], |(_, others)| others);
+        self.lost && !self.repeated && lines.has_another(self.step.pool, others)
+    }
+
+    fn repeat(&mut self) {
+        self.repeated = true;
+        self.tried.pop();
     }
 
     fn ask_to_wait(&mut self, until: Tick) {

@@ -141,6 +141,24 @@ fn a_lost_connection_is_made_once_more_where_there_is_no_other_replica() {
 }
 
 #[test]
+fn a_pool_that_dies_as_a_whole_leaves_a_try_for_the_next_step() {
+    let lost = Failure { connection_lost: true, ..ILL };
+    let (two, three) = (up(&[2, 1]), up(&[3, 1]));
+    let mut once_more = walk(&[1, 1]);
+    fails(&mut once_more, &two, 0, &[], 0, lost);
+    fails(&mut once_more, &two, 0, &[0], 1, lost);
+    fails(&mut once_more, &two, 0, &[0], 1, lost);
+    fails(&mut once_more, &two, 1, &[], 0, lost);
+    let mut last = walk(&[1, 1]);
+    fails(&mut last, &three, 0, &[], 0, lost);
+    fails(&mut last, &three, 0, &[0], 1, lost);
+    fails(&mut last, &three, 0, &[0, 1], 2, lost);
+    let elsewhere = expect_try(&mut last, &three, 1, &[]);
+    last.turned_away(&elsewhere);
+    expect_try(&mut last, &three, 0, &[0, 1]);
+}
+
+#[test]
 fn going_past_a_full_line_is_no_retry() {
     let (lines, empty) = (up(&[1, 1]), RetryBudget::new());
     while empty.spend() {}

@@ -132,7 +132,7 @@ impl<'a> Check<'a> {
         if amount.0 < 0 {
             self.mistakes.note(key, "must not be negative");
         }
-        Some(Budget { amount, period: period(budget.period) })
+        Some(Budget { amount, period: budget.period.into() })
     }
 
     fn limits(&mut self, at: &str, limits: RawLimits) -> Limits {
@@ -188,12 +188,14 @@ impl<'a> Check<'a> {
     }
 }
 
-fn period(raw: RawPeriod) -> Period {
-    match raw {
-        RawPeriod::Day => Period::Day,
-        RawPeriod::Week => Period::Week,
-        RawPeriod::Month => Period::Month,
-        RawPeriod::Ever => Period::Ever,
+impl From<RawPeriod> for Period {
+    fn from(raw: RawPeriod) -> Period {
+        match raw {
+            RawPeriod::Day => Period::Day,
+            RawPeriod::Week => Period::Week,
+            RawPeriod::Month => Period::Month,
+            RawPeriod::Ever => Period::Ever,
+        }
     }
 }
 

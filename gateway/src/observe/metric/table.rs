@@ -198,6 +198,12 @@ pub const METRICS: &[Row] = &[
         help: "Requests that failed, and panics, by fault code.",
     },
     Row {
+        name: "sluice_admin_requests_total",
+        kind: Counter,
+        labels: &["what", "outcome"],
+        help: "Uses of the admin port's keys, and tries: list, create, revoke; done or refused.",
+    },
+    Row {
         name: "sluice_keys",
         kind: Gauge,
         labels: &[],
