@@ -125,8 +125,9 @@ const LATEST: i64 = VERSIONS.len() as i64;
 /// Other programs may read the file and hold it up for this long.
 const BUSY: Duration = Duration::from_secs(2);
 /// A group and the pages that it changes stay in memory until it is written (KiB), and a page that many groups change goes
-/// to the file once for many (pages of log): both halve what is written under load.
-const SIZES: &str = "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192";
+/// to the file once for many (pages of log). What a statement may have to undo stays in memory too.
+const SIZES: &str =
+    "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
 /// A file up to this size is read through at start: some 70 ms for 60 MB that are in the page cache.
 const CHECKED_BYTES: u64 = 64 << 20;
 

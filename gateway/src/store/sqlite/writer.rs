@@ -127,15 +127,30 @@ impl Writer {
     }
 
     /// The group in one transaction; the reason of the first refused record.
+    ///
+    /// Where a record breaks a rule of the tables, which is a bug, the group is written once more with a savepoint
+    /// around each record, so that this one can be set aside. Having them always would double the work: SQLite keeps a
+    /// copy of each page that changes within one.
     fn write_group(&mut self) -> rusqlite::Result<Option<String>> {
+        match self.write(Apart::No) {
+            Err(error) if breaks_a_rule(&error) => self.write(Apart::Each),
+            done => done,
+        }
+    }
+
+    fn write(&mut self, apart: Apart) -> rusqlite::Result<Option<String>> {
         let work = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut inserter = Inserter { connection: &work, writer: self.writer, sequence: self.sequence };
         let mut refused = None;
         for record in &self.group {
             let at = inserter.sequence;
-            let why = match whole(&work, || inserter.record(record)) {
+            let written = match apart {
+                Apart::No => inserter.record(record),
+                Apart::Each => whole(&work, || inserter.record(record)),
+            };
+            let why = match written {
                 Ok(why) => why,
-                Err(error) if breaks_a_rule(&error) => {
+                Err(error) if apart == Apart::Each && breaks_a_rule(&error) => {
                     inserter.sequence = at;
                     let why = error.to_string();
                     inserter.refuse(record, &why)?;
@@ -180,6 +195,13 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.state.send_modify(|state| state.ended = true);
     }
+}
+
+/// Whether each record of a group can be undone by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    No,
+    Each,
 }
 
 /// Runs `insert` so that its rows are there all together or not at all.
