@@ -4,6 +4,7 @@ use crate::edge_kit::{RawAnswer, connect, exchange, post_chat, read_until, withi
 use crate::peer::{Do, Scripts, done, stop};
 use crate::support::{Gateway, experts, request};
 use crate::tenants::{authorization, tenant, with_key};
+use futures::future::join_all;
 use rusqlite::Connection;
 use serde_json::Value;
 use sluice_gateway::MemoryShared;
@@ -153,16 +154,11 @@ async fn twenty_at_once_are_one_call_of_an_engine() {
     let text = config(&scripts).await;
     let gateways =
         [Gateway::start_sharing(&text, shared.clone()).await, Gateway::start_sharing(&text, shared).await];
-    let asked: Vec<_> = (0..20)
-        .map(|n| {
-            let addr = gateways[n % 2].running.data();
-            tokio::spawn(async move { told(&ask(addr, KEY, "order-1", "hello").await) })
-        })
-        .collect();
-    let mut answers = Vec::new();
-    for one in asked {
-        answers.push(within(one).await.expect("no panic"));
-    }
+    let asked = (0..20).map(async |n: usize| {
+        let addr = gateways[n % 2].running.data();
+        told(&ask(addr, KEY, "order-1", "hello").await)
+    });
+    let answers = within(join_all(asked)).await;
     assert!(answers.iter().all(|answer| answer == &answers[0]), "{answers:?}");
     let (one, other) = (booked(&gateways[0]).await, booked(&gateways[1]).await);
     assert_eq!((scripts.seen(), one.0 + other.0, one.1 + other.1), (1, 1, 1));
