@@ -35,8 +35,9 @@ pub(super) struct Account {
     told_percent: AtomicU8,
     /// Whether somebody sees to marks and reports ahead of need.
     foresees: AtomicBool,
-    /// Marks go to the journal in their order.
-    marking: tokio::sync::Mutex<()>,
+    /// Marks go to the journal in their order. One that is here was set, and may not have been handed over: whoever did
+    /// it went away.
+    marking: tokio::sync::Mutex<Option<Mark>>,
     /// One report at a time.
     reporting: tokio::sync::Mutex<Reporting>,
 }
@@ -163,12 +164,10 @@ impl Account {
         due: impl FnOnce(&mut EscrowShare) -> Option<Mark>,
     ) -> Result<bool, StoreError> {
         let pending = {
-            let _in_order = self.marking.lock().await;
-            let due = due(&mut self.share());
-            if let Some(Mark { amount, .. }) = due {
-                let account = self.name.clone();
-                means.journal.record(Record::Mark { account, amount }).await;
-            }
+            let mut unwritten = self.marking.lock().await;
+            self.write_mark(means, &mut unwritten).await;
+            *unwritten = due(&mut self.share());
+            self.write_mark(means, &mut unwritten).await;
             // Read in here: whatever is on its way has been handed to the journal.
             self.share().pending_mark()
         };
@@ -177,6 +176,15 @@ impl Account {
         self.share().marked(pending);
         self.changed.notify_waiters();
         Ok(true)
+    }
+
+    /// Hands a mark to the journal. A caller that is dropped here leaves it to the next one: a mark that was never handed
+    /// over must not be taken for a durable one. Twice does no harm.
+    async fn write_mark(&self, means: &Means, unwritten: &mut Option<Mark>) {
+        if let Some(Mark { amount, .. }) = *unwritten {
+            means.journal.record(Record::Mark { account: self.name.clone(), amount }).await;
+            *unwritten = None;
+        }
     }
 
     /// Whether a mark or a report is due ahead of need, and nobody sees to it yet. Then the caller does, by

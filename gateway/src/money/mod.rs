@@ -2,6 +2,8 @@
 //! took from the budgets before; the machines behind it are pure and in the router (`escrow`).
 
 mod account;
+#[cfg(test)]
+mod account_tests;
 mod alert;
 mod books;
 mod closing;
