@@ -1,10 +1,13 @@
 //! What the benchmarks share: a stopwatch loop and made-up worlds of a realistic size.
 //!
-//! `cargo bench -p sluice-benches --bench classify` (or `decide`) prints median and 99th percentile of single calls.
+//! `cargo bench -p sluice-benches --bench classify` (or `decide`, `enqueue`) prints median and 99th percentile of single calls;
+//! `--bench ledger` prints what a journal and a common ledger take in a second.
 //! Wall time is only worth reading on an idle machine; compare two commits by running both, one after the other.
 
+mod records;
 mod world;
 
+pub use records::Records;
 pub use world::{EXPERTS, experts, fleet, prompt, trained};
 
 use sluice_lab::Stopwatch;

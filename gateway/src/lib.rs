@@ -63,6 +63,7 @@ pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versione
 pub use store::{
     Booked, By, Group, Journal, Ledger, MemoryJournal, Offered, PriceBook, PurgeAsk, Purged, Report,
     ReportAsk, STORES, StoreError, StoreRow, Stored, TokenSums, Used, Window, open_journal, open_ledger,
+    ship,
 };
 pub use tenants::{
     AdminAsk, Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, Standing,

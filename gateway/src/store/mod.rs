@@ -141,6 +141,20 @@ pub fn open_ledger(url: &str) -> Result<Box<dyn Ledger>, StoreError> {
     (row.ledger)(rest)
 }
 
+/// Ships what a journal has and a common ledger doesn't, and returns when that is all there: for the journal of a
+/// gateway that will not start again. How many records went out.
+///
+/// # Errors
+/// A journal that is no file or can't be read; a ledger that can't be reached: what had arrived by then stays.
+pub async fn ship(journal: &str, ledger: &str) -> Result<u64, StoreError> {
+    let gateway = sqlite::Outbox::of(journal)?.gateway()?;
+    let (shipper, shipping) = postgres::shipping(journal, ledger, &gateway, u64::MAX)?;
+    let before = shipping.state().unshipped;
+    futures::join!(shipper.run(), shipping.finish());
+    let state = shipping.state();
+    state.trouble.map_or(Ok(before.saturating_sub(state.unshipped)), |trouble| Err(StoreError(trouble)))
+}
+
 /// A URL as it may be shown: without its password and whatever follows a question mark.
 pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.split('?').next().unwrap_or_default();

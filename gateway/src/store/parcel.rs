@@ -1,6 +1,6 @@
 //! What goes from a journal to a fleet's common ledger: tables that both have, and rows of them on their way.
 
-use super::postgres::Rows;
+use bytes::Bytes;
 
 /// A table whose rows are shipped.
 pub(crate) struct Goods {
@@ -118,6 +118,6 @@ pub(crate) struct Parcel {
     pub(crate) count: u64,
     /// Kind and id of the last one, for whoever must say which could not be stored.
     pub(crate) label: (String, String),
-    /// One for each of [`GOODS`].
-    pub(crate) rows: Vec<Rows>,
+    /// How many rows and these, in the common ledger's format; one for each of [`GOODS`].
+    pub(crate) rows: Vec<(u64, Bytes)>,
 }

@@ -4,6 +4,7 @@ use crate::edge_kit::{exchange, post_chat};
 use crate::peer::{Do, Scripts, done, stop};
 use crate::support::{Gateway, experts, request};
 use crate::tenants::tenant;
+use futures::future::join_all;
 use rusqlite::Connection;
 use sluice_gateway::MemoryShared;
 use sluice_proto::v1::generate_event::Event;
@@ -44,10 +45,10 @@ async fn ask(addr: SocketAddr, max_tokens: u32) -> (u16, String, String) {
 }
 
 async fn ask_many(addr: SocketAddr, many: usize, max_tokens: u32) -> (usize, usize) {
-    let asked: Vec<_> = (0..many).map(|_| tokio::spawn(async move { ask(addr, max_tokens).await })).collect();
+    let asked = join_all((0..many).map(|_| ask(addr, max_tokens))).await;
     let (mut served, mut refused) = (0, 0);
     for one in asked {
-        match one.await.expect("no panic") {
+        match one {
             (200, ..) => served += 1,
             (429, code, again) => {
                 assert_eq!((code.as_str(), again.as_str()), ("insufficient_quota", "false"));
@@ -187,7 +188,7 @@ fn scripts_to_leave(many: u32) -> Vec<Vec<Do>> {
         let pieces = n.wrapping_mul(2_654_435_761) % 40;
         let mut script = vec![Do::Head];
         script.extend((0..pieces).map(|_| Do::Token(" word".to_owned())));
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             let usage =
                 format!(r#"{{"choices":[],"usage":{{"prompt_tokens":7,"completion_tokens":{pieces}}}}}"#);
             script.extend([stop(), Do::Event(usage), done(), Do::End]);
@@ -205,19 +206,12 @@ async fn row_19_two_thousand_streams_are_settled_at_what_was_relayed() {
     let scripts = Scripts::usually(counts(0, 5, 1));
     scripts.next(scripts_to_leave(MANY));
     let text = config(scripts.peer().await, 1_000_000_000 * TOKEN, "");
-    let gateway = Arc::new(Gateway::start(&text).await);
+    let gateway = Gateway::start(&text).await;
     let mut told: HashMap<String, (u32, bool)> = HashMap::new();
     for hundred in 0..MANY / 50 {
-        let asked: Vec<_> = (0..50)
-            .map(|n| {
-                let (gateway, name) = (gateway.clone(), format!("r-{hundred}-{n}"));
-                tokio::spawn(async move { (name.clone(), ask_and_leave(&gateway, name).await) })
-            })
-            .collect();
-        for one in asked {
-            let (name, end) = one.await.expect("no panic");
-            told.insert(name, end);
-        }
+        let names = (0..50).map(|n| format!("r-{hundred}-{n}"));
+        let asked = names.map(async |name| (name.clone(), ask_and_leave(&gateway, name).await));
+        told.extend(join_all(asked).await);
     }
     // Whoever has left is settled a moment later.
     let path = gateway.folder.join("sluice.db");

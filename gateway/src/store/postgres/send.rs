@@ -2,19 +2,29 @@
 
 use super::{Link, drive};
 use crate::store::parcel::{GOODS, Goods, Parcel};
+use bytes::Bytes;
 use futures::SinkExt as _;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-/// How far a gateway has come.
-pub(super) async fn cursor(link: &mut Link, gateway: &str) -> Result<i64, Error> {
+/// How far a gateway has come, and the id of the row there; 0 and nothing at first.
+pub(super) async fn cursor(link: &mut Link, gateway: &str) -> Result<(i64, String), Error> {
     let Link { client, wire } = link;
     let work = async {
-        let sql = "INSERT INTO gateways (gateway, shipped) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+        let sql =
+            "INSERT INTO gateways (gateway, shipped, last_id) VALUES ($1, 0, '') ON CONFLICT DO NOTHING";
         client.execute(sql, &[&gateway]).await?;
-        client.query_one("SELECT shipped FROM gateways WHERE gateway = $1", &[&gateway]).await
+        client.query_one("SELECT shipped, last_id FROM gateways WHERE gateway = $1", &[&gateway]).await
     };
-    Ok(drive(wire, work).await?.get(0))
+    let row = drive(wire, work).await?;
+    Ok((row.get(0), row.get(1)))
+}
+
+/// Begins from the start again: what is there already will be passed over.
+pub(super) async fn rewind(link: &mut Link, gateway: &str) -> Result<(), Error> {
+    let Link { client, wire } = link;
+    let sql = "UPDATE gateways SET shipped = 0, last_id = '' WHERE gateway = $1";
+    drive(wire, client.execute(sql, &[&gateway])).await.map(drop)
 }
 
 /// Tables that rows are copied to first, for as long as the connection lasts: COPY itself can't pass over rows that
@@ -36,25 +46,54 @@ pub(super) enum Sent {
     Moved(i64),
 }
 
-/// Stores a parcel that begins after `after`. A row that is there already is passed over. After an error nothing of
-/// it is there, or all; the connection is of no use then.
-pub(super) async fn send(link: &mut Link, gateway: &str, after: i64, parcel: Parcel) -> Result<Sent, Error> {
+/// How rows come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// At once: fails when a row is there already.
+    Straight,
+    /// By a staging table, twice the work: what is there already is passed over.
+    Staged,
+}
+
+/// Stores a parcel that begins after `after`. After an error nothing of it is there, or all; the connection is of no
+/// use then.
+pub(super) async fn send(
+    link: &mut Link,
+    gateway: &str,
+    after: i64,
+    parcel: &Parcel,
+    way: Way,
+) -> Result<Sent, Error> {
     let Link { client, wire } = link;
     let work = async {
         if let Some(at) = begin(client, gateway, after).await? {
             return Ok(Sent::Moved(at));
         }
-        for (goods, rows) in GOODS.iter().zip(parcel.rows).filter(|(_, rows)| rows.count() > 0) {
-            let columns = columns(goods);
-            let copy = format!("COPY stage_{} ({columns}) FROM STDIN BINARY", goods.table);
-            let mut sink = std::pin::pin!(client.copy_in::<_, bytes::Bytes>(&copy).await?);
-            sink.send(rows.finish()).await?;
-            sink.finish().await?;
-            client.batch_execute(&insert(goods)).await?;
+        for (goods, (count, rows)) in GOODS.iter().zip(&parcel.rows) {
+            if *count > 0 {
+                bring(client, goods, rows.clone(), way).await?;
+            }
         }
-        finish(client, gateway, parcel.last).await
+        finish(client, gateway, parcel.last, &parcel.label.1).await
     };
     drive(wire, work).await
+}
+
+async fn bring(client: &Client, goods: &Goods, rows: Bytes, way: Way) -> Result<(), Error> {
+    let (table, columns) = (goods.table, columns(goods));
+    let stage = if way == Way::Staged { "stage_" } else { "" };
+    let copy = format!("COPY {stage}{table} ({columns}) FROM STDIN BINARY");
+    let mut sink = std::pin::pin!(client.copy_in::<_, Bytes>(&copy).await?);
+    sink.send(rows).await?;
+    sink.finish().await?;
+    if way == Way::Staged {
+        let insert = format!(
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM stage_{table} ON CONFLICT DO NOTHING;
+             DELETE FROM stage_{table}"
+        );
+        client.batch_execute(&insert).await?;
+    }
+    Ok(())
 }
 
 /// Notes that the ledger can't take what the label names, so that the rest can go on.
@@ -62,8 +101,7 @@ pub(super) async fn set_aside(
     link: &mut Link,
     gateway: &str,
     after: i64,
-    last: i64,
-    (kind, id): &(String, String),
+    parcel: &Parcel,
     why: &str,
 ) -> Result<Sent, Error> {
     let Link { client, wire } = link;
@@ -71,11 +109,12 @@ pub(super) async fn set_aside(
         if let Some(at) = begin(client, gateway, after).await? {
             return Ok(Sent::Moved(at));
         }
+        let (kind, id) = &parcel.label;
         let sql = "INSERT INTO refused (gateway, request_id, why, record) VALUES ($1, $2, $3, $4)
                    ON CONFLICT DO NOTHING";
         let record = format!("{kind} {id}: in the gateway's own journal");
         client.execute(sql, &[&gateway, id, &why, &record]).await?;
-        finish(client, gateway, last).await
+        finish(client, gateway, parcel.last, id).await
     };
     drive(wire, work).await
 }
@@ -92,10 +131,16 @@ async fn begin(client: &Client, gateway: &str, after: i64) -> Result<Option<i64>
     Ok(Some(found.unwrap_or(0)))
 }
 
-async fn finish(client: &Client, gateway: &str, last: i64) -> Result<Sent, Error> {
-    client.execute("UPDATE gateways SET shipped = $2 WHERE gateway = $1", &[&gateway, &last]).await?;
+async fn finish(client: &Client, gateway: &str, last: i64, id: &str) -> Result<Sent, Error> {
+    let sql = "UPDATE gateways SET shipped = $2, last_id = $3 WHERE gateway = $1";
+    client.execute(sql, &[&gateway, &last, &id]).await?;
     client.batch_execute("COMMIT").await?;
     Ok(Sent::Whole)
+}
+
+/// Whether a row is there already.
+pub(super) fn is_a_repetition(error: &Error) -> bool {
+    error.code() == Some(&SqlState::UNIQUE_VIOLATION)
 }
 
 /// Whether the rows are at fault rather than the server or the way there.
@@ -107,12 +152,4 @@ pub(super) fn is_of_the_rows(error: &Error) -> bool {
 fn columns(goods: &Goods) -> String {
     let gateway = goods.with_gateway.then_some("gateway");
     gateway.into_iter().chain(goods.columns.iter().copied()).collect::<Vec<_>>().join(", ")
-}
-
-fn insert(goods: &Goods) -> String {
-    let (table, columns) = (goods.table, columns(goods));
-    format!(
-        "INSERT INTO {table} ({columns}) SELECT {columns} FROM stage_{table} ON CONFLICT DO NOTHING;
-         DELETE FROM stage_{table}"
-    )
 }

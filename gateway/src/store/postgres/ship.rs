@@ -4,10 +4,10 @@
 //! a killed gateway and a ledger put back from a backup all mend themselves: what is not there is sent again.
 
 use super::{Link, Server, schema, send};
+use crate::store::StoreError;
 use crate::store::parcel::Parcel;
 use crate::store::sqlite::{Outbox, Waiting};
-use crate::store::{StoreError, sqlite};
-use send::Sent;
+use send::{Sent, Way};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -58,9 +58,13 @@ pub(crate) struct Shipper {
     outbox: Option<Outbox>,
     /// How far the ledger is known to have come.
     cursor: i64,
+    /// How far the journal says that it has come.
+    noted: i64,
     link: Option<Link>,
     /// Requests of one parcel.
     most: u32,
+    /// How rows come in.
+    way: Way,
     state: watch::Sender<Shipped>,
     stop: CancellationToken,
 }
@@ -75,9 +79,7 @@ pub(crate) fn shipping(
     gateway: &str,
     most_unshipped: u64,
 ) -> Result<(Shipper, Shipping), StoreError> {
-    let no_file = || StoreError(format!("{journal} is no file, so nothing can be shipped from it"));
-    let path = sqlite::path(journal.strip_prefix("sqlite:").ok_or_else(no_file)?)?;
-    let (server, outbox) = (Server::new(ledger)?, Outbox::open(&path)?);
+    let (server, outbox) = (Server::new(ledger)?, Outbox::of(journal)?);
     let cursor = outbox.noted(&server.shown)?;
     let (sender, state) = watch::channel(Shipped::default());
     let stop = CancellationToken::new();
@@ -86,8 +88,10 @@ pub(crate) fn shipping(
         server,
         outbox: None,
         cursor,
+        noted: cursor,
         link: None,
         most: MOST_REQUESTS,
+        way: Way::Straight,
         state: sender,
         stop: stop.clone(),
     };
@@ -122,64 +126,91 @@ impl Shipper {
         }
     }
 
-    /// Parcel after parcel until nothing is left.
+    /// Parcel after parcel until nothing is left. The next one is read while one is on its way.
     async fn catch_up(&mut self) -> Result<(), StoreError> {
+        let mut ready: Option<Look> = None;
         loop {
             if self.link.is_none() {
                 self.connect().await?;
             }
-            let (gateway, after, most) = (self.gateway.clone(), self.cursor, self.most);
-            let ledger = self.server.shown.clone();
-            let next = move |outbox: &Outbox| {
-                outbox.note(&ledger, after)?;
-                Ok((outbox.waiting(after)?, outbox.parcel(&gateway, after, most)?))
+            // What was read for another place than where the ledger is now is read again.
+            let look = match ready.take().filter(|look| look.after == self.cursor) {
+                Some(look) => look,
+                None => self.look().await?,
             };
-            let (waiting, parcel) = self.with_outbox(next).await?;
-            self.tell(waiting, None);
-            let Some(parcel) = parcel else { return Ok(()) };
-            self.send(parcel).await?;
+            self.tell(look.waiting, None);
+            let Some(parcel) = look.parcel else {
+                self.way = Way::Straight;
+                return Ok(());
+            };
+            let next = Look::take(self.outbox.take(), self.gateway.clone(), parcel.last, self.most);
+            let (sent, (outbox, next)) = futures::join!(self.send(&parcel), next);
+            self.outbox = outbox;
+            if let Some(why) = sent? {
+                self.set_aside(&parcel, &why).await?;
+            }
+            ready = Some(next?);
         }
     }
 
+    async fn look(&mut self) -> Result<Look, StoreError> {
+        let (ledger, after) = (self.server.shown.clone(), self.cursor);
+        if std::mem::replace(&mut self.noted, after) != after {
+            // A copy of what the ledger says: the next one will do too.
+            let _ = self.with_outbox(move |outbox| outbox.note(&ledger, after)).await;
+        }
+        let (outbox, look) = Look::take(self.outbox.take(), self.gateway.clone(), after, self.most).await;
+        self.outbox = outbox;
+        look
+    }
+
     async fn connect(&mut self) -> Result<(), StoreError> {
-        let (server, gateway) = (&self.server, self.gateway.as_str());
+        let (server, gateway) = (&self.server, self.gateway.clone());
         let work = async {
             let said = |error| server.explain(&error);
             let mut link = server.connect().await.map_err(said)?;
             schema::migrate(server, &mut link).await?;
             send::stage(&mut link).await.map_err(said)?;
-            let cursor = send::cursor(&mut link, gateway).await.map_err(said)?;
+            let cursor = send::cursor(&mut link, &gateway).await.map_err(said)?;
             Ok((link, cursor))
         };
-        let (link, cursor) = in_time(server, work).await?;
-        (self.link, self.cursor) = (Some(link), cursor);
+        let (mut link, (mut at, id)) = in_time(server, work).await?;
+        if at > 0 && self.with_outbox(move |outbox| outbox.id_at(at)).await?.as_ref() != Some(&id) {
+            // The journal was put back from a backup: what it has there now is something else.
+            let rewind = send::rewind(&mut link, &gateway);
+            in_time(&self.server, async { rewind.await.map_err(|error| self.server.explain(&error)) })
+                .await?;
+            at = 0;
+        }
+        (self.link, self.cursor) = (Some(link), at);
         Ok(())
     }
 
-    async fn send(&mut self, parcel: Parcel) -> Result<(), StoreError> {
-        let (last, label, count) = (parcel.last, parcel.label.clone(), parcel.count);
+    /// Sends a parcel; why its only row can't be stored, where that is so.
+    async fn send(&mut self, parcel: &Parcel) -> Result<Option<String>, StoreError> {
         // Taken out, so that it is not used again after a failure or a cancelled wait.
         let mut link = self.link.take().expect("connected above");
-        let (gateway, after) = (self.gateway.as_str(), self.cursor);
-        let sent = tokio::time::timeout(LONGEST_SEND, send::send(&mut link, gateway, after, parcel)).await;
-        match sent {
+        let work = send::send(&mut link, &self.gateway, self.cursor, parcel, self.way);
+        match tokio::time::timeout(LONGEST_SEND, work).await {
             Ok(Ok(Sent::Whole)) => {
-                (self.link, self.cursor) = (Some(link), last);
+                (self.link, self.cursor) = (Some(link), parcel.last);
                 self.most = (self.most * 2).min(MOST_REQUESTS);
-                Ok(())
+                Ok(None)
             }
             Ok(Ok(Sent::Moved(at))) => {
                 (self.link, self.cursor) = (Some(link), at);
-                Ok(())
+                Ok(None)
             }
-            Ok(Err(error)) if send::is_of_the_rows(&error) && count > 1 => {
+            Ok(Err(error)) if send::is_a_repetition(&error) && self.way == Way::Straight => {
+                self.way = Way::Staged;
+                Ok(None)
+            }
+            Ok(Err(error)) if send::is_of_the_rows(&error) && parcel.count > 1 => {
                 // One of them: the next parcels find out which.
                 self.most = 1;
-                Ok(())
+                Ok(None)
             }
-            Ok(Err(error)) if send::is_of_the_rows(&error) => {
-                self.set_aside(last, label, &super::link::explain(&error)).await
-            }
+            Ok(Err(error)) if send::is_of_the_rows(&error) => Ok(Some(super::link::explain(&error))),
             Ok(Err(error)) => Err(self.server.explain(&error)),
             Err(_) => {
                 self.most = (self.most / 2).max(1);
@@ -189,15 +220,15 @@ impl Shipper {
     }
 
     /// What the ledger can't take stays in the journal, is named in the ledger's `refused`, and holds nothing up.
-    async fn set_aside(&mut self, last: i64, label: (String, String), why: &str) -> Result<(), StoreError> {
+    async fn set_aside(&mut self, parcel: &Parcel, why: &str) -> Result<(), StoreError> {
         self.connect().await?;
         let mut link = self.link.take().expect("connected");
         let (server, gateway, after) = (&self.server, self.gateway.as_str(), self.cursor);
-        let work = send::set_aside(&mut link, gateway, after, last, &label, why);
+        let work = send::set_aside(&mut link, gateway, after, parcel, why);
         let sent = in_time(server, async { work.await.map_err(|error| server.explain(&error)) }).await?;
         self.link = Some(link);
         self.cursor = match sent {
-            Sent::Whole => last,
+            Sent::Whole => parcel.last,
             Sent::Moved(at) => at,
         };
         Ok(())
@@ -222,11 +253,43 @@ impl Shipper {
         &mut self,
         work: impl FnOnce(&Outbox) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let outbox = self.outbox.take().ok_or_else(gone)?;
-        let done = tokio::task::spawn_blocking(move || (work(&outbox), outbox)).await;
-        let (done, outbox) = done.map_err(|_| gone())?;
-        self.outbox = Some(outbox);
+        let (outbox, done) = with(self.outbox.take(), work).await;
+        self.outbox = outbox;
         done
+    }
+}
+
+/// The journal as it was seen from one place on.
+struct Look {
+    after: i64,
+    waiting: Waiting,
+    parcel: Option<Parcel>,
+}
+
+impl Look {
+    async fn take(
+        outbox: Option<Outbox>,
+        gateway: String,
+        after: i64,
+        most: u32,
+    ) -> (Option<Outbox>, Result<Look, StoreError>) {
+        let look = move |outbox: &Outbox| {
+            let (waiting, parcel) = (outbox.waiting(after)?, outbox.parcel(&gateway, after, most)?);
+            Ok(Look { after, waiting, parcel })
+        };
+        with(outbox, look).await
+    }
+}
+
+/// Works with the outbox on a thread that may wait for the disk, and gives it back.
+async fn with<T: Send + 'static>(
+    outbox: Option<Outbox>,
+    work: impl FnOnce(&Outbox) -> Result<T, StoreError> + Send + 'static,
+) -> (Option<Outbox>, Result<T, StoreError>) {
+    let Some(outbox) = outbox else { return (None, Err(gone())) };
+    match tokio::task::spawn_blocking(move || (work(&outbox), outbox)).await {
+        Ok((done, outbox)) => (Some(outbox), done),
+        Err(_) => (None, Err(gone())),
     }
 }
 

@@ -146,10 +146,30 @@ async fn rows_of_a_ledger_put_back_from_a_backup_go_out_again_and_none_twice() {
     let gateway = Gateway::new("one");
     gateway.writes(0..50).await;
     gateway.ships(&schema.url()).await;
-    schema.say("UPDATE gateways SET shipped = 20").expect("put back");
+    let id = settled(19).request_id;
+    schema.say(&format!("UPDATE gateways SET shipped = 21, last_id = '{id}'")).expect("put back");
+    schema.say("DELETE FROM requests WHERE label IN ('r-30', 'r-31')").expect("put back");
     gateway.writes(50..60).await;
     assert_eq!(gateway.ships(&schema.url()).await, Shipped::default());
     check_whole(&schema, 60);
+}
+
+#[tokio::test]
+async fn a_journal_put_back_from_a_backup_ships_what_it_wrote_since() {
+    let Some(schema) = Schema::fresh() else { return };
+    let gateway = Gateway::new("one");
+    gateway.writes(0..30).await;
+    gateway.ships(&schema.url()).await;
+    // As if the journal had had 20 other records when its copy was made: its numbers mean something else now.
+    let back = Gateway::new("one");
+    back.writes((0..20).chain(30..45)).await;
+    assert_eq!(back.ships(&schema.url()).await, Shipped::default());
+    check_whole(&schema, 45);
+    // And one that is shorter than what has been shipped.
+    let shorter = Gateway::new("one");
+    shorter.writes(44..46).await;
+    assert_eq!(shorter.ships(&schema.url()).await, Shipped::default());
+    check_whole(&schema, 46);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! SQLite's errors in people's words, with the file and the mend.
 
 use crate::store::StoreError;
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use std::path::Path;
 
 /// What went wrong with the file, and what to do about it.
@@ -13,6 +13,10 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::DiskFull) => {
             format!("{file}: the disk is full; make room, the records are kept meanwhile")
         }
+        _ if is_a_failed_sync(error) => format!(
+            "{file}: the disk could not sync ({error}), so what it took since the last sync may not be there; nothing \
+             more is written or admitted: look at the disk, then restart the gateway"
+        ),
         Some(ErrorCode::SystemIoFailure) => format!("{file}: {error}; look at the disk and its free space"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             format!("{file}: another program holds a lock on it; end that program's transaction")
@@ -23,6 +27,13 @@ pub(crate) fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
         _ => format!("{file}: {error}"),
     };
     StoreError(text)
+}
+
+/// Whether the system could not say that what it took is on the disk. It says so once and forgets: asking again would
+/// be told that all is well, so nobody may.
+pub(super) fn is_a_failed_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }
 
 /// A file that holds something else.

@@ -4,9 +4,11 @@ use super::{Look, explain, prepare};
 use crate::store::StoreError;
 use crate::store::parcel::{GOODS, Goods, Parcel};
 use crate::store::postgres::Rows;
+use bytes::Bytes;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A second way into the journal's file, beside its writer.
 pub(crate) struct Outbox {
@@ -24,11 +26,24 @@ pub(crate) struct Waiting {
 }
 
 impl Outbox {
-    /// Opens the journal's file.
-    pub(crate) fn open(path: &Path) -> Result<Outbox, StoreError> {
+    /// Opens the file of the journal that a URL names.
+    pub(crate) fn of(journal: &str) -> Result<Outbox, StoreError> {
+        let no_file = || StoreError(format!("{journal} is no file, so nothing can be shipped from it"));
+        Outbox::open(&super::path(journal.strip_prefix("sqlite:").ok_or_else(no_file)?)?)
+    }
+
+    /// The gateway's own name.
+    pub(crate) fn gateway(&self) -> Result<String, StoreError> {
+        let sql = "SELECT value FROM meta WHERE key = 'gateway'";
+        self.said(self.connection.query_row(sql, [], |row| row.get(0)))
+    }
+
+    fn open(path: &Path) -> Result<Outbox, StoreError> {
         let connection = prepare(path, Look::AtItsHead)?;
-        // What is written here is a copy that may be lost: no sync of its own.
-        let set = connection.pragma_update(None, "synchronous", "NORMAL");
+        // What is written here is a copy that may be lost: no sync of its own, and no waiting for the writer.
+        let set = connection
+            .pragma_update(None, "synchronous", "NORMAL")
+            .and_then(|()| connection.busy_timeout(LONGEST_WAIT));
         set.map_err(|error| explain(path, &error))?;
         Ok(Outbox { path: path.to_owned(), connection })
     }
@@ -47,6 +62,12 @@ impl Outbox {
         let noted =
             self.connection.prepare_cached(sql).and_then(|mut note| note.execute(params![ledger, seq]));
         self.said(noted).map(drop)
+    }
+
+    /// The id of the row with this number; `None` when there is none.
+    pub(crate) fn id_at(&self, seq: i64) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT id FROM outbox WHERE seq = ?1";
+        self.said(self.connection.query_row(sql, [seq], |row| row.get(0)).optional())
     }
 
     /// What comes after this number.
@@ -89,7 +110,15 @@ impl Outbox {
     }
 }
 
-fn read(state: &Connection, goods: &Goods, gateway: &str, after: i64, last: i64) -> rusqlite::Result<Rows> {
+const LONGEST_WAIT: Duration = Duration::from_millis(20);
+
+fn read(
+    state: &Connection,
+    goods: &Goods,
+    gateway: &str,
+    after: i64,
+    last: i64,
+) -> rusqlite::Result<(u64, Bytes)> {
     let columns: Vec<String> = goods.columns.iter().map(|column| format!("t.{column}")).collect();
     // The outbox first, whatever the planner thinks: its range is short, and the tables are looked up by their keys.
     let from = goods.from.replace("JOIN", "CROSS JOIN");
@@ -111,5 +140,5 @@ fn read(state: &Connection, goods: &Goods, gateway: &str, after: i64, last: i64)
             }
         }
     }
-    Ok(rows)
+    Ok((rows.count(), rows.finish()))
 }

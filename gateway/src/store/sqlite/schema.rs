@@ -32,6 +32,7 @@ pub(crate) fn prepare(path: &Path, look: Look) -> Result<Connection, StoreError>
     // FULL: a commit is on the disk when it returns, a power cut included.
     connection
         .execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")
+        .and_then(|()| connection.execute_batch(SIZES))
         .map_err(said)?;
     upgrade(&mut connection).map_err(said)?;
     Ok(connection)
@@ -123,6 +124,9 @@ const APPLICATION_ID: i64 = 0x536C_7569;
 const LATEST: i64 = VERSIONS.len() as i64;
 /// Other programs may read the file and hold it up for this long.
 const BUSY: Duration = Duration::from_secs(2);
+/// A group and the pages that it changes stay in memory until it is written (KiB), and a page that many groups change goes
+/// to the file once for many (pages of log): both halve what is written under load.
+const SIZES: &str = "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192";
 /// A file up to this size is read through at start: some 70 ms for 60 MB that are in the page cache.
 const CHECKED_BYTES: u64 = 64 << 20;
 

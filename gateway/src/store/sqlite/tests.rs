@@ -2,9 +2,11 @@
 
 mod crash;
 mod docs;
-
+mod every_offset;
 mod files;
 mod money;
+mod old;
+mod sync;
 mod trouble;
 
 use super::*;

@@ -94,7 +94,7 @@ impl Writer {
     }
 
     /// Writes the group, trying again until it is durable. False when the journal was closed meanwhile and the last
-    /// tries failed too.
+    /// tries failed too, and when the disk can't be trusted any more.
     ///
     /// Trying again is sound: a failed commit is rolled back, the next try writes every page of it anew, and a record
     /// that is there already is passed over.
@@ -110,6 +110,9 @@ impl Writer {
                 Err(error) => error,
             };
             self.report_failure(&error);
+            if fault::is_a_failed_sync(&error) {
+                return false;
+            }
             if self.inbox.is_closed() {
                 last_tries -= 1;
                 pause = pause.min(FIRST_PAUSE);
@@ -202,8 +205,8 @@ fn breaks_a_rule(error: &rusqlite::Error) -> bool {
 /// Looks for a record before the thread goes to sleep: some 100 ms.
 const LOOKS: u32 = 100;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
-/// Most records of one transaction: some 5 MB of log, synced in one go.
-const MOST_RECORDS: usize = 512;
+/// Most records of one transaction: some 10 MB of log, synced in one go.
+const MOST_RECORDS: usize = 1_024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Tries after the journal was closed before what is left is given up.

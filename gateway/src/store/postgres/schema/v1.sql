@@ -1,9 +1,11 @@
 -- A fleet's common ledger: the tables of a journal, with the gateway where only it tells rows apart.
 
--- How far each gateway's journal has come, moved in the transaction that brings its rows.
+-- How far each gateway's journal has come, moved in the transaction that brings its rows: the number and the id of the
+-- last row of its outbox. A journal that has another row there was put back from a backup.
 CREATE TABLE gateways (
     gateway text PRIMARY KEY,
-    shipped bigint NOT NULL
+    shipped bigint NOT NULL,
+    last_id text NOT NULL
 );
 
 CREATE TABLE snapshots (

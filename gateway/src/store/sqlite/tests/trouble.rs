@@ -11,7 +11,7 @@ fn hold(path: &Path) -> Connection {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again() {
+async fn row_32_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again() {
     let (_folder, path) = place();
     let lock = lock::WriterLock::take(&path).expect("free");
     let (connection, writer) = schema::open_to_write(&path).expect("opens");
