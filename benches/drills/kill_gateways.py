@@ -4,7 +4,9 @@
 Five gateways share budgets on a Redis (or Postgres) of the drill's own; a mock engine counts what it really did. After the
 kills every gateway starts again on its own journal, and then must hold, to the nano-dollar:
 
-  - what engines were really paid for is at most spent + unattributed, and that at most the budget: overspent 0;
+  - spent + unattributed is at most the budget: overspent 0;
+  - an answer that ended is booked at exactly what the engine billed for it; one that its client left, at no more output
+    than the engine wrote; and what engines billed for answers that no journal knows is within unattributed: lost 0;
   - what the ledgers have booked is what the vaults call spent, and unattributed is listed;
   - free = funded - spent - unattributed, with no share outstanding after a drain;
   - what is free can be spent: asking on until every budget refuses leaves less than the least useful answer costs.
@@ -46,7 +48,7 @@ class Engine(BaseHTTPRequestHandler):
     """An engine that answers 3 to 30 tokens, one every few milliseconds, and bills every token that it wrote."""
 
     protocol_version = "HTTP/1.1"
-    billed = {}
+    billed = {}  # request id -> (tenant, prompt tokens, tokens written)
     lock = threading.Lock()
     rng = random.Random(1)
 
@@ -82,7 +84,7 @@ class Engine(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
         with self.lock:
-            self.billed[tenant] = self.billed.get(tenant, 0) + (prompt + wrote) * PRICE
+            self.billed[self.headers["x-request-id"]] = (tenant, prompt, wrote)
 
     def event(self, value):
         self.chunk(b"data: " + json.dumps(value).encode() + b"\n\n")
@@ -177,8 +179,11 @@ class Gateway:
         double = db.execute(
             "SELECT count(*) FROM (SELECT 1 FROM ledger_entries GROUP BY request_id, attempt, phase HAVING count(*) > 1)"
         ).fetchone()[0]
+        attempts = db.execute(
+            "SELECT label, ended, output_tokens, cost_nanousd FROM attempts JOIN (SELECT request_id, label FROM requests)"
+            " USING (request_id)").fetchall()
         holds = db.execute("SELECT count(*) FROM holds LEFT JOIN closings USING (account, writer) WHERE closings.account IS NULL").fetchone()[0]
-        return rows, double, holds
+        return rows, double, holds, attempts
 
 
 class Load(threading.Thread):
@@ -293,24 +298,39 @@ def main():
         gateway.drain()
     settle = vaults(args, gateways[0])
     failures, rows = [], []
-    booked, unattributed, double, holds = {}, {}, 0, 0
+    booked, unattributed, double, holds, known = {}, {}, 0, 0, {}
     for gateway in gateways:
-        entries, twice, open_holds = gateway.booked()
+        entries, twice, open_holds, attempts = gateway.booked()
+        known.update({label: rest for label, *rest in attempts})
         double += twice
         holds += open_holds
         for tenant, debit, amount in entries:
             into = unattributed if debit == "unattributed" else booked
             if debit != "overrun":
                 into[tenant] = into.get(tenant, 0) + amount
+    billed, unknown, ends = {}, {}, {"done": 0, "cut": 0, "unknown": 0}
+    for label, (name, prompt, wrote) in Engine.billed.items():
+        cost = (prompt + wrote) * PRICE
+        billed[name] = billed.get(name, 0) + cost
+        if label not in known:
+            unknown[name] = unknown.get(name, 0) + cost
+            ends["unknown"] += 1
+            continue
+        end, output, booked_cost = known[label]
+        ends[end] = ends.get(end, 0) + 1
+        if end == "done" and booked_cost != cost:
+            failures.append(f"{label}: the engine billed {cost}, booked are {booked_cost}")
+        if end == "cut" and output > wrote:
+            failures.append(f"{label}: {output} tokens are booked of {wrote} that the engine wrote")
     for i, budget in enumerate(budgets):
         name = f"t{i}"
-        vault, true = settle[name], Engine.billed.get(name, 0)
+        vault, true = settle[name], billed.get(name, 0)
         spent, lost, free = vault["spent_nanousd"], vault["unattributed_nanousd"], vault["free_nanousd"]
         rows.append((name, budget, true, spent, lost, vault["shares_nanousd"], free))
         if spent + lost > budget:
             failures.append(f"{name}: overspent by {spent + lost - budget}")
-        if true > spent + lost:
-            failures.append(f"{name}: engines billed {true}, but only {spent + lost} is accounted for")
+        if unknown.get(name, 0) > lost:
+            failures.append(f"{name}: lost {unknown[name]}, but only {lost} is called unattributed")
         if booked.get(name, 0) != spent:
             failures.append(f"{name}: booked {booked.get(name, 0)} but the vault says {spent}")
         if unattributed.get(name, 0) != lost:
@@ -332,7 +352,7 @@ def main():
     if holds:
         failures.append(f"{holds} holds are still open")
     print(f"{args.kills} kills of {args.gateways} gateways, hold = {args.hold}, shared = {shared.split(':')[0]}, "
-          f"seed {args.seed}, {time.time() - began:.0f} s; outcomes {dict(sorted(counts.items()))}")
+          f"seed {args.seed}, {time.time() - began:.0f} s; answers by the journals {ends}; outcomes {dict(sorted(counts.items()))}")
     print(f"{'budget':8}{'funded':>16}{'engines billed':>16}{'spent':>16}{'unattributed':>16}{'in shares':>12}{'free':>16}")
     for row in rows:
         print(f"{row[0]:8}" + "".join(f"{n:>16}" if k != 4 else f"{n:>12}" for k, n in enumerate(row[1:])))
