@@ -21,8 +21,6 @@ pub(super) struct Account {
     pub(super) level: String,
     /// For people: `project acme/web`.
     pub(super) owner: String,
-    /// The organisation that it belongs to.
-    pub(super) tenant: String,
     /// When it begins anew.
     pub(super) span: Span,
     budget: Mutex<Budget>,
@@ -67,7 +65,6 @@ impl Account {
     pub(super) fn new(
         name: String,
         level: &Level,
-        tenant: &str,
         (budget, span): (Budget, Span),
         share: EscrowShare,
     ) -> Account {
@@ -75,7 +72,6 @@ impl Account {
             name,
             level: level.id.clone(),
             owner: format!("{} {}", level.kind.name(), level.id),
-            tenant: tenant.to_owned(),
             told_percent: AtomicU8::new(0),
             span,
             budget: Mutex::new(budget),
@@ -282,7 +278,7 @@ impl Account {
             let seen = means.shared.get(&self.name).await?;
             let mut vault = self.vault(seen.as_ref())?;
             vault.fund(self.budget().amount);
-            close_earlier(means, self, &mut vault).await?;
+            close_earlier(means, &self.name, &mut vault).await?;
             let answer = vault.report(report, (means.unix_ms)())?;
             let value = serde_json::to_vec(&vault).map_err(|error| StoreError(format!("vault: {error}")))?;
             if means.shared.swap(&self.name, seen.map(|seen| seen.version), value).await? {

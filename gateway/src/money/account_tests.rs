@@ -57,7 +57,7 @@ fn account() -> Account {
     let level = Level { kind, id, budget: Some(budget), limits };
     let holder = Holder { gateway: "a".to_owned(), epoch: 1 };
     let share = EscrowShare::new(holder, ShareRules { holds_are_synced: false, life_ms: 1_000 });
-    Account::new("budget/acme/ever/0".to_owned(), &level, "acme", (budget, Period::Ever.span(0)), share)
+    Account::new("budget/acme/ever/0".to_owned(), &level, (budget, Period::Ever.span(0)), share)
 }
 
 /// A client may leave while its request waits for the journal. The mark that it was about to hand over is known to the

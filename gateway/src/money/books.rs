@@ -1,6 +1,7 @@
 //! Every budget that this gateway draws on.
 
 use super::account::{Account, PREFIX};
+use super::closing::close_left_open;
 use super::purse::Purse;
 use crate::app::Spawner;
 use crate::shared::Shared;
@@ -8,7 +9,7 @@ use crate::store::{Journal, Opening};
 use crate::tenants::{Budget, Identity, Level};
 use sluice_router::{EscrowShare, Holder, NanoUsd, ShareRules};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// When money that is held is durable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) struct Books {
     accounts: RwLock<HashMap<String, Arc<Account>>>,
     /// Accounts of periods that have ended, until nothing is held there.
     ended: RwLock<Vec<Arc<Account>>>,
+    /// Budgets in which earlier starts of this gateway may have left a share open.
+    left_open: Mutex<Vec<String>>,
 }
 
 impl Books {
@@ -49,18 +52,25 @@ impl Books {
         spawner: Spawner,
     ) -> Books {
         let opening = journal.opening();
+        let mut left_open: Vec<String> = opening.open.iter().map(|open| open.account.clone()).collect();
+        left_open.dedup();
         let means = Arc::new(Means { shared, journal, opening, mode, unix_ms, spawner });
-        Books { means, accounts: RwLock::default(), ended: RwLock::default() }
+        Books {
+            means,
+            accounts: RwLock::default(),
+            ended: RwLock::default(),
+            left_open: Mutex::new(left_open),
+        }
     }
 
     /// What a request of this identity may draw on.
     pub(crate) fn purse(&self, identity: &Identity) -> Purse {
         let bounded = identity.levels.iter().filter_map(|level| level.budget.map(|budget| (level, budget)));
-        let accounts = bounded.map(|(level, budget)| self.account(&identity.tenant, level, budget)).collect();
+        let accounts = bounded.map(|(level, budget)| self.account(level, budget)).collect();
         Purse::new(self.means.clone(), accounts)
     }
 
-    fn account(&self, tenant: &str, level: &Level, budget: Budget) -> Arc<Account> {
+    fn account(&self, level: &Level, budget: Budget) -> Arc<Account> {
         let now_ms = (self.means.unix_ms)();
         let place = format!("{}/{}", level.id, budget.period.name());
         let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
@@ -75,28 +85,39 @@ impl Books {
         if let Some(account) = accounts.get(&place).filter(|account| now_ms < account.span.end_ms) {
             return account.clone();
         }
-        let account = Arc::new(self.begin(tenant, level, budget, &place));
+        let account = Arc::new(self.begin(level, budget, &place));
         if let Some(ended) = accounts.insert(place, account.clone()) {
             self.ended.write().unwrap_or_else(PoisonError::into_inner).push(ended);
         }
         account
     }
 
-    fn begin(&self, tenant: &str, level: &Level, budget: Budget, place: &str) -> Account {
+    fn begin(&self, level: &Level, budget: Budget, place: &str) -> Account {
         let span = budget.period.span((self.means.unix_ms)());
         let holder = Holder { gateway: self.means.opening.gateway.clone(), epoch: self.means.opening.epoch };
         let rules =
             ShareRules { holds_are_synced: self.means.mode == HoldMode::Request, life_ms: SHARE_LIFE_MS };
         let name = format!("{PREFIX}{place}/{}", span.begin_ms);
-        Account::new(name, level, tenant, (budget, span), EscrowShare::new(holder, rules))
+        Account::new(name, level, (budget, span), EscrowShare::new(holder, rules))
     }
 
     /// Opens the accounts of these levels, so that what an earlier start left open is closed soon after a restart and
     /// not only when somebody asks.
     pub(crate) async fn open(&self, identities: &[Arc<Identity>]) {
+        self.close_left_open().await;
         for identity in identities {
             // The regular look tells of trouble.
             let _ = self.purse(identity).open().await;
+        }
+    }
+
+    /// Closes what earlier starts left open in budgets that nobody may open any more.
+    async fn close_left_open(&self) {
+        let left = std::mem::take(&mut *self.left_open.lock().unwrap_or_else(PoisonError::into_inner));
+        for account in left {
+            if close_left_open(&self.means, &account).await.is_err() {
+                self.left_open.lock().unwrap_or_else(PoisonError::into_inner).push(account);
+            }
         }
     }
 
