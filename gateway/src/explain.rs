@@ -1,7 +1,8 @@
 //! What explains a decision beyond its receipt: words that moved the scores, and floors that would have chosen another.
 
 use crate::config::Config;
-use crate::running::{StartError, load_model};
+use crate::running::load_model;
+use crate::start_error::StartError;
 use sluice_router::{Ask, Attribution, CertifyBy, Fleet, Flips, Params, Placed, Receipt, Route, Snapshot};
 use std::sync::Arc;
 

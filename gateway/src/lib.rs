@@ -40,6 +40,7 @@ mod request;
 mod running;
 mod serve;
 mod shared;
+mod start_error;
 mod store;
 mod tenants;
 
@@ -58,9 +59,10 @@ pub use offline::Offline;
 pub use promise::Promise;
 pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
-pub use running::{Running, StartError, load_model, start, start_sharing};
+pub use running::{Running, load_model, start, start_sharing};
 pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
+pub use start_error::StartError;
 pub use store::{
     Booked, By, Group, Journal, Ledger, MemoryJournal, Offered, PriceBook, PurgeAsk, Purged, Report,
     ReportAsk, STORES, StoreError, StoreRow, Stored, TokenSums, Used, Window, open_journal, open_ledger,

@@ -1,7 +1,7 @@
 //! What each route promises: its certificates, or why its requests go to the reference.
 
 use crate::config::{Config, RouteConfig};
-use crate::running::StartError;
+use crate::start_error::StartError;
 use sluice_router::{
     ByDomain, Certificate, CertifyAsk, DomainPromise, Fleet, Kind, Params, Price, Refusal, Route,
 };

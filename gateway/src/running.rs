@@ -18,12 +18,13 @@ use crate::record::Record;
 use crate::reports;
 use crate::reprice;
 use crate::shared::Shared;
+use crate::start_error::StartError;
 use crate::store::postgres::{self, Shipper, Shipping};
 use crate::store::{Journal, StoreError};
 use crate::tenants::{self, Gates, Keys};
 use arc_swap::ArcSwap;
-use sluice_experts::{Dial, EndpointError};
-use sluice_router::{Certificate, Params, ParamsError};
+use sluice_experts::Dial;
+use sluice_router::{Certificate, Params};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -380,55 +381,6 @@ async fn take_port(machine: &Machine, address: SocketAddr) -> Result<edge::Bound
 
 fn listen_error(address: SocketAddr, error: &std::io::Error) -> StartError {
     StartError::Listen { address, why: error.to_string() }
-}
-
-/// Why a gateway does not start, or keeps its old configuration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// The journal can't be opened.
-    #[error("the journal can't be opened")]
-    Store(#[from] StoreError),
-    /// The model's file can't be read.
-    #[error("{file}: the router model can't be read: {why}; `sluice train --out {file}` makes one")]
-    ModelRead {
-        /// Its path.
-        file: String,
-        /// The operating system's words.
-        why: String,
-    },
-    /// The model's file is no model.
-    #[error("{file}: {error}")]
-    Model {
-        /// Its path.
-        file: String,
-        /// What is wrong with it.
-        error: ParamsError,
-    },
-    /// An engine's address can't be used.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    /// A domain has a floor, but the model doesn't tell it apart.
-    #[error("{place}: {why}")]
-    Domain {
-        /// File, line and key.
-        place: String,
-        /// What the model knows instead.
-        why: String,
-    },
-    /// A port can't be listened on.
-    #[error("can't listen on {address}: {why}; stop what listens there, or choose another port")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The operating system's words.
-        why: String,
-    },
-    /// A change that a running gateway can't make.
-    #[error("a change of {0} needs a restart; the rest was not taken over either")]
-    NeedsRestart(&'static str),
-    /// A bug.
-    #[error("building the configuration panicked; please report it")]
-    Panicked,
 }
 
 /// How often pools and journal are looked at.

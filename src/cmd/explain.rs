@@ -11,7 +11,7 @@ mod width;
 use super::{Failure, print};
 use anyhow::anyhow;
 use sluice_gateway::config::Config;
-use sluice_gateway::{Explainer, Offline};
+use sluice_gateway::{Explainer, Offline, StoreError};
 use sluice_router::{Decision, Receipt, Snapshot};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,11 +58,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
 }
 
+/// A stored decision with its configuration: of this gateway's own journal, else of the fleet's common ledger.
+fn stored(config: &Config, id: &str) -> Result<Option<(String, String)>, StoreError> {
+    let own = sluice_gateway::open_ledger(&config.journal).and_then(|ledger| ledger.receipt(id));
+    match (own, &config.store.ledger) {
+        (Ok(None) | Err(_), Some(common)) => {
+            sluice_gateway::open_ledger(common.reveal()).and_then(|ledger| ledger.receipt(id))
+        }
+        (own, _) => own,
+    }
+}
+
 /// Decides a stored ask again.
 fn again(args: &Args, config: &Config, id: &str) -> Result<ExitCode, Failure> {
     let journal = &config.journal;
-    let ledger = sluice_gateway::open_ledger(journal).map_err(Failure::input)?;
-    let stored = ledger.receipt(id).map_err(Failure::input)?;
+    let stored = stored(config, id).map_err(Failure::input)?;
     let (receipt, snapshot) = stored.ok_or_else(|| {
         let config = args.config.display();
         Failure::input(anyhow!("{journal}: no decision {id:?} is stored there (from {config})"))
