@@ -143,15 +143,22 @@ impl Share {
         }
         let ahead = if self.answer.is_wanted { 0 } else { WINDOW / 2 };
         let wanted = self.used() + self.awaited.max(amount);
-        Some(self.marks.set((wanted + self.largest.times(ahead)).min(self.most())))
+        Some(self.marks.set((wanted + self.ahead(ahead)).min(self.most())))
     }
 
     /// Whether [`Share::raise_due`] would give a mark.
     pub fn is_raise_due(&self, amount: NanoUsd) -> bool {
         let least = if self.answer.is_wanted { 0 } else { WINDOW / 4 };
         let wanted = self.used() + self.awaited.max(amount);
-        let low = wanted.max(self.used() + self.largest.times(least)).min(self.most());
+        let low = wanted.max(self.used() + self.ahead(least)).min(self.most());
         !self.rules.holds_are_synced && low > self.marks.last()
+    }
+
+    /// How far a mark runs ahead: so many of the largest hold, and at most a like part of what is left of the budget, so
+    /// that a crash can't cost a small budget much.
+    fn ahead(&self, holds: i64) -> NanoUsd {
+        let left = self.free() + self.answer.free;
+        self.largest.times(holds).min(NanoUsd(left.0.max(0) / (PARTS_LEFT / holds.max(1))))
     }
 
     /// The last mark that is not known to be durable.
@@ -168,7 +175,7 @@ impl Share {
             return None;
         }
         let ahead = if is_over || self.answer.is_wanted { 0 } else { WINDOW / 2 };
-        Some(self.marks.set(self.used() + self.waiting() + self.largest.times(ahead)))
+        Some(self.marks.set(self.used() + self.waiting() + self.ahead(ahead)))
     }
 
     /// Whether [`Share::lower_due`] would give a mark.
@@ -293,3 +300,5 @@ impl Share {
 /// A mark runs ahead by at most so many of the largest hold of late: what a crash may leave unattributed beside what was
 /// held. Half of it is aimed at, and it is raised when a quarter of it is left.
 pub const WINDOW: i64 = 16;
+/// A mark runs ahead by at most a sixteenth of what is left of the budget, and is raised when half of that is used.
+const PARTS_LEFT: i64 = 8 * WINDOW;
