@@ -77,6 +77,7 @@ pub fn fleet() -> Fleet {
             cache_write: (at as i64 + 1) * 100_000_000,
             output: (at as i64 + 1) * 300_000_000,
             per_request: 0,
+            replica_hour: 0,
         },
     };
     let pool = |expert| Pool { name: format!("pool-{expert}"), expert };

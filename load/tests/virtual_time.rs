@@ -42,6 +42,7 @@ fn fleet() -> Arc<Fleet> {
             cache_write: price,
             output: 2 * price,
             per_request: 0,
+            replica_hour: 0,
         },
     };
     let pool = |name: &str, expert: usize| Pool { name: name.to_owned(), expert };

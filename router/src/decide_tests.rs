@@ -443,3 +443,29 @@ fn the_same_ask_time_and_seed_decide_alike_after_a_round_trip_through_json() {
     assert_eq!(receipt.decision, decision);
     assert_eq!(receipt.replay(&snapshot), Ok(decision));
 }
+
+/// The same with the small expert on GPUs of one's own, whose pool has 8 places and so many requests.
+fn own_gpus(in_flight: u32) -> Ask {
+    let mut ask = with_expert(certified(1e-7), SMALL, |expert| {
+        let price = Price::from_decimals("1.5", None, "1.5").expect("valid");
+        expert.price = Price { replica_hour: 1, ..price };
+    });
+    ask.signals.experts = ask.signals.experts.iter().map(|_| ask.signals.experts[LAW]).collect();
+    ask.pools[SMALL] = PoolState { in_flight, ..up() };
+    ask
+}
+
+#[test]
+fn own_gpus_are_cheap_while_they_have_room_and_dear_when_they_are_full() {
+    let chosen = |in_flight| {
+        let decision = decide(&own_gpus(in_flight), Tick(1), 7).expect("somebody");
+        let own = decision.quotes.iter().find(|quote| quote.expert == SMALL).expect("quoted");
+        (decision.steps[0].expert, own.shadow, own.cost)
+    };
+    let full_price = NanoUsd(300_000);
+    assert_eq!(chosen(0), (SMALL, Some(0.0), full_price), "what may be charged stays the price at full load");
+    assert_eq!(chosen(4), (SMALL, Some(0.0), full_price));
+    // A share of 1.0 of 1.5 USD is above the other's 1 USD.
+    let (expert, shadow, _) = chosen(8);
+    assert_eq!((expert, shadow), (LAW, Some(1.0)));
+}

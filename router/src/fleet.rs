@@ -150,6 +150,15 @@ impl ReplicaState {
 }
 
 impl PoolState {
+    /// What the pool has to do over what it can do at once: requests in work, in line and of others over its limit. Above 1
+    /// when some must wait; a pool without a limit counts as full.
+    pub fn load(&self) -> f64 {
+        let foreign: u32 =
+            self.replicas.iter().filter(|replica| replica.is_up).map(|replica| replica.foreign).sum();
+        let work = f64::from(self.in_flight) + f64::from(self.queued) + f64::from(foreign);
+        if self.limit == 0 { 1.0 } else { work / f64::from(self.limit) }
+    }
+
     /// Expected wait until a slot is free, in milliseconds, at least 0.
     ///
     /// Requests ahead over the pool's rate of completion (`limit / service_ms`): exact for one first-come queue

@@ -22,6 +22,7 @@ mod lexicon;
 mod line;
 mod mix;
 mod objective;
+mod occupancy;
 mod offer;
 mod panel;
 mod params;
@@ -68,11 +69,12 @@ pub use line::{
     Verdict, Work,
 };
 pub use objective::{DomainPromise, Objective, Route, Slo, WhenNone};
+pub use occupancy::{Occupancy, PoolMinute};
 pub use panel::{PanelParts, PanelView, posterior, standardise};
 pub use params::{Binding, Params, ParamsError, ParamsParts, prompt_hash};
 pub use policy::certified_choice;
 pub use prefix::{BLOCK_TOKENS, ChainHash, Prefix, PrefixCache};
-pub use price::{Listed, NanoUsd, Price, PriceError, Rate, Tokens};
+pub use price::{FREE_LOAD, Listed, NanoUsd, OwnGpus, Price, PriceError, Rate, Tokens, shadow_share};
 pub use prompt::{
     Counts, FEATURES_VERSION, Gram, HASH_ROWS, SHAPE, SHAPE_NAMES, TABLES, count, estimate_tokens,
     estimate_twentieths, route_text,

@@ -1,12 +1,13 @@
 //! Where an expert would answer a request, when, and what that is worth: cost, time and risk as one sum of money.
 //!
 //! `cost + latency x (wait + TTFT + tokens x TPOT) + miss x P(SLO missed)`, the least over the replicas of the expert's
-//! pools. TTFT alone would not do: under overload decoding slows first.
+//! pools. TTFT alone would not do: under overload decoding slows first. The cost on GPUs of one's own is not what will be
+//! charged but what the request takes from others: the price at full load times [`shadow_share`].
 
 use crate::ask::Ask;
 use crate::fleet::{PoolState, ReplicaState};
 use crate::objective::{Objective, Slo};
-use crate::price::{NanoUsd, Price};
+use crate::price::{NanoUsd, Price, shadow_share};
 use crate::speed::{Pace, Speed};
 
 /// What one replica offers.
@@ -30,6 +31,8 @@ pub(crate) struct Offer {
     pub(crate) hit_tokens: u32,
     /// Probability that the route's SLO is missed; 0 without one.
     pub(crate) p_miss: f64,
+    /// On GPUs of one's own: what the request takes from others, as a share of its price.
+    pub(crate) shadow: Option<f64>,
     /// The route's objective: with all of it in view the sum, in nano-USD.
     pub(crate) money: f64,
 }
@@ -102,9 +105,11 @@ fn judge(ask: &Ask, wanted: Wanted<'_>, place: Offer, pace: Pace, speed: Option<
     };
     let saved = f64::from(place.hit_tokens) * (wanted.price.input - wanted.price.cached_input) as f64 / 1e6;
     let miss = route.slo.as_ref().map_or(0.0, |slo| slo.miss.0 as f64);
+    let shadow = wanted.price.is_own().then(|| shadow_share(ask.pools[place.pool].load()));
     let money = match route.objective {
         Objective::Joint => {
-            wanted.cost.0 as f64 - saved + route.latency_per_s.0 as f64 * total_ms / 1e3 + miss * p_miss
+            let cost = (wanted.cost.0 as f64 - saved) * shadow.unwrap_or(1.0);
+            cost + route.latency_per_s.0 as f64 * total_ms / 1e3 + miss * p_miss
         }
         Objective::Price => wanted.cost.0 as f64,
         Objective::Wait => place.wait_ms + pace.ttft_ms,
@@ -118,6 +123,7 @@ fn judge(ask: &Ask, wanted: Wanted<'_>, place: Offer, pace: Pace, speed: Option<
         tpot_ms: pace.tpot_ms,
         total_ms,
         p_miss,
+        shadow,
         money,
         replica,
         ..place

@@ -2,9 +2,11 @@
 
 mod amount;
 mod listed;
+mod own;
 
 pub use amount::{NanoUsd, PriceError};
 pub use listed::{Listed, Rate};
+pub use own::{FREE_LOAD, OwnGpus, shadow_share};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +52,15 @@ pub struct Price {
     /// For each attempt that used any tokens, in nano-USD.
     #[serde(default)]
     pub per_request: i64,
+    /// What a replica costs an hour whether or not it works, in nano-USD, where it runs on GPUs of one's own: then the
+    /// prices above are those at full load, and the most that is charged ([`crate::Occupancy`]). 0 for whoever is paid for
+    /// tokens.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replica_hour: i64,
+}
+
+fn is_zero(amount: &i64) -> bool {
+    *amount == 0
 }
 
 impl Price {
@@ -88,7 +99,8 @@ mod tests {
     use super::*;
     use crate::mix::mix;
 
-    const FREE: Price = Price { input: 0, cached_input: 0, cache_write: 0, output: 0, per_request: 0 };
+    const FREE: Price =
+        Price { input: 0, cached_input: 0, cache_write: 0, output: 0, per_request: 0, replica_hour: 0 };
 
     fn tokens(prompt: u32, cached: u32, cache_write: u32, output: u32) -> Tokens {
         Tokens { prompt, cached, cache_write, output }
@@ -134,7 +146,7 @@ mod tests {
             let mut price = || below(1_000_000_000).cast_signed();
             let (input, cached_input, cache_write, output, per_request) =
                 (price(), price(), price(), price(), price());
-            let price = Price { input, cached_input, cache_write, output, per_request };
+            let price = Price { input, cached_input, cache_write, output, per_request, ..FREE };
             let mut count = || u32::try_from(below(2_000_000)).expect("small");
             let used = tokens(count(), count(), count(), count());
             assert!(price.cost(used) <= price.worst(used.prompt, used.output), "{price:?} {used:?}");

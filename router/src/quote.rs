@@ -53,6 +53,9 @@ pub struct Quote {
     /// The probability that the route's SLO is missed; 0 without one.
     #[serde(default)]
     pub p_miss: f64,
+    /// On GPUs of one's own: the share of its price that counts in `money`, by the pool's load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<f64>,
     /// What is made least among those that keep the floor: cost, time and the risk of a miss, in nano-USD.
     #[serde(default)]
     pub money: f64,
@@ -138,6 +141,7 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
         total_ms: offer.total_ms,
         hit_tokens: offer.hit_tokens,
         p_miss: offer.p_miss,
+        shadow: offer.shadow,
         money: offer.money,
         reason: forbidden(ask, index)
             .or_else(|| refusal(ask, expert, max_output_tokens))

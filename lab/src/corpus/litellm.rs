@@ -145,6 +145,7 @@ mod tests {
             cache_write: 150_000_000,
             output: 600_000_000,
             per_request: 0,
+            replica_hour: 0,
         };
         assert_eq!(prices["small-1"], small);
         let big = Price {
@@ -153,6 +154,7 @@ mod tests {
             cache_write: 3_750_000_000,
             output: 15_000_000_000,
             per_request: 5_000_000,
+            replica_hour: 0,
         };
         assert_eq!(prices["we/\"big\""], big);
         assert_eq!((prices["fine"].input, prices["fine"].output), (200_000_000, 200_000_000));

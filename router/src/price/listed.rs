@@ -38,7 +38,7 @@ impl Rate {
     }
 
     /// An amount of the currency in billionths of its unit, as nano-USD, rounded up.
-    fn convert(self, nano: i64, text: &str) -> Result<i64, PriceError> {
+    pub(super) fn convert(self, nano: i64, text: &str) -> Result<i64, PriceError> {
         let product = i128::from(nano) * i128::from(self.0);
         let usd = (product + 999_999_999).div_euclid(1_000_000_000);
         i64::try_from(usd).map_err(|_| PriceError::TooLarge(text.to_owned()))
@@ -61,6 +61,7 @@ impl Price {
             cache_write: or_input(listed.cache_write)?,
             output: read(listed.output)?,
             per_request: listed.per_request.map_or(Ok(0), read)?,
+            replica_hour: 0,
         })
     }
 
@@ -82,7 +83,7 @@ mod tests {
         let price = Price::from_decimals("0.0375", None, "0.15").expect("valid");
         let input = 37_500_000;
         let expected =
-            Price { input, cached_input: input, cache_write: input, output: 150_000_000, per_request: 0 };
+            Price { input, cached_input: input, cache_write: input, output: 150_000_000, ..Price::default() };
         assert_eq!(price, expected);
     }
 
@@ -102,6 +103,7 @@ mod tests {
             cache_write: 138_000_000,
             output: 276_000_000,
             per_request: 1_380_000,
+            replica_hour: 0,
         };
         assert_eq!(price, expected);
     }

@@ -40,8 +40,10 @@ fn classes(booked: &Booked, price: Option<Price>) -> Vec<Class> {
     let TokenSums { prompt, cached, cache_write, output } = booked.tokens;
     let fresh = prompt.saturating_sub(cached).saturating_sub(cache_write);
     let tokens = |meter, quantity: u64, of: fn(&Price) -> i64| {
-        let unit_price = price.as_ref().map(of);
-        let each = unit_price.map_or(1, |price| u128::from(price.unsigned_abs()));
+        let each = price.as_ref().map(of);
+        // On GPUs of one's own a token has no price that holds: what is charged depends on the load.
+        let unit_price = each.filter(|_| price.is_none_or(|price| !price.is_own()));
+        let each = each.map_or(1, |price| u128::from(price.unsigned_abs()));
         let weight = u128::from(quantity) * each;
         Class { meter, quantity: Some(quantity), unit_price, is_tokens: true, weight }
     };
@@ -64,7 +66,7 @@ fn classes(booked: &Booked, price: Option<Price>) -> Vec<Class> {
     ];
     let mut used: Vec<Class> = all.into_iter().filter(|class| class.quantity > Some(0)).collect();
     if used.is_empty() {
-        let meter = if booked.phase == "abandon" { "" } else { "Output Tokens" };
+        let meter = if ["abandon", "idle"].contains(&booked.phase.as_str()) { "" } else { "Output Tokens" };
         used.push(Class { meter, quantity: None, unit_price: None, is_tokens: true, weight: 1 });
     }
     used
@@ -141,6 +143,9 @@ fn periods(day: &str) -> (String, String, String, String) {
 
 fn description(booked: &Booked, class: &Class) -> String {
     let what = format!("{} of {}", class.meter, booked.expert);
+    if booked.phase == "idle" {
+        return format!("GPU time of {} that no request was charged for", booked.expert);
+    }
     match booked.account.as_str() {
         "spent" => what,
         "overhead" => format!("{what}, in tries that no client saw"),
@@ -255,6 +260,7 @@ mod tests {
             cache_write: 5_000_000,
             output: 8_000_000,
             per_request: 30,
+            replica_hour: 0,
         };
         let booked = booked("settle", "spent", 3_301, TOKENS);
         let classes = classes(&booked, Some(price));
