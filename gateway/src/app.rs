@@ -1,5 +1,6 @@
 //! The gateway's parts, and the only place with a clock and spawned tasks.
 
+use crate::gpus::GpuPools;
 use crate::live::Live;
 use crate::machine::Ids;
 use crate::money::Books;
@@ -44,6 +45,8 @@ pub(crate) struct App {
     pub(crate) journal: Arc<dyn Journal>,
     /// The budgets that it draws on.
     pub(crate) books: Books,
+    /// The minutes of pools on GPUs of one's own.
+    pub(crate) gpus: GpuPools,
     /// Where the journal is shipped; `None` where it is the whole ledger.
     pub(crate) shipping: Option<Shipping>,
     /// Logs and metrics.

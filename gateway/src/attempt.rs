@@ -54,7 +54,8 @@ pub(crate) fn send(app: &App, step: Step, n: u8, place: Place, lease: &mut Lease
     let now = app.clock.now();
     let span = call_span(&lane, lease, step, n, &place.slot);
     let calling = calling(app, &place.slot, step, lease, now);
-    lease.open(OpenAttempt::new(n, step, place, span.clone(), now));
+    let occupied = app.gpus.begin(&lane.config.name, &lease.price(step), now);
+    lease.open(OpenAttempt::new(n, step, place, occupied, span.clone(), now));
     Box::pin(async move { (n, begun(calling).await) }.within(&span))
 }
 

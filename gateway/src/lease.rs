@@ -15,6 +15,7 @@ use sluice_router::{Change, NanoUsd, Price, Step, Tick, Tokens};
 mod open;
 mod usage;
 
+use open::Closed;
 pub(crate) use open::{OpenAttempt, Place, verdict};
 
 /// One request's holdings.
@@ -126,14 +127,16 @@ impl Lease {
     pub(crate) fn close(&mut self, n: u8, ending: Ending<'_>, now: Tick) -> Option<&Attempt> {
         let at = self.open.iter().position(|open| open.n() == n)?;
         let bounds = usage::Bounds::of(self.chosen.as_ref(), self.open[at].step());
-        let (attempt, held) = self.open.swap_remove(at).close(ending, bounds, now);
-        let price = self.price(attempt.step);
-        let settlement = held.settle(price.cost(attempt.tokens), &mut self.charges);
+        let Closed { attempt, held, occupied } = self.open.swap_remove(at).close(ending, bounds, now);
+        let of_tokens = self.price(attempt.step).cost(attempt.tokens);
+        let cost = occupied.map_or(of_tokens, |occupied| occupied.end(now, of_tokens));
+        let settlement = held.settle(cost, &mut self.charges);
         self.attempts.push(Attempt { cost: settlement.paid, overrun: settlement.overrun, ..attempt });
         self.attempts.last()
     }
 
-    fn price(&self, step: Step) -> Price {
+    /// What the expert of a step charges.
+    pub(crate) fn price(&self, step: Step) -> Price {
         self.decided().live.rules.snapshot.fleet.experts[step.expert].price
     }
 

@@ -14,6 +14,7 @@ mod error;
 mod explain;
 mod failover;
 mod foresight;
+mod gpus;
 pub mod invariants;
 mod lane;
 mod lease;

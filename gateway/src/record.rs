@@ -26,6 +26,8 @@ pub enum Record {
     Held(Held),
     /// The share of an earlier start is closed.
     Closed(Closing),
+    /// A minute of a pool on GPUs of one's own is over, and so is every request that ran in it.
+    Minute(Minute),
 }
 
 /// Money held for a request.
@@ -56,6 +58,23 @@ pub struct Closing {
     pub spent: NanoUsd,
     /// May have been spent, and can't be known.
     pub unattributed: NanoUsd,
+}
+
+/// A minute of a pool on GPUs of one's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Minute {
+    /// Which pool.
+    pub pool: String,
+    /// Whose it is.
+    pub expert: String,
+    /// When it began, in milliseconds since 1970. A pool has at most one record of each minute from one start of a gateway.
+    pub start_ms: i64,
+    /// What it cost, above 0.
+    pub bill: NanoUsd,
+    /// What requests were charged of it: at most the bill. Their settlements are booked with them.
+    pub charged: NanoUsd,
+    /// Version of the prices: the snapshot's SHA-256.
+    pub price_version: String,
 }
 
 /// What a request has drawn from a budget.

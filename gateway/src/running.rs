@@ -5,6 +5,7 @@ use crate::config::{Config, ServerConfig, StoreConfig};
 use crate::discover;
 use crate::edge;
 use crate::entrance::Entrance;
+use crate::gpus::{self, GpuPools};
 use crate::lane::Lane;
 use crate::live::{Live, Regrouping};
 use crate::machine::{Machine, OpenShared};
@@ -98,6 +99,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         journal,
         shipping,
         books,
+        gpus: GpuPools::new(clock.now(), clock.unix_ms()),
         observe,
         retries: Arc::default(),
         draining: AtomicBool::new(false),
@@ -223,6 +225,7 @@ impl Running {
             // Cutting is quick: it only writes each settlement.
             let _ = tokio::time::timeout(CUT_TIME, app.requests.wait()).await;
         }
+        gpus::finish(app).await;
         let flushed = app.journal.flush().await;
         // What a vault is not told now it is told by the next start.
         let _ = tokio::time::timeout(CLOSE_TIME, app.books.close()).await;
@@ -256,6 +259,7 @@ impl Running {
             "budgets",
             Box::pin(money::keep(self.app.clone(), self.dial.clone(), self.stop_admin.clone())),
         );
+        self.app.spawn("gpus", Box::pin(gpus::keep(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("keys", Box::pin(tenants::keep_keys(self.app.clone(), self.stop_admin.clone())));
         self.app.spawn("outcomes", Box::pin(once::keep(self.app.clone(), self.stop_admin.clone())));
         let (data, admin) = (self.data.to_string(), self.admin.to_string());
@@ -349,6 +353,7 @@ pub(crate) async fn record(app: &App, live: &Live) {
 
 /// Tells of the configuration in force.
 pub(crate) fn configured(app: &App, is_reload: bool) {
+    gpus::look(app);
     let live = app.live();
     let config = &live.rules.versions.config;
     let routes: Vec<&str> = live.rules.promises.iter().map(|promise| promise.line.as_str()).collect();

@@ -81,6 +81,7 @@ struct Sums<'a> {
     baseline_nanousd: i64,
     saved_nanousd: i64,
     overhead_nanousd: i64,
+    idle_nanousd: i64,
     overrun_nanousd: i64,
     unattributed_nanousd: i64,
     tokens: Tokens,
@@ -121,7 +122,8 @@ impl<'a> Sums<'a> {
             cost_nanousd: group.cost.0,
             baseline_nanousd: group.baseline.0,
             saved_nanousd: group.saved().0,
-            overhead_nanousd: group.overhead.0,
+            overhead_nanousd: (group.overhead + group.idle).0,
+            idle_nanousd: group.idle.0,
             overrun_nanousd: group.overrun.0,
             unattributed_nanousd: group.unattributed.0,
             tokens: Tokens {

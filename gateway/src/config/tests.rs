@@ -182,6 +182,36 @@ fn prices_and_rates_hold_from_their_dates_on() {
 }
 
 #[test]
+fn own_gpus_have_a_price_by_the_hour() {
+    let of = |price: &str| MINIMAL.replace("input_per_mtok = \"1\", output_per_mtok = \"2\"", price);
+    let price = |text: &str| {
+        let mut config = read(&of(text)).expect("valid");
+        config.price_at(0);
+        config.experts[0].price
+    };
+    let own = price("gpu_hour = \"2.50\", gpus = 2");
+    assert_eq!((own.replica_hour, own.is_own()), (5_000_000_000, true));
+    // 5 USD over an hour's tokens at 300 a second for each GPU, and at ten times as many of a prompt.
+    assert_eq!((own.output, own.input, own.cached_input), (2_314_814_815, 231_481_482, 0));
+    let told = price("gpu_hour = \"3.60\", tokens_per_s = 1000, prompt_tokens_per_s = 4000");
+    assert_eq!((told.output, told.input), (1_000_000_000, 250_000_000));
+    let cases = [
+        ("gpu_hour = \"-1\"", "expert[0].price", "negative"),
+        ("gpu_hour = \"1\", gpus = 0", "expert[0].price.gpus", "at least 1"),
+        ("gpu_hour = \"1\", gpus = 2000", "expert[0].price.gpus", "at most 1024"),
+        ("gpu_hour = \"1\", tokens_per_s = 0", "expert[0].price.tokens_per_s", "at least 1"),
+        ("gpu_hour = \"1\", per_request = \"1\"", "expert[0].price.per_request", "by the hour alone"),
+        ("input_per_mtok = \"1\", output_per_mtok = \"1\", gpus = 2", "price.gpus", "goes with gpu_hour"),
+        ("output_per_mtok = \"1\"", "expert[0].price", "input_per_mtok is missing"),
+        ("input_per_mtok = \"1\"", "expert[0].price", "output_per_mtok is missing"),
+    ];
+    for (price, key, mend) in cases {
+        let told = mistake(&of(price));
+        assert!(told.contains(key) && told.contains(mend), "{told}");
+    }
+}
+
+#[test]
 fn every_rule_of_prices_and_rates_is_checked_at_its_key() {
     let dated =
         |more: &str| format!("price_from = [{{ input_per_mtok = \"1\", output_per_mtok = \"1\"{more} }}]");

@@ -2,6 +2,7 @@
 
 use super::usage::{Bounds, Used, used};
 use super::{Attempt, Ending};
+use crate::gpus::Occupied;
 use crate::lane::Slot;
 use crate::money::Held;
 use crate::observe::{AttemptEnd, Span};
@@ -17,6 +18,8 @@ pub(crate) struct OpenAttempt {
     slot: Slot,
     /// What is held for it.
     held: Held,
+    /// Its part of GPUs of one's own.
+    occupied: Option<Occupied>,
     span: Span,
     wait_ms: f64,
     dispatched: Tick,
@@ -38,12 +41,40 @@ pub(crate) struct Place {
     pub(crate) held: Held,
 }
 
+/// A try that has ended, before it is paid for.
+pub(super) struct Closed {
+    pub(super) attempt: Attempt,
+    pub(super) held: Held,
+    pub(super) occupied: Option<Occupied>,
+}
+
 impl OpenAttempt {
     /// A try that begins now.
-    pub(crate) fn new(n: u8, step: Step, place: Place, span: Span, now: Tick) -> OpenAttempt {
+    pub(crate) fn new(
+        n: u8,
+        step: Step,
+        place: Place,
+        occupied: Option<Occupied>,
+        span: Span,
+        now: Tick,
+    ) -> OpenAttempt {
         let (first, relayed, pieces, length) = (None, 0, 0, 0);
         let Place { slot, wait_ms, held } = place;
-        OpenAttempt { n, step, slot, held, span, wait_ms, dispatched: now, first, relayed, pieces, length }
+        let dispatched = now;
+        OpenAttempt {
+            n,
+            step,
+            slot,
+            held,
+            occupied,
+            span,
+            wait_ms,
+            dispatched,
+            first,
+            relayed,
+            pieces,
+            length,
+        }
     }
 
     /// Which of the request's tries it is.
@@ -97,8 +128,8 @@ impl OpenAttempt {
         Some(now.since_ms(self.dispatched))
     }
 
-    /// What became of it, its cost left open, and what was held for it.
-    pub(super) fn close(self, ending: Ending<'_>, bounds: Bounds, now: Tick) -> (Attempt, Held) {
+    /// What became of it, its cost left open, and what was held and occupied for it.
+    pub(super) fn close(self, ending: Ending<'_>, bounds: Bounds, now: Tick) -> Closed {
         let Used { tokens, estimated, doubt } = used(&ending, bounds, self.relayed, self.first.is_some());
         let ttft_ms = self.first.map(|first| first.since_ms(self.dispatched));
         let total_ms = now.since_ms(self.dispatched);
@@ -128,7 +159,7 @@ impl OpenAttempt {
             total_ms,
             replica_change,
         };
-        (attempt, self.held)
+        Closed { attempt, held: self.held, occupied: self.occupied }
     }
 }
 

@@ -233,6 +233,15 @@ pub enum Event<'a> {
         /// By how much.
         amount: NanoUsd,
     },
+    /// A minute of a pool on GPUs of one's own has been booked.
+    PoolMinute {
+        /// The pool.
+        pool: &'a str,
+        /// What the minute cost.
+        bill: NanoUsd,
+        /// What requests were charged of it.
+        charged: NanoUsd,
+    },
     /// The journal can't be written to, or can again.
     Journal {
         /// What is wrong; `None` when it works.

@@ -101,6 +101,9 @@ pub(super) fn write(event: &Event<'_>) {
         Event::Overran { request, expert, amount } => {
             error!(request, expert, amount_nanousd = amount.0, "an engine charged beyond its cap");
         }
+        Event::PoolMinute { pool, bill, charged } => {
+            debug!(pool, bill_nanousd = bill.0, charged_nanousd = charged.0, "minute of own GPUs");
+        }
         Event::Shipping { trouble: Some(trouble), unshipped, lag_s } => {
             warn!(
                 trouble,

@@ -44,6 +44,7 @@ pub(super) struct Metrics {
     budget: Family<Gauge>,
     blind_budget: Family<Gauge>,
     overrun: Family<Counter>,
+    gpu: Family<Counter>,
     promised: Family<Gauge>,
     certificates: Family<Gauge>,
     certificate_rows: Family<Gauge>,
@@ -96,6 +97,7 @@ impl Metrics {
             budget: gauge("sluice_budget_remaining_nanousd"),
             blind_budget: gauge("sluice_budget_stale"),
             overrun: counter("sluice_overrun_nanousd_total"),
+            gpu: counter("sluice_gpu_nanousd_total"),
             promised: gauge("sluice_quality_promised_ratio"),
             certificates: gauge("sluice_certificate_info"),
             certificate_rows: gauge("sluice_certificate_rows"),
@@ -184,6 +186,12 @@ impl Metrics {
             Event::BudgetUsed { .. } | Event::AlertLost { .. } => {}
             Event::Overran { expert, amount, .. } => {
                 self.overrun.with(&[expert], |counter| counter.increment(amount.0.unsigned_abs()));
+            }
+            Event::PoolMinute { pool, bill, charged } => {
+                let idle = bill - charged;
+                for (part, amount) in [("charged", charged), ("idle", idle)] {
+                    self.add(&self.gpu, &[pool, part], u64::try_from(amount.0).unwrap_or(0));
+                }
             }
             Event::Shipping { unshipped, lag_s, .. } => {
                 self.unshipped.with(&[], |gauge| gauge.set(unshipped as f64));

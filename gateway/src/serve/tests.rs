@@ -108,6 +108,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
     let (mode, unix_ms) = (HoldMode::Escrow, crate::app::unix_ms);
     let clock = Clock::new();
     let app = App {
+        gpus: crate::gpus::GpuPools::new(clock.now(), unix_ms()),
         books: Books::new(shared.clone(), Arc::new(journal.clone()), mode, unix_ms, spawner),
         clock,
         ids: crate::machine::ids(),

@@ -78,6 +78,7 @@ fn is_same(a: &Record, b: &Record) -> bool {
         (Record::Settled(a), Record::Settled(b)) => a.request_id == b.request_id,
         (Record::Closed(a), Record::Closed(b)) => (&a.account, a.epoch) == (&b.account, b.epoch),
         (Record::Held(a), Record::Held(b)) => a == b,
+        (Record::Minute(a), Record::Minute(b)) => (&a.pool, a.start_ms) == (&b.pool, b.start_ms),
         _ => false,
     }
 }

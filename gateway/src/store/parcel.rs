@@ -103,6 +103,21 @@ pub(crate) const GOODS: &[Goods] = &[
         with_gateway: true,
     },
     Goods {
+        table: "minutes",
+        from: "JOIN minutes AS t ON t.id = o.id WHERE o.kind = 'minute'",
+        columns: &[
+            "id",
+            "writer",
+            "pool",
+            "expert",
+            "at_unix_ms",
+            "bill_nanousd",
+            "charged_nanousd",
+            "price_version",
+        ],
+        with_gateway: true,
+    },
+    Goods {
         table: "refused",
         from: "JOIN refused AS t ON t.request_id = o.id WHERE o.kind = 'refused'",
         columns: &["request_id", "why", "record"],

@@ -152,6 +152,8 @@ pub struct Group {
     pub overrun: NanoUsd,
     /// Beyond the cost: what crashes left unknown of budgets, of requests that nobody knows of any more.
     pub unattributed: NanoUsd,
+    /// Beyond the cost: what GPUs of one's own cost that no request was charged for, of no request either.
+    pub idle: NanoUsd,
     /// What all tries used.
     pub tokens: TokenSums,
 }
@@ -180,6 +182,7 @@ impl Group {
         money(&mut self.baseline, other.baseline)?;
         money(&mut self.overhead, other.overhead)?;
         money(&mut self.overrun, other.overrun)?;
+        money(&mut self.idle, other.idle)?;
         money(&mut self.unattributed, other.unattributed)
     }
 }

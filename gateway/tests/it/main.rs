@@ -14,6 +14,7 @@ mod failover;
 mod ledger;
 mod limits;
 mod once;
+mod own_gpus;
 mod peer;
 mod pools;
 mod rows;

@@ -82,7 +82,18 @@ fn quotes(story: &Story) -> Vec<String> {
     lines.extend(quotes.iter().map(|quote| row(story, quote)));
     let refused = quotes.iter().filter_map(|quote| Some((quote, quote.reason.as_ref()?)));
     lines.extend(refused.map(|(quote, reason)| format!("  {} {reason}", story.name(quote.expert))));
+    lines.extend(quotes.iter().filter_map(|quote| shadow(story, quote)).flat_map(|line| wrapped(&line)));
     lines
+}
+
+/// What counts of the price of one on GPUs of one's own, and why.
+fn shadow(story: &Story, quote: &Quote) -> Option<String> {
+    let (share, pool) = (quote.shadow?, story.receipt.pools.get(quote.pool?)?);
+    Some(format!(
+        "  {} own GPUs at {:.0} % of their load: a share of {share:.2} of its price counts in the choice",
+        story.name(quote.expert),
+        pool.load() * 100.0
+    ))
 }
 
 fn row(story: &Story, quote: &Quote) -> String {

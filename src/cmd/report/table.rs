@@ -34,8 +34,8 @@ fn whole(total: &Group) -> Vec<String> {
         format!("baseline   {} USD, had the reference answered everything", total.baseline),
         format!("saved      {} USD{}", total.saved(), share(total, " (", ")")),
         format!(
-            "beside it  {} USD beyond engines' caps, {} USD left unknown by crashes",
-            total.overrun, total.unattributed
+            "beside it  {} USD beyond engines' caps, {} USD left unknown by crashes, {} USD of own GPUs idle",
+            total.overrun, total.unattributed, total.idle
         ),
     ]
 }
@@ -56,6 +56,7 @@ fn rows(report: &Report, by: &[By]) -> Vec<Vec<String>> {
             group.overhead.to_string(),
             group.overrun.to_string(),
             group.unattributed.to_string(),
+            group.idle.to_string(),
         ]);
         rows.push(row);
     }
@@ -72,6 +73,7 @@ const COLUMNS: &[&str] = &[
     "overhead USD",
     "overrun USD",
     "unattributed USD",
+    "idle USD",
 ];
 
 /// Names to the left, numbers to the right.
@@ -119,13 +121,16 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[3], "cost       2.000000001 USD, of which 0.00 on attempts that no client saw");
         assert_eq!(lines[5], "saved      1.999999999 USD (49.9 %)");
-        assert_eq!(lines[6], "beside it  0.00 USD beyond engines' caps, 0.00 USD left unknown by crashes");
+        assert_eq!(
+            lines[6],
+            "beside it  0.00 USD beyond engines' caps, 0.00 USD left unknown by crashes, 0.00 USD of own GPUs idle"
+        );
         let head = "tenant  requests  tokens in  tokens out     cost USD  baseline USD     saved";
-        assert_eq!(lines[8], format!("{head}  overhead USD  overrun USD  unattributed USD"));
+        assert_eq!(lines[8], format!("{head}  overhead USD  overrun USD  unattributed USD  idle USD"));
         let acme = "acme       1,234          0           0  0.000000001          3.00    99.9 %";
-        assert_eq!(lines[9], format!("{acme}          0.00         0.00              0.00"));
+        assert_eq!(lines[9], format!("{acme}          0.00         0.00              0.00      0.00"));
         let other = "深圳         1,234          0           0         2.00          1.00  -100.0 %";
-        assert_eq!(lines[10], format!("{other}          0.00         0.00              0.00"));
+        assert_eq!(lines[10], format!("{other}          0.00         0.00              0.00      0.00"));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The rules of prices and of `[[fx]]`.
 
+mod way;
+
 use super::super::mistake::{Mistakes, did_you_mean};
 use super::super::prices::PriceList;
 use super::super::raw::{RawConfig, RawExpert, RawFx, RawPrice};
 use crate::tenants::begin_ms;
-use sluice_router::{Listed, Price, Rate};
+use sluice_router::{Price, Rate};
 use std::collections::{BTreeMap, BTreeSet};
+use way::Way;
 
 /// Something with the moment from which on it holds, the earliest first.
 type Dated<T> = Vec<(i64, T)>;
@@ -92,20 +95,11 @@ fn in_dollars(
         mistakes.note(format!("{key}.currency"), what);
         return None;
     };
+    let way = Way::read(key, raw, mistakes)?;
     let changes = rates.iter().map(|(change, _)| *change).filter(|change| from < *change && *change < until);
     let moments: Vec<i64> = std::iter::once(from).chain(changes).collect();
-    let price = |moment| Price::from_listed(listed(raw), *in_force(rates, moment).unwrap_or(&Rate::USD));
+    let price = |moment| way.price(*in_force(rates, moment).unwrap_or(&Rate::USD));
     moments.into_iter().map(|moment| Some((moment, mistakes.take(key, price(moment))?))).collect()
-}
-
-fn listed(raw: &RawPrice) -> Listed<'_> {
-    Listed {
-        input: &raw.input_per_mtok,
-        cached_input: raw.cached_input_per_mtok.as_deref(),
-        cache_write: raw.cache_write_per_mtok.as_deref(),
-        output: &raw.output_per_mtok,
-        per_request: raw.per_request.as_deref(),
-    }
 }
 
 /// The last that has begun; before all of them, the first.

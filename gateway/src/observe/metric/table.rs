@@ -168,6 +168,12 @@ pub const METRICS: &[Row] = &[
         help: "What engines charged beyond their caps, in nano-USD: the operator's.",
     },
     Row {
+        name: "sluice_gpu_nanousd_total",
+        kind: Counter,
+        labels: &["pool", "part"],
+        help: "What the minutes of own GPUs cost, in nano-USD: charged to requests, or idle.",
+    },
+    Row {
         name: "sluice_quality_promised_ratio",
         kind: Gauge,
         labels: &["route"],

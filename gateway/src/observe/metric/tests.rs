@@ -104,6 +104,7 @@ fn everything() -> Observer {
         Event::Admin { what: "create", key: "k", tenant: "acme", outcome: "done" },
         Event::Budget { level: "acme", remaining: NanoUsd(5), trouble: None },
         Event::Overran { request: "r", expert: "small", amount: NanoUsd(7) },
+        Event::PoolMinute { pool: "small-a", bill: NanoUsd(50), charged: NanoUsd(20) },
         Event::Keys { known: 3, trouble: None, is_news: true },
         Event::Journal { trouble: None, lag_s: 0.25 },
         Event::Shipping { trouble: None, unshipped: 12, lag_s: 1.5 },

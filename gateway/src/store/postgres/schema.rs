@@ -68,4 +68,4 @@ INSERT INTO sluice_ledger VALUES (0) ON CONFLICT DO NOTHING";
 const LATEST: i64 = VERSIONS.len() as i64;
 
 /// What each version added. A released one is never edited; the next is a new element.
-const VERSIONS: &[&str] = &[include_str!("schema/v1.sql")];
+const VERSIONS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];

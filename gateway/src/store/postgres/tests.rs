@@ -4,8 +4,8 @@ mod trouble;
 
 use super::ship::Shipped;
 use super::*;
-use crate::record::{Closing, Record};
-use crate::store::fixtures::{decision_id, record, settled, snapshot};
+use crate::record::{Closing, Minute, Record};
+use crate::store::fixtures::{CONFIG, decision_id, record, settled, snapshot};
 use crate::store::tests::servers::{Cluster, Schema};
 use crate::store::{By, Journal, PurgeAsk, Purged, Report, ReportAsk, open_journal, open_ledger};
 use sluice_router::NanoUsd;
@@ -243,6 +243,33 @@ async fn closings_arrive_and_what_is_unattributed_stands_in_the_view() {
     let found =
         "SELECT sum(amount_nanousd) FROM ledger_entries WHERE debit = 'unattributed' AND gateway = 'one'";
     assert_eq!(schema.number(found), 77);
+}
+
+#[tokio::test]
+async fn minutes_of_own_gpus_arrive_once_and_what_is_idle_stands_in_the_view() {
+    let Some(schema) = Schema::fresh() else { return };
+    for name in ["one", "two"] {
+        let gateway = Gateway::new(name);
+        for (at, charged) in [(0, 7), (1, 100), (0, 7)] {
+            let minute = Minute {
+                pool: "own".to_owned(),
+                expert: "small".to_owned(),
+                start_ms: 1_700_000_000_000 + at * 60_000,
+                bill: NanoUsd(100),
+                charged: NanoUsd(charged),
+                price_version: CONFIG.to_owned(),
+            };
+            gateway.journal.record(Record::Minute(minute)).await;
+        }
+        gateway.writes(0..1).await;
+        assert_eq!(gateway.ships(&schema.url()).await, Shipped::default());
+    }
+    assert_eq!(schema.number("SELECT count(*) FROM minutes"), 4);
+    assert_eq!(schema.number("SELECT sum(amount_nanousd) FROM ledger_entries WHERE phase = 'idle'"), 186);
+    for sql in ["UPDATE minutes SET charged_nanousd = 1", "DELETE FROM minutes", "TRUNCATE minutes"] {
+        let error = schema.say(sql).expect_err("refused");
+        assert!(link::explain(&error).contains("append-only"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ impl Line {
     }
 }
 
-/// Rows that have sums of their own: requests, tries, entries of requests, and entries of none.
+/// Rows that have sums of their own: requests, tries, entries of requests, and two kinds of entries of none.
 pub(super) struct Part {
     /// What they are, the requests called `r`.
     tables: &'static str,
@@ -102,6 +102,14 @@ pub(super) const PARTS: &[Part] = &[
         take: |group, line| {
             group.entries += line.count(0);
             group.unattributed = line.money(1);
+        },
+    },
+    Part {
+        tables: "(SELECT * FROM ledger_entries WHERE phase = 'idle') AS r",
+        sums: &["count(*)", "sum(amount_nanousd)"],
+        take: |group, line| {
+            group.entries += line.count(0);
+            group.idle = line.money(1);
         },
     },
 ];

@@ -1,7 +1,9 @@
 //! One record as rows.
 
 use crate::invariants;
-use crate::record::{Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Phase, Record, Settled};
+use crate::record::{
+    Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Minute, Phase, Record, Settled,
+};
 use rusqlite::{Connection, params};
 
 /// Writes records within the caller's transaction.
@@ -24,6 +26,7 @@ impl Inserter<'_> {
             Record::Mark { account, amount } => self.mark(account, amount.0).map(|()| None),
             Record::Held(held) => self.held(held).map(|()| None),
             Record::Closed(closing) => self.closed(closing).map(|()| None),
+            Record::Minute(minute) => self.minute(minute).map(|()| None),
             Record::Settled(settled) => match invariants::check_settled(settled) {
                 Ok(()) => self.settled(settled).map(|()| None),
                 Err(breach) => {
@@ -42,6 +45,7 @@ impl Inserter<'_> {
             Record::Mark { account, .. } => account.clone(),
             Record::Held(held) => held.request_id.to_string(),
             Record::Closed(closing) => format!("{}:{}", closing.account, closing.epoch),
+            Record::Minute(minute) => self.minute_id(minute),
         };
         let sql = "INSERT INTO refused (request_id, why, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         self.execute(sql, params![id, why, format!("{record:?}")]).map(drop)
@@ -95,6 +99,20 @@ impl Inserter<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
         let (epoch, spent, unattributed) = (of.epoch.cast_signed(), of.spent.0, of.unattributed.0);
         self.execute(sql, params![of.account, epoch, of.tenant, of.at_unix_ms, spent, unattributed]).map(drop)
+    }
+
+    fn minute(&self, of: &Minute) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO minutes (id, writer, pool, expert, at_unix_ms, bill_nanousd, charged_nanousd, price_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+        let (id, bill, charged) = (self.minute_id(of), of.bill.0, of.charged.0);
+        let values =
+            params![id, self.writer, of.pool, of.expert, of.start_ms, bill, charged, of.price_version];
+        self.execute(sql, values).map(drop)
+    }
+
+    /// A minute of a pool is booked once by each start of the gateway.
+    fn minute_id(&self, of: &Minute) -> String {
+        format!("{}:{}:{}", self.writer, of.start_ms, of.pool)
     }
 
     /// How many rows were added: 0 when the request is there already.

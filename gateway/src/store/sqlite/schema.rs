@@ -139,4 +139,5 @@ const VERSIONS: &[&str] = &[
         include_str!("schema/v2-shared.sql"),
         include_str!("schema/v2-outbox.sql")
     ),
+    include_str!("schema/v3.sql"),
 ];

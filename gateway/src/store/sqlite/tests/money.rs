@@ -1,8 +1,8 @@
 //! Sums: exact, whole, and each request once.
 
 use super::*;
-use crate::record::{Account, Closing, LedgerEntry, Phase};
-use crate::store::fixtures::{attempt, decision_id, entry};
+use crate::record::{Account, Closing, LedgerEntry, Minute, Phase};
+use crate::store::fixtures::{CONFIG, attempt, decision_id, entry};
 use crate::store::{By, Group, PurgeAsk, Purged, Report, ReportAsk};
 
 fn report(path: &Path, ask: &ReportAsk) -> Report {
@@ -37,6 +37,7 @@ async fn a_report_sums_exactly_what_was_settled() {
         overhead,
         overrun: NanoUsd::ZERO,
         unattributed: NanoUsd::ZERO,
+        idle: NanoUsd::ZERO,
         tokens: crate::TokenSums { prompt: 2_000, cached: 800, cache_write: 400, output: 4_000 },
     };
     assert_eq!(total, expected);
@@ -142,6 +143,18 @@ async fn with_losses(path: &Path) {
         spent: NanoUsd(5),
         unattributed: NanoUsd(33),
     };
+    let minute = |at: i64, charged| Minute {
+        pool: "own".to_owned(),
+        expert: "small".to_owned(),
+        start_ms: 1_700_086_400_000 + at * 60_000,
+        bill: NanoUsd(50),
+        charged: NanoUsd(charged),
+        price_version: CONFIG.to_owned(),
+    };
+    // The last one is the first once more, and the second was charged wholly.
+    for (at, charged) in [(0, 39), (1, 50), (0, 39)] {
+        journal.record(Record::Minute(minute(at, charged))).await;
+    }
     // The project's share bounds the same money once more.
     for account in ["budget/acme/month/0", "budget/acme/web/month/0"] {
         journal.record(Record::Closed(closing(account))).await;
@@ -154,9 +167,14 @@ async fn losses_stand_beside_the_cost_and_everything_adds_up_to_the_ledger() {
     let (_folder, path) = place();
     with_losses(&path).await;
     let total = report(&path, &ReportAsk::default()).total;
-    assert_eq!((total.overrun, total.unattributed, total.entries), (NanoUsd(77), NanoUsd(33), 202));
+    assert_eq!((total.overrun, total.unattributed, total.entries), (NanoUsd(77), NanoUsd(33), 203));
     let booked = ask(&path, "SELECT sum(amount_nanousd) FROM ledger_entries");
-    assert_eq!((total.cost + total.overrun + total.unattributed).0, booked);
+    assert_eq!(total.idle, NanoUsd(11));
+    assert_eq!((total.cost + total.overrun + total.unattributed + total.idle).0, booked);
+    for sql in ["UPDATE minutes SET charged_nanousd = 1", "DELETE FROM minutes"] {
+        let error = Connection::open(&path).expect("opens").execute(sql, []).expect_err("refused");
+        assert!(error.to_string().contains("append-only"), "{error}");
+    }
     let by = vec![By::Day, By::Project, By::Tag("team".to_owned()), By::Tag("o'no\"".to_owned())];
     let groups = report(&path, &ReportAsk { by, ..ReportAsk::default() }).groups;
     let found: Vec<_> =
@@ -175,11 +193,11 @@ async fn bookings_and_uses_hold_every_nano_dollar_and_token() {
     let sum: NanoUsd = booked.iter().map(|booked| booked.amount).sum();
     assert_eq!(sum.0, ask(&path, "SELECT sum(amount_nanousd) FROM ledger_entries"));
     assert_eq!(booked.iter().map(|booked| booked.tokens.output).sum::<u64>(), 4_000, "of what overran once");
-    assert_eq!(booked.iter().map(|booked| booked.entries).sum::<u64>(), 202);
+    assert_eq!(booked.iter().map(|booked| booked.entries).sum::<u64>(), 203);
     let (used, _) = ledger.used(ReportAsk::default().window()).expect("sums");
     let [small] = &used[..] else { panic!("one expert on one day: {used:?}") };
     assert_eq!((small.day.as_str(), small.expert.as_str(), small.attempts), ("2023-11-14", "small", 200));
-    assert_eq!(small.amount, sum - NanoUsd(33));
+    assert_eq!(small.amount, sum - NanoUsd(33) - NanoUsd(11));
     let own_count =
         "SELECT sum(amount_nanousd) FROM ledger_entries WHERE estimated = 1 AND phase <> 'abandon'";
     assert_eq!(small.estimated.0, ask(&path, own_count));

@@ -51,7 +51,7 @@ fn row_64_what_an_earlier_version_wrote_goes_to_the_common_ledger_too() {
     let outbox = Outbox::of(&format!("sqlite:{}", path.display())).expect("opens");
     let parcel: Parcel = outbox.parcel("one", 0, 10).expect("readable").expect("something waits");
     let counts: Vec<u64> = parcel.rows.iter().map(|(count, _)| *count).collect();
-    // Snapshots, requests, decisions, attempts, entries, closings, refused.
-    assert_eq!(counts, [1, 2, 2, 2, 2, 0, 0]);
+    // Snapshots, requests, decisions, attempts, entries, closings, minutes, refused.
+    assert_eq!(counts, [1, 2, 2, 2, 2, 0, 0, 0]);
     assert!(outbox.parcel("one", parcel.last, 10).expect("readable").is_none());
 }
