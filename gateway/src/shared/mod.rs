@@ -106,4 +106,4 @@ pub fn open_shared(url: &str, journal: &str) -> Result<Arc<dyn Shared>, StoreErr
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,11 +6,11 @@ use futures::future::join_all;
 use tempfile::TempDir;
 
 /// One of each kind that can be reached from here, empty.
-struct Place {
-    name: &'static str,
+pub(crate) struct Place {
+    pub(crate) name: &'static str,
     kind: Kind,
     /// Ways that were opened one after the other lead to the same values.
-    is_common: bool,
+    pub(crate) is_common: bool,
 }
 
 enum Kind {
@@ -21,7 +21,7 @@ enum Kind {
 }
 
 impl Place {
-    fn all() -> Vec<Place> {
+    pub(crate) fn all() -> Vec<Place> {
         let place = |name, kind| Place { name, is_common: name != "memory", kind };
         let folder = TempDir::new().expect("a folder");
         let mut places = vec![place("memory", Kind::Memory), place("file", Kind::File(folder))];
@@ -31,7 +31,7 @@ impl Place {
     }
 
     /// A way to it.
-    fn open(&self) -> Arc<dyn Shared> {
+    pub(crate) fn open(&self) -> Arc<dyn Shared> {
         let (url, journal) = match &self.kind {
             Kind::Memory => ("memory".to_owned(), "memory:".to_owned()),
             Kind::File(folder) => {
