@@ -8,14 +8,45 @@ use sluice_gateway::{
 };
 use sluice_proto::v1;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Code;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 const CANARY: &str = "slk_canary-2f6b1c9d7e";
 const OTHER: &str = "slk_other-81aa02";
+const PROMPT: &str = "canary-prompt-93be";
+
+/// What this thread's tasks log, down to the finest, spans included.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Captures until the guard is dropped.
+    fn capture(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+        let lines = lines.with_writer(move || log.clone()).with_span_events(FmtSpan::FULL);
+        tracing::subscriber::set_default(lines.json().finish())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("UTF-8")
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A tenant with one key; `more` are further lines of it.
 pub(crate) fn tenant(id: &str, secret: &str, more: &str) -> String {
@@ -403,7 +434,9 @@ async fn row_53_an_unknown_key_costs_the_same_work_as_a_known_one() {
 }
 
 #[tokio::test]
-async fn row_56_no_key_shows_in_errors_metrics_records_or_what_debugging_prints() {
+async fn row_56_no_key_and_no_prompt_shows_in_logs_errors_metrics_records_or_what_debugging_prints() {
+    let log = Log::default();
+    let _capturing = log.capture();
     let sim = Sim::start().await;
     let text = format!("{}{}", experts(&[("big", "native", vec![sim.url()])]), tenant("acme", CANARY, ""));
     let gateway = Gateway::start(&text).await;
@@ -411,8 +444,15 @@ async fn row_56_no_key_shows_in_errors_metrics_records_or_what_debugging_prints(
     let digest = Digest::of(CANARY).hex();
     let mut seen = Vec::new();
     for (key, model) in [(CANARY, "auto"), (CANARY, "nobody"), (OTHER, "auto")] {
-        let answer = exchange(data, &post_chat(&authorization(key), &chat(model))).await;
+        let body = chat(model).replace("hello", PROMPT);
+        let answer = exchange(data, &post_chat(&authorization(key), &body)).await;
         seen.push(format!("{:?} {}", answer.headers, answer.text()));
+    }
+    for (key, model) in [(CANARY, "auto"), (CANARY, "nobody"), (OTHER, "auto")] {
+        let asked = gateway.client.clone().generate_once(with_key(request(model, PROMPT, 5), key)).await;
+        seen.push(
+            asked.map_or_else(|status| format!("{status:?}"), |answer| format!("{:?}", answer.metadata())),
+        );
     }
     gateway.running.flush().await.expect("the journal works");
     seen.push(exchange(gateway.running.admin(), &get("/metrics", "")).await.text());
@@ -421,8 +461,13 @@ async fn row_56_no_key_shows_in_errors_metrics_records_or_what_debugging_prints(
     for file in std::fs::read_dir(&gateway.folder).expect("ours").map(|entry| entry.expect("ours").path()) {
         seen.push(String::from_utf8_lossy(&std::fs::read(file).expect("readable")).into_owned());
     }
+    let logged = log.text();
+    for end in ["answered", "not answered", "acme", "try ended"] {
+        assert!(logged.contains(end), "{end} is not in the log, which is captured then: {logged}");
+    }
+    seen.push(logged);
     for text in &seen {
-        for secret in [CANARY, OTHER, digest.as_str()] {
+        for secret in [CANARY, OTHER, PROMPT, digest.as_str()] {
             assert!(!text.contains(secret), "{text}");
         }
     }
