@@ -41,8 +41,11 @@ impl MemoryJournal {
 impl Journal for MemoryJournal {
     fn record(&self, record: Record) -> BoxFuture<'static, ()> {
         let mut records = self.lock();
-        if !records.iter().any(|stored| is_same(stored, &record)) {
-            records.push(record);
+        match records.iter_mut().find(|stored| is_same(stored, &record)) {
+            // Of a closing the last word counts.
+            Some(stored) if matches!(record, Record::Closed(_)) => *stored = record,
+            Some(_) => {}
+            None => records.push(record),
         }
         ready(()).boxed()
     }

@@ -12,6 +12,8 @@ pub(crate) struct Goods {
     pub(crate) columns: &'static [&'static str],
     /// Whether the common ledger has the gateway before them.
     pub(crate) with_gateway: bool,
+    /// What is done with a row that is there already, as SQL: nothing, unless the last one counts.
+    pub(crate) again: &'static str,
 }
 
 /// Every table that is shipped, in the order in which rows refer to each other.
@@ -21,6 +23,7 @@ pub(crate) const GOODS: &[Goods] = &[
         from: "JOIN snapshots AS t ON t.config = o.id WHERE o.kind = 'snapshot'",
         columns: &["config", "json"],
         with_gateway: false,
+        again: "DO NOTHING",
     },
     Goods {
         table: "requests",
@@ -47,6 +50,7 @@ pub(crate) const GOODS: &[Goods] = &[
             "decision_id",
         ],
         with_gateway: true,
+        again: "DO NOTHING",
     },
     Goods {
         table: "decisions",
@@ -54,6 +58,7 @@ pub(crate) const GOODS: &[Goods] = &[
                WHERE o.kind = 'request'",
         columns: &["decision_id", "request_id", "config", "receipt"],
         with_gateway: false,
+        again: "DO NOTHING",
     },
     Goods {
         table: "attempts",
@@ -77,6 +82,7 @@ pub(crate) const GOODS: &[Goods] = &[
             "cache_write_tokens",
         ],
         with_gateway: false,
+        again: "DO NOTHING",
     },
     Goods {
         table: "entries",
@@ -93,6 +99,7 @@ pub(crate) const GOODS: &[Goods] = &[
             "sequence",
         ],
         with_gateway: true,
+        again: "DO NOTHING",
     },
     Goods {
         table: "closings",
@@ -101,6 +108,8 @@ pub(crate) const GOODS: &[Goods] = &[
                AND t.writer = CAST(substr(o.id, 1, instr(o.id, ':') - 1) AS INTEGER) WHERE o.kind = 'closing'",
         columns: &["account", "writer", "tenant", "at_unix_ms", "spent_nanousd", "unattributed_nanousd"],
         with_gateway: true,
+        again: "(gateway, account, writer) DO UPDATE SET at_unix_ms = excluded.at_unix_ms,
+            spent_nanousd = excluded.spent_nanousd, unattributed_nanousd = excluded.unattributed_nanousd",
     },
     Goods {
         table: "minutes",
@@ -116,12 +125,14 @@ pub(crate) const GOODS: &[Goods] = &[
             "price_version",
         ],
         with_gateway: true,
+        again: "DO NOTHING",
     },
     Goods {
         table: "refused",
         from: "JOIN refused AS t ON t.request_id = o.id WHERE o.kind = 'refused'",
         columns: &["request_id", "why", "record"],
         with_gateway: true,
+        again: "DO NOTHING",
     },
 ];
 

@@ -87,8 +87,11 @@ async fn bring(client: &Client, goods: &Goods, rows: Bytes, way: Way) -> Result<
     sink.send(rows).await?;
     sink.finish().await?;
     if way == Way::Staged {
+        let again = goods.again;
+        // A row that went out twice is the same both times, and no statement may change one twice.
+        let distinct = if again == "DO NOTHING" { "" } else { "DISTINCT " };
         let insert = format!(
-            "INSERT INTO {table} ({columns}) SELECT {columns} FROM stage_{table} ON CONFLICT DO NOTHING;
+            "INSERT INTO {table} ({columns}) SELECT {distinct}{columns} FROM stage_{table} ON CONFLICT {again};
              DELETE FROM stage_{table}"
         );
         client.batch_execute(&insert).await?;

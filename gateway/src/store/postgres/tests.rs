@@ -243,6 +243,14 @@ async fn closings_arrive_and_what_is_unattributed_stands_in_the_view() {
     let found =
         "SELECT sum(amount_nanousd) FROM ledger_entries WHERE debit = 'unattributed' AND gateway = 'one'";
     assert_eq!(schema.number(found), 77);
+    // The vault was another's for a moment, twice, so that the closing was made anew.
+    for again in [71, 69] {
+        gateway.journal.record(closing("budget/acme/month/1", 1, again)).await;
+    }
+    gateway.writes(5..6).await;
+    assert_eq!(gateway.ships(&schema.url()).await, Shipped::default());
+    assert_eq!(schema.number("SELECT count(*) FROM closings WHERE gateway = 'one'"), 4);
+    assert_eq!(schema.number(found), 76, "the last word counts");
 }
 
 #[tokio::test]

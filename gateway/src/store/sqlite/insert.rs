@@ -93,10 +93,15 @@ impl Inserter<'_> {
         })
     }
 
+    /// The last word counts: it is written before the vault is kept, and where another gateway was faster there, the
+    /// closing is made anew and may have come to something else.
     fn closed(&self, of: &Closing) -> rusqlite::Result<()> {
         let sql =
             "INSERT INTO closings (account, writer, tenant, at_unix_ms, spent_nanousd, unattributed_nanousd)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET at_unix_ms = excluded.at_unix_ms,
+                 spent_nanousd = excluded.spent_nanousd, unattributed_nanousd = excluded.unattributed_nanousd
+             WHERE (spent_nanousd, unattributed_nanousd)
+                 <> (excluded.spent_nanousd, excluded.unattributed_nanousd)";
         let (epoch, spent, unattributed) = (of.epoch.cast_signed(), of.spent.0, of.unattributed.0);
         self.execute(sql, params![of.account, epoch, of.tenant, of.at_unix_ms, spent, unattributed]).map(drop)
     }

@@ -37,6 +37,9 @@ CREATE TRIGGER refused_go_out AFTER INSERT ON refused
 BEGIN INSERT INTO outbox (kind, id) VALUES ('refused', new.request_id); END;
 CREATE TRIGGER closings_go_out AFTER INSERT ON closings
 BEGIN INSERT INTO outbox (kind, id) VALUES ('closing', new.writer || ':' || new.account); END;
+-- A closing may be made anew before it comes into force.
+CREATE TRIGGER closings_go_out_anew AFTER UPDATE ON closings
+BEGIN INSERT INTO outbox (kind, id) VALUES ('closing', new.writer || ':' || new.account); END;
 CREATE TRIGGER minutes_go_out AFTER INSERT ON minutes
 BEGIN INSERT INTO outbox (kind, id) VALUES ('minute', new.id); END;
 
