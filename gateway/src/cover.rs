@@ -6,6 +6,7 @@ use crate::choose::{Chosen, choose};
 use crate::error::{Fault, FaultCode, Retry};
 use crate::lease::Lease;
 use crate::money::{Empty, Held};
+use crate::store::postgres::Shipping;
 use futures::FutureExt as _;
 use sluice_router::{NanoUsd, Step};
 
@@ -18,11 +19,14 @@ use sluice_router::{NanoUsd, Step};
 /// A wrong request, nobody who may answer, a budget that is used up or can't be asked.
 pub(crate) async fn choose_within(app: &App, lease: &mut Lease) -> Result<Chosen, Fault> {
     if !lease.purse.is_bounded() {
-        return choose(app, &lease.request, None);
+        let chosen = choose(app, &lease.request, None)?;
+        may_be_paid(app, chosen.worst(&chosen.decision().steps[0]))?;
+        return Ok(chosen);
     }
     lease.purse.open().await.map_err(fault)?;
     let (_, hoped_for) = lease.purse.reach().unwrap_or_default();
     let chosen = choose(app, &lease.request, Some(hoped_for)).map_err(|refused| used_up(lease, refused))?;
+    may_be_paid(app, chosen.worst(&chosen.decision().steps[0]))?;
     match reserve(app, lease, &chosen).await {
         Ok(()) => return Ok(chosen),
         Err(away @ Empty::Away(_)) => return Err(fault(away)),
@@ -48,6 +52,7 @@ async fn reserve(app: &App, lease: &mut Lease, chosen: &Chosen) -> Result<(), Em
 /// What is held is in the lease before anything else is waited for, so it is given back whenever the request ends.
 pub(crate) async fn hold(app: &App, step: &Step, lease: &mut Lease) -> Result<(), Fault> {
     let worst = lease.decided().worst(step);
+    may_be_paid(app, worst)?;
     if lease.reserve.as_ref().is_some_and(|reserved| reserved.amount() == worst) {
         return Ok(());
     }
@@ -56,8 +61,22 @@ pub(crate) async fn hold(app: &App, step: &Step, lease: &mut Lease) -> Result<()
 }
 
 /// The same without waiting for anybody: for a second try beside a first one.
-pub(crate) fn hold_at_once(step: &Step, lease: &Lease) -> Option<Held> {
-    lease.purse.try_hold(lease.decided().worst(step))
+pub(crate) fn hold_at_once(app: &App, step: &Step, lease: &Lease) -> Option<Held> {
+    let worst = lease.decided().worst(step);
+    may_be_paid(app, worst).ok()?;
+    lease.purse.try_hold(worst)
+}
+
+/// Nothing that costs money is begun while too much waits for the fleet's ledger; what is free goes on.
+///
+/// # Errors
+/// `NoCapacity`, for as long as that is so.
+fn may_be_paid(app: &App, worst: NanoUsd) -> Result<(), Fault> {
+    if worst == NanoUsd::ZERO || !app.shipping.as_ref().is_some_and(Shipping::is_full) {
+        return Ok(());
+    }
+    let what = "the fleet's ledger has been away for too long; see the gateway's log";
+    Err(Fault::passing(FaultCode::NoCapacity, 1_000, what))
 }
 
 async fn take(app: &App, lease: &mut Lease, worst: NanoUsd) -> Result<(), Empty> {

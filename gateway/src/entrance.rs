@@ -174,10 +174,6 @@ impl Entrance {
                 "the journal can't keep up, and what is not recorded is not spent; see the gateway's log";
             return Some(Fault::passing(FaultCode::NoCapacity, 1_000, what));
         }
-        if self.app.shipping.as_ref().is_some_and(Shipping::is_full) {
-            let what = "the fleet's ledger has been away for too long; see the gateway's log";
-            return Some(Fault::passing(FaultCode::NoCapacity, 1_000, what));
-        }
         None
     }
 }

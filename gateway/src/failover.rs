@@ -130,7 +130,7 @@ impl Race {
     fn hedge(&mut self, app: &App, lease: &mut Lease) {
         let Some(budget) = lease.decided().hedges.clone() else { return };
         let enter = |made: &Try| {
-            let held = cover::hold_at_once(&made.step, lease)?;
+            let held = cover::hold_at_once(app, &made.step, lease)?;
             match attempt::join_at_once(app, made, lease) {
                 Some(slot) => Some(Place { slot, wait_ms: 0.0, held }),
                 None => {

@@ -52,3 +52,25 @@ async fn two_gateways_ship_to_one_ledger_and_a_drain_ships_the_rest() {
     assert!(receipt.expect("readable").is_some(), "any gateway's decision can be explained");
     say(&format!("DROP SCHEMA {schema} CASCADE")).await;
 }
+
+#[tokio::test]
+async fn while_too_much_waits_for_the_ledger_what_is_free_goes_on_and_what_is_paid_is_refused() {
+    let sim = Sim::start().await;
+    let free = experts(&[("free", "native", vec![sim.url()])]).replace("\"1\"", "\"0\"");
+    let text = format!(
+        "[store]\nledger = \"postgres://nobody@127.0.0.1:1/none\"\nmax_unshipped = 1\n{}{free}",
+        experts(&[("big", "native", vec![sim.url()])])
+    );
+    let gateway = Gateway::start(&text).await;
+    // What the first ones leave waits: the snapshot and the requests.
+    let refused = loop {
+        let answer = gateway.ask(request("big", "hello", 3)).await;
+        if answer.error.is_some() {
+            break answer;
+        }
+    };
+    assert_eq!(refused.code(), tonic::Code::Unavailable, "{:?}", refused.error);
+    assert_eq!(gateway.ask(request("free", "hello", 3)).await.expert(), "free");
+    assert_eq!(gateway.ask(request("big", "hello", 3)).await.code(), tonic::Code::Unavailable);
+    assert_eq!(gateway.ask(request("free", "hello", 3)).await.expert(), "free");
+}
