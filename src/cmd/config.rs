@@ -6,6 +6,7 @@ use super::{Failure, print};
 use crate::sims;
 use sluice_gateway::Offline;
 use sluice_gateway::config::{self, STARTER};
+use sluice_router::NanoUsd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -61,6 +62,13 @@ fn check(file: &std::path::Path) -> Result<(), Failure> {
         for regret in &promise.regrets {
             print(&format!("  {regret}"))?;
         }
+    }
+    for expert in config.experts.iter().filter(|expert| expert.price.is_own()) {
+        let (input, output) = (NanoUsd(expert.price.input), NanoUsd(expert.price.output));
+        let (name, hour) = (&expert.name, NanoUsd(expert.price.replica_hour));
+        print(&format!(
+            "expert {name}: own GPUs at {hour} USD an hour for each replica; a million tokens at most {input} in, {output} out"
+        ))?;
     }
     let (experts, pools, routes) = (config.experts.len(), config.pools.len(), config.routes.len());
     print(&format!("{}: valid: {experts} experts, {pools} pools, {routes} routes", file.display()))

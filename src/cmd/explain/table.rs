@@ -90,7 +90,7 @@ fn quotes(story: &Story) -> Vec<String> {
 fn shadow(story: &Story, quote: &Quote) -> Option<String> {
     let (share, pool) = (quote.shadow?, story.receipt.pools.get(quote.pool?)?);
     Some(format!(
-        "  {} own GPUs at {:.0} % of their load: a share of {share:.2} of its price counts in the choice",
+        "  {}: own GPUs at {:.0} % of their load, so that a share of {share:.2} of its price counts in the choice",
         story.name(quote.expert),
         pool.load() * 100.0
     ))

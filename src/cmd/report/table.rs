@@ -53,7 +53,7 @@ fn rows(report: &Report, by: &[By]) -> Vec<Vec<String>> {
             group.cost.to_string(),
             group.baseline.to_string(),
             share(group, "", ""),
-            group.overhead.to_string(),
+            (group.overhead + group.idle).to_string(),
             group.overrun.to_string(),
             group.unattributed.to_string(),
             group.idle.to_string(),
