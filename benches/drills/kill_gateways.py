@@ -11,7 +11,8 @@ kills every gateway starts again on its own journal, and then must hold, to the 
   - free = funded - spent - unattributed, with no share outstanding after a drain;
   - what is free can be spent: asking on until every budget refuses leaves less than the least useful answer costs.
 
-Needs Python 3.9, redis-server (for --shared redis) and a Postgres (--ledger, --shared postgres). Example:
+Needs Python 3.9, redis-server (for --shared redis), psql and a Postgres (for --shared postgres; its server is
+SLUICE_TEST_POSTGRES, else postgres://postgres@127.0.0.1:5432/test). Example:
 
   benches/drills/kill_gateways.py --sluice target/release/sluice --kills 200 --hold escrow
 """
@@ -125,6 +126,22 @@ class Redis:
         self.process.wait()
         time.sleep(seconds)
         self.start()
+
+
+class Postgres:
+    """A schema of the drill's own on a Postgres that runs."""
+
+    def __init__(self):
+        self.base = os.environ.get("SLUICE_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/test")
+        self.schema = f"sluice_drill_{os.getpid()}"
+        self.say(f"CREATE SCHEMA {self.schema}")
+        self.url = f"{self.base}{'&' if '?' in self.base else '?'}options=-csearch_path%3D{self.schema}"
+
+    def say(self, sql):
+        subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql, self.base], check=True, stdout=subprocess.DEVNULL)
+
+    def drop(self):
+        self.say(f"SET client_min_messages = warning; DROP SCHEMA {self.schema} CASCADE")
 
 
 class Gateway:
@@ -243,7 +260,7 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--hold", choices=["escrow", "request"], default="escrow")
     parser.add_argument("--gateways", type=int, default=5)
-    parser.add_argument("--shared", default="redis", help="redis: one of the drill's own; or a URL")
+    parser.add_argument("--shared", default="redis", help="redis: one of the drill's own; postgres: a schema of its own; or a URL")
     parser.add_argument("--ledger", default="", help="postgres:// URL of a common ledger to ship to")
     parser.add_argument("--store-stops", type=int, default=0, help="kill the drill's Redis so often, after the gateways")
     parser.add_argument("--seed", type=int, default=1)
@@ -251,10 +268,13 @@ def main():
     args = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="sluice-drill-")
     rng = random.Random(args.seed)
-    redis, shared = None, args.shared
+    redis, postgres, shared = None, None, args.shared
     if shared == "redis":
         redis = Redis(folder)
         shared = f"redis://127.0.0.1:{redis.port}/0"
+    elif shared == "postgres":
+        postgres = Postgres()
+        shared = postgres.url
     engine = Server(("127.0.0.1", 0), Engine)
     threading.Thread(target=engine.serve_forever, daemon=True).start()
     # Some run out early, some late, one never.
@@ -362,6 +382,8 @@ def main():
           f"unattributed: {sum(r[4] for r in rows)} of {sum(r[1] for r in rows[:-1])} in the budgets that end")
     if not args.keep and not failures:
         shutil.rmtree(folder)
+        if postgres:
+            postgres.drop()
     else:
         print(f"kept {folder}")
     sys.exit(1 if failures else 0)

@@ -96,7 +96,7 @@ pub struct RawStore {
     pub hold: RawHold,
     /// A fleet's common ledger, `postgres://...`; the journal ships to it. Without it the journal is the whole ledger.
     pub ledger: Option<String>,
-    /// Records that may wait for the ledger before new requests are refused, at least 1.
+    /// Records that may wait for the ledger before new requests that cost anything are refused, at least 1.
     pub max_unshipped: u64,
     /// Where budgets, limits and keys are kept that gateways have in common: `memory`, `redis://...` or
     /// `postgres://...`. `memory` is this gateway alone.
