@@ -25,7 +25,41 @@ pub(super) fn breaches(outcome: &Outcome) -> Vec<String> {
     breaches.extend(crowded(outcome));
     breaches.extend(uncancelled(outcome));
     breaches.extend(budgets(outcome));
+    breaches.extend(own_gpus(outcome));
     breaches
+}
+
+/// What is booked of own GPUs' minutes is what the tries there were charged, no minute is booked twice or charged beyond its
+/// bill, and every one but the first and the last costs the same.
+fn own_gpus(outcome: &Outcome) -> Vec<String> {
+    let tries = outcome.settled.iter().flat_map(|settled| &settled.attempts);
+    let paid: i64 = tries
+        .filter(|attempt| outcome.plan.owns_gpus && attempt.pool == "small-pool")
+        .map(|attempt| attempt.cost.0)
+        .sum();
+    let charged: i64 = outcome.minutes.iter().map(|minute| minute.charged.0).sum();
+    let mut wrong = Vec::new();
+    if paid != charged && outcome.unfinished.is_empty() {
+        wrong.push(format!("tries on own GPUs cost {paid}, their minutes have {charged}"));
+    }
+    if outcome.plan.owns_gpus && outcome.minutes.is_empty() {
+        wrong.push("own GPUs have no minute".to_owned());
+    }
+    let whole = 600_000_000 * i64::try_from(outcome.plan.pools[1].1).expect("few");
+    let mut minutes = outcome.minutes.clone();
+    minutes.sort_by_key(|minute| minute.start_ms);
+    for (at, minute) in minutes.iter().enumerate() {
+        let is_inner = at > 0 && at + 1 < minutes.len();
+        let is_twice = at > 0 && minute.start_ms == minutes[at - 1].start_ms;
+        if is_twice
+            || minute.charged > minute.bill
+            || minute.bill.0 > whole
+            || (is_inner && minute.bill.0 != whole)
+        {
+            wrong.push(format!("minute {at} of {whole}: {minute:?}"));
+        }
+    }
+    wrong
 }
 
 /// Each request is settled once.

@@ -1,6 +1,6 @@
 //! A journal that notes every record that it is handed, so that one that is handed over twice shows.
 
-use crate::record::{Record, Settled};
+use crate::record::{Minute, Record, Settled};
 use crate::store::{Journal, MemoryJournal, Opening, Stored};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex};
@@ -10,9 +10,15 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Watched {
     inner: MemoryJournal,
     settled: Arc<Mutex<Vec<Settled>>>,
+    minutes: Arc<Mutex<Vec<Minute>>>,
 }
 
 impl Watched {
+    /// Every minute of own GPUs that was booked.
+    pub(super) fn minutes(&self) -> Vec<Minute> {
+        self.minutes.lock().expect("nothing panics under it").clone()
+    }
+
     /// Everything that was settled, in that order.
     pub(super) fn settled(&self) -> Vec<Settled> {
         self.settled.lock().expect("nothing panics under it").clone()
@@ -21,8 +27,14 @@ impl Watched {
 
 impl Journal for Watched {
     fn record(&self, record: Record) -> BoxFuture<'static, ()> {
-        if let Record::Settled(settled) = &record {
-            self.settled.lock().expect("nothing panics under it").push((**settled).clone());
+        match &record {
+            Record::Settled(settled) => {
+                self.settled.lock().expect("nothing panics under it").push((**settled).clone());
+            }
+            Record::Minute(minute) => {
+                self.minutes.lock().expect("nothing panics under it").push(minute.clone());
+            }
+            _ => {}
         }
         self.inner.record(record)
     }

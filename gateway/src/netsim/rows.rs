@@ -25,6 +25,7 @@ fn plan(is_native: bool, wishes: Vec<Wish>, faults: Vec<Fault>) -> Plan {
         learns: false,
         max_queue: 8,
         hedges: false,
+        owns_gpus: false,
         tcp_capacity: 4_096,
         rough: faults.iter().map(|fault| fault.until).max().unwrap_or_default(),
         wishes: vec![wishes],

@@ -9,7 +9,7 @@ use super::random::Random;
 use super::script::{Mood, Run, Runs};
 use crate::app::App;
 use crate::config::{self, Config, Overrides};
-use crate::record::Settled;
+use crate::record::{Minute, Settled};
 use crate::running::start_on;
 use sluice_router::Tick;
 use std::path::Path;
@@ -24,6 +24,8 @@ const ROUGH: Duration = Duration::from_secs(8);
 pub(super) const CALM: Duration = Duration::from_secs(30);
 /// Requests of each client in a drawn plan.
 const REQUESTS: usize = 55;
+/// 600,000,000 nano-USD a minute for a replica.
+const GPU_PRICE: &str = "gpu_hour = \"36\", tokens_per_s = 30";
 /// How finely the network's time moves.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -39,6 +41,8 @@ pub(super) struct Plan {
     pub(super) max_queue: usize,
     /// Whether a tenth of the requests to `auto` may be hedged.
     pub(super) hedges: bool,
+    /// Whether `small` is on GPUs of one's own.
+    pub(super) owns_gpus: bool,
     /// Messages that a connection holds in each direction before its writer must wait.
     pub(super) tcp_capacity: usize,
     /// What each client asks, in the order of the times.
@@ -60,6 +64,7 @@ impl Plan {
             learns: random.percent(30),
             max_queue: random.pick(&[2, 8, 64]),
             hedges: random.percent(50),
+            owns_gpus: Random::new(seed, "gpus").percent(50),
             tcp_capacity: 4_096,
             wishes: (0..clients).map(|client| client::wishes(seed, client, REQUESTS, ROUGH)).collect(),
             rough: ROUGH,
@@ -76,6 +81,7 @@ impl Plan {
     }
 
     fn config(&self) -> Config {
+        let by_tokens = |price: &str| format!("input_per_mtok = \"{price}\", output_per_mtok = \"{price}\"");
         let pool = |name: &str, price: &str, at: usize| {
             let (is_native, replicas) = self.pools[at];
             let first = if at == 0 { 0 } else { self.pools[0].1 };
@@ -83,7 +89,7 @@ impl Plan {
                 (first..first + replicas).map(|engine| format!("http://engine-{engine}:8000")).collect();
             format!(
                 "[[expert]]\nname = \"{name}\"\ncontext_tokens = 2000000\nmax_output_tokens = 1000000\n\
-                 price = {{ input_per_mtok = \"{price}\", output_per_mtok = \"{price}\" }}\n\
+                 price = {{ {price} }}\n\
                  [[expert.pool]]\nname = \"{name}-pool\"\nprotocol = \"{}\"\nendpoints = {urls:?}\n\
                  max_concurrency = {}\nlimit = \"{}\"\nmax_queue = {}\nconnect_timeout_ms = 1000\n\
                  first_token_timeout_ms = 3000\nidle_timeout_ms = 2000\n",
@@ -98,8 +104,9 @@ impl Plan {
              [store]\njournal = \"memory:\"\n[[route]]\nname = \"auto\"\n\
              hedge = {{ budget = {} }}\n{}{}",
             if self.hedges { "0.1" } else { "0.0" },
-            pool("big", "10", 0),
-            pool("small", "1", 1)
+            pool("big", &by_tokens("10"), 0),
+            // Some requests are charged for their tokens then, and some for their time.
+            pool("small", &if self.owns_gpus { GPU_PRICE.to_owned() } else { by_tokens("1") }, 1)
         );
         config::parse("netsim.toml", &text, Path::new("/nowhere"), &Overrides::new())
             .unwrap_or_else(|error| panic!("{error}"))
@@ -112,6 +119,8 @@ pub(super) struct Outcome {
     pub(super) told: Vec<Told>,
     pub(super) runs: Vec<Run>,
     pub(super) settled: Vec<Settled>,
+    /// The minutes of own GPUs.
+    pub(super) minutes: Vec<Minute>,
     /// What did not end in time; empty when everything did.
     pub(super) unfinished: Vec<String>,
 }
@@ -245,7 +254,8 @@ impl World {
         }
         let told = self.tales.lock().expect("nothing panics under it").clone();
         let runs = self.runs.lock().expect("nothing panics under it").clone();
-        Outcome { plan: self.plan, told, runs, settled: self.journal.settled(), unfinished }
+        let (settled, minutes) = (self.journal.settled(), self.journal.minutes());
+        Outcome { plan: self.plan, told, runs, settled, minutes, unfinished }
     }
 }
 
