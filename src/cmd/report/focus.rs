@@ -253,6 +253,25 @@ mod tests {
     const TOKENS: TokenSums = TokenSums { prompt: 1_000, cached: 400, cache_write: 100, output: 50 };
 
     #[test]
+    fn idle_gpus_are_a_row_without_a_quantity_and_tokens_on_them_have_no_unit_price() {
+        let idle = Booked { tenant: String::new(), ..booked("idle", "overhead", 77, TokenSums::default()) };
+        let rows = rows(&idle, &PriceBook::new());
+        let [row] = &rows[..] else { panic!("one row: {rows:?}") };
+        let cell = cells(row);
+        assert_eq!((cell("BilledCost"), cell("ConsumedQuantity")), ("0.000000077".to_owned(), String::new()));
+        assert_eq!(cell("ChargeDescription"), "GPU time of small that no request was charged for");
+        assert_eq!((cell("SkuMeter"), cell("ResourceId")), (String::new(), "small-a".to_owned()));
+        let own = Price { input: 4, output: 8, replica_hour: 1, ..Price::default() };
+        let classes = classes(&booked("settle", "spent", 100, TOKENS), Some(own));
+        assert!(
+            classes.iter().all(|class| class.unit_price.is_none()),
+            "what is charged depends on the load"
+        );
+        let weights: Vec<_> = classes.iter().map(|class| (class.meter, class.weight)).collect();
+        assert_eq!(weights[..1], [("Input Tokens", 2_000)], "its price at full load is its weight");
+    }
+
+    #[test]
     fn classes_share_what_was_booked_by_their_prices() {
         let price = Price {
             input: 4_000_000,
