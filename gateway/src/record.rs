@@ -24,8 +24,16 @@ pub enum Record {
     },
     /// Money is held for a request: durable before anything is sent for it.
     Held(Held),
-    /// The share of an earlier start is closed.
+    /// The share of an earlier start is about to be closed. It is once its vault has been kept; until then a later start has to
+    /// know what was left open, and does it again.
     Closed(Closing),
+    /// The vault of a budget has been kept with the shares of these starts closed: nobody has to look at them again.
+    Kept {
+        /// The name of the budget in one period.
+        account: String,
+        /// Which starts.
+        epochs: Vec<u64>,
+    },
     /// A minute of a pool on GPUs of one's own is over, and so is every request that ran in it.
     Minute(Minute),
 }

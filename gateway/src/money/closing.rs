@@ -40,14 +40,24 @@ pub(super) async fn close_left_open(means: &Means, account: &str) -> Result<(), 
         let told = |error| StoreError(format!("{account}: the shared store holds no budget here: {error}"));
         let mut vault: Vault = serde_json::from_slice(&seen.value).map_err(told)?;
         if vault.earlier(&means.opening.gateway, means.opening.epoch).is_empty() {
+            note_kept(means, account).await;
             return Ok(());
         }
         close_earlier(means, account, &mut vault).await?;
         let value = serde_json::to_vec(&vault).map_err(|error| StoreError(format!("vault: {error}")))?;
         if means.shared.swap(account, Some(seen.version), value).await? {
+            note_kept(means, account).await;
             return Ok(());
         }
     }
+}
+
+/// Whoever closed them, the vault lists no share of earlier starts any more: the next start need not look again. Only from here
+/// on: a gateway that dies between writing a closing down and keeping the vault must find what was left open once more.
+async fn note_kept(means: &Means, account: &str) {
+    let of_account = means.opening.open.iter().filter(|open| open.account == account);
+    let epochs = of_account.map(|open| open.epoch).collect();
+    means.journal.record(Record::Kept { account: account.to_owned(), epochs }).await;
 }
 
 /// The organisation that a budget belongs to: its name is `budget/TENANT/...`.

@@ -7,6 +7,8 @@ mod account_tests;
 mod alert;
 mod books;
 mod closing;
+#[cfg(test)]
+mod closing_tests;
 mod held;
 mod keep;
 mod listing;

@@ -65,7 +65,7 @@ pub struct Opening {
     pub gateway: String,
     /// Which start this is: above all earlier ones.
     pub epoch: u64,
-    /// Shares of earlier starts that have not been closed.
+    /// Shares of earlier starts whose closing is not known to be in force.
     pub open: Vec<OpenShare>,
 }
 

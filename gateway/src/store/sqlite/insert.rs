@@ -26,6 +26,7 @@ impl Inserter<'_> {
             Record::Mark { account, amount } => self.mark(account, amount.0).map(|()| None),
             Record::Held(held) => self.held(held).map(|()| None),
             Record::Closed(closing) => self.closed(closing).map(|()| None),
+            Record::Kept { account, epochs } => self.kept(account, epochs).map(|()| None),
             Record::Minute(minute) => self.minute(minute).map(|()| None),
             Record::Settled(settled) => match invariants::check_settled(settled) {
                 Ok(()) => self.settled(settled).map(|()| None),
@@ -45,6 +46,7 @@ impl Inserter<'_> {
             Record::Mark { account, .. } => account.clone(),
             Record::Held(held) => held.request_id.to_string(),
             Record::Closed(closing) => format!("{}:{}", closing.account, closing.epoch),
+            Record::Kept { account, .. } => account.clone(),
             Record::Minute(minute) => self.minute_id(minute),
         };
         let sql = "INSERT INTO refused (request_id, why, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
@@ -104,6 +106,11 @@ impl Inserter<'_> {
                  <> (excluded.spent_nanousd, excluded.unattributed_nanousd)";
         let (epoch, spent, unattributed) = (of.epoch.cast_signed(), of.spent.0, of.unattributed.0);
         self.execute(sql, params![of.account, epoch, of.tenant, of.at_unix_ms, spent, unattributed]).map(drop)
+    }
+
+    fn kept(&self, account: &str, epochs: &[u64]) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO closed (account, writer) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        epochs.iter().try_for_each(|epoch| self.execute(sql, params![account, epoch.cast_signed()]).map(drop))
     }
 
     fn minute(&self, of: &Minute) -> rusqlite::Result<()> {

@@ -22,7 +22,7 @@ pub(super) fn read(connection: &Connection, writer: i64) -> rusqlite::Result<Ope
     Ok(Opening { gateway, epoch: writer.cast_unsigned(), open })
 }
 
-/// Of each account and start before this one: settled, held, and the mark.
+/// Of each account and start before this one whose closing is not known to be in force: settled, held, and the mark.
 const OPEN: &str = "
     WITH touched AS (
         SELECT account, writer FROM marks UNION SELECT account, writer FROM charged
@@ -34,6 +34,6 @@ const OPEN: &str = "
     FROM touched AS t
     LEFT JOIN charged AS c USING (account, writer)
     LEFT JOIN marks AS m USING (account, writer)
-    LEFT JOIN closings AS done USING (account, writer)
+    LEFT JOIN closed AS done USING (account, writer)
     WHERE t.writer < ?1 AND done.account IS NULL
     ORDER BY t.account, t.writer";

@@ -16,7 +16,15 @@ BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER minutes_remain BEFORE DELETE ON minutes
 BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 
--- They go out too: the table is made anew, as a check of a column can't be changed.
+-- Closings that have come into force: the vault was kept with them. One that was only written down is made again by the next
+-- start, which has to know what was left open for that.
+CREATE TABLE closed (
+    account TEXT NOT NULL,
+    writer  INTEGER NOT NULL,
+    PRIMARY KEY (account, writer)
+) STRICT, WITHOUT ROWID;
+
+-- Minutes go out too: the table is made anew, as a check of a column can't be changed.
 DROP TRIGGER requests_go_out;
 DROP TRIGGER snapshots_go_out;
 DROP TRIGGER refused_go_out;

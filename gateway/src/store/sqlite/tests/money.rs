@@ -3,7 +3,7 @@
 use super::*;
 use crate::record::{Account, Closing, LedgerEntry, Minute, Phase};
 use crate::store::fixtures::{CONFIG, attempt, decision_id, entry};
-use crate::store::{By, Group, PurgeAsk, Purged, Report, ReportAsk};
+use crate::store::{By, Group, OpenShare, PurgeAsk, Purged, Report, ReportAsk};
 
 fn report(path: &Path, ask: &ReportAsk) -> Report {
     SqliteLedger::open(path).expect("opens").report(ask).expect("sums")
@@ -120,6 +120,39 @@ async fn entries_can_be_neither_changed_nor_removed() {
         let error = connection.execute(sql, []).expect_err("refused").to_string();
         assert!(error.contains("append-only"), "{error}");
     }
+}
+
+/// A closing that was written down by a start that was killed before it kept the vault.
+#[tokio::test]
+async fn what_was_left_open_is_known_until_its_closing_is_in_force() {
+    let (_folder, path) = place();
+    let account = "budget/acme/month/0".to_owned();
+    let journal = SqliteJournal::open(&path).expect("opens");
+    journal.record(Record::Mark { account: account.clone(), amount: NanoUsd(5_000) }).await;
+    let charge = crate::record::Charge { account: account.clone(), amount: NanoUsd(1_700) };
+    let settled = crate::record::Settled { charges: vec![charge], ..settled(1) };
+    journal.record(Record::Settled(Box::new(settled))).await;
+    drop(journal);
+    let left =
+        OpenShare { account: account.clone(), epoch: 1, settled: NanoUsd(1_700), most: NanoUsd(5_000) };
+    for start in 2..4 {
+        let journal = SqliteJournal::open(&path).expect("opens");
+        assert_eq!(journal.opening().open, [left.clone()], "start {start}");
+        let closing = Closing {
+            account: account.clone(),
+            epoch: 1,
+            tenant: "acme".to_owned(),
+            at_unix_ms: 0,
+            spent: left.settled,
+            unattributed: left.most - left.settled,
+        };
+        journal.record(Record::Closed(closing)).await;
+        if start == 3 {
+            journal.record(Record::Kept { account: account.clone(), epochs: vec![1] }).await;
+        }
+        journal.flush().await.expect("durable");
+    }
+    assert_eq!(SqliteJournal::open(&path).expect("opens").opening().open, []);
 }
 
 /// A journal with a hundred requests, an overrun and a share that a crash left open.
