@@ -116,8 +116,7 @@ impl Occupied {
     /// The try ends. Returns what it is charged: what its tokens cost, or its part of the pool where that is less.
     pub(crate) fn end(mut self, now: Tick, of_tokens: NanoUsd) -> NanoUsd {
         self.begun_us = self.zero_us.saturating_add(now.0);
-        let charge = lock(&self.occupancy).end(self.ticket, self.begun_us, of_tokens);
-        charge
+        lock(&self.occupancy).end(self.ticket, self.begun_us, of_tokens)
     }
 }
 

@@ -180,10 +180,9 @@ impl Occupancy {
         let one = u128::from(until_us - self.now_us) * u128::from(self.replica_hour.unsigned_abs());
         self.cost += one * u128::from(self.replicas);
         let running = self.runs.len() as u128;
-        if running > 0 {
-            // Rounded down, so that parts never add up to more than there is.
-            self.served += one * PARTS * u128::from(self.replicas).min(running) / running;
-        }
+        let worked = one * PARTS * u128::from(self.replicas).min(running);
+        // Rounded down, so that parts never add up to more than there is. Where nobody runs nobody is served.
+        self.served += worked.checked_div(running).unwrap_or(0);
     }
 
     /// Makes the bill of the minute that runs, and gives each request its part.

@@ -14,7 +14,6 @@ use std::time::Duration;
 /// What is known of the visits to a place, and whether it is taken away.
 #[derive(Default)]
 struct Watch {
-    name: &'static str,
     swaps: AtomicUsize,
     is_away: AtomicBool,
 }
@@ -47,13 +46,13 @@ impl Shared for Watched {
     }
 }
 
-/// Checks so many gateways at every kind of place that can be reached from here, each with a way of its own to it. What
-/// fails is told with the place's name before it.
+/// Checks so many gateways at every kind of place that can be reached from here, each with a way of its own to it. The
+/// place's name is printed before, so that a failure shows where it was.
 async fn everywhere(count: usize, check: impl AsyncFn(&Watch, Vec<Gates>)) {
     for place in Place::all() {
         eprintln!("limits in {}", place.name);
         let memory: Arc<dyn Shared> = Arc::new(MemoryShared::default());
-        let watch = Arc::new(Watch { name: place.name, ..Watch::default() });
+        let watch = Arc::<Watch>::default();
         let mut gates = Vec::new();
         for n in 0..count {
             let inner = if place.is_common { place.open() } else { memory.clone() };

@@ -137,7 +137,7 @@ async fn what_was_left_open_is_known_until_its_closing_is_in_force() {
         OpenShare { account: account.clone(), epoch: 1, settled: NanoUsd(1_700), most: NanoUsd(5_000) };
     for start in 2..4 {
         let journal = SqliteJournal::open(&path).expect("opens");
-        assert_eq!(journal.opening().open, [left.clone()], "start {start}");
+        assert_eq!(journal.opening().open, std::slice::from_ref(&left), "start {start}");
         let closing = Closing {
             account: account.clone(),
             epoch: 1,
