@@ -24,12 +24,16 @@ const PROMPT: &str = "canary-prompt-93be";
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Captures until the guard is dropped.
-    fn capture(&self) -> tracing::subscriber::DefaultGuard {
+    /// Captures until what is given back is dropped.
+    ///
+    /// The second dispatcher does nothing but be there: while there is one alone, `tracing` asks the thread that meets a line
+    /// first whether anybody listens, and a test beside this one would switch the line off for all.
+    fn capture(&self) -> (tracing::subscriber::DefaultGuard, tracing::Dispatch) {
         let log = self.clone();
         let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
         let lines = lines.with_writer(move || log.clone()).with_span_events(FmtSpan::FULL);
-        tracing::subscriber::set_default(lines.json().finish())
+        let guard = tracing::subscriber::set_default(lines.json().finish());
+        (guard, tracing::Dispatch::new(tracing_subscriber::registry()))
     }
 
     fn text(&self) -> String {
