@@ -4,9 +4,15 @@
 //! `--bench ledger` prints what a journal and a common ledger take in a second.
 //! Wall time is only worth reading on an idle machine; compare two commits by running both, one after the other.
 
+mod cases;
+mod counted;
+mod door;
+mod peer;
 mod records;
 mod world;
 
+pub use cases::{CASES, Case, case, prepare};
+pub use counted::Bench;
 pub use records::Records;
 pub use world::{EXPERTS, experts, fleet, prompt, trained};
 
