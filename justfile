@@ -22,6 +22,10 @@ demo *args:
 bench:
     cargo bench -p sluice-benches
 
+# instructions of the hot path against the merge base (needs valgrind and Python)
+instructions *args:
+    .ci/instructions {{args}}
+
 # the binary as it ships
 release:
     cargo build --release --locked --bin sluice

@@ -2,11 +2,18 @@
 //!
 //! `cargo bench -p sluice-benches --bench classify` (or `decide`, `enqueue`) prints median and 99th percentile of single calls;
 //! `--bench ledger` prints what a journal and a common ledger take in a second.
+//! `--bench instructions` holds the cases that `.ci/instructions` counts under callgrind: see docs/performance-gate.md.
 //! Wall time is only worth reading on an idle machine; compare two commits by running both, one after the other.
 
+mod cases;
+mod counted;
+mod door;
+mod peer;
 mod records;
 mod world;
 
+pub use cases::{CASES, Case, case, prepare};
+pub use counted::Bench;
 pub use records::Records;
 pub use world::{EXPERTS, experts, fleet, prompt, trained};
 

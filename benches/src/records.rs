@@ -3,8 +3,8 @@
 use crate::{experts, fleet, prompt, trained};
 use sluice_gateway::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
 use sluice_router::{
-    Ask, NanoUsd, Needs, Objective, PoolState, Receipt, Route, Tick, Tokens, Versions, WhenNone, classify,
-    decide, estimate_tokens,
+    Ask, NanoUsd, Needs, Objective, Params, PoolState, Receipt, Route, Tick, Tokens, Versions, WhenNone,
+    classify, decide, estimate_tokens,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -18,7 +18,12 @@ pub struct Records {
 impl Records {
     /// Records with so many tries each.
     pub fn of(tries: u8) -> Records {
-        Records { receipt: receipt(), tries }
+        Records::by(&trained(), tries)
+    }
+
+    /// The same, decided by a model that is there already.
+    pub fn by(params: &Params, tries: u8) -> Records {
+        Records { receipt: receipt(params), tries }
     }
 
     /// The next record, as of a request that has just ended.
@@ -81,17 +86,17 @@ impl Records {
 }
 
 /// A decision between four experts.
-fn receipt() -> Receipt {
+fn receipt(params: &Params) -> Receipt {
     let mut fleet = fleet();
     fleet.experts.truncate(ASKED);
     fleet.pools.truncate(ASKED);
-    let (params, names) = (trained(), experts());
+    let names = experts();
     let binding = params.bind(&names[..ASKED].iter().map(String::as_str).collect::<Vec<_>>());
     let text = prompt(7, 2_048);
     let ask = Ask {
         fleet: Arc::new(fleet),
         route: Arc::new(route()),
-        signals: classify(&params, &text, &binding),
+        signals: classify(params, &text, &binding),
         needs: Needs { prompt_tokens: estimate_tokens(&text), prompt_bytes: 2_048, ..Needs::default() },
         pools: vec![PoolState { replicas_up: 2, limit: 64, ..PoolState::default() }; ASKED],
     };

@@ -10,7 +10,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("lab", &["router", "experts", "proto", "sim"]),
     ("load", &["router", "experts", "proto", "sim", "lab"]),
     ("sim", &["router", "proto"]),
-    ("benches", &["gateway", "router", "experts", "lab", "sim"]),
+    ("benches", &["gateway", "router", "experts", "proto", "lab", "sim"]),
     ("router", &[]),
     ("proto", &[]),
 ];
