@@ -21,3 +21,4 @@ mod running;
 mod spine;
 mod support;
 mod tenants;
+mod whole;
