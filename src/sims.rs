@@ -4,6 +4,7 @@ use crate::cmd::Failure;
 use crate::replay::{Recorded, Recordings};
 use anyhow::anyhow;
 use sluice_gateway::config::{Config, PoolConfig, SimConfig};
+use sluice_router::{Declared, Steps};
 use sluice_sim::{Answers, Filler, Profile, Running};
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ struct SimPool {
 impl Sims {
     /// Gives every simulated pool running engines: the ones that it had, when it did not change.
     pub(crate) async fn prepare(&mut self, config: &mut Config) -> Result<(), Failure> {
+        declare(config)?;
         let mut recordings = Recordings::default();
         let experts: Vec<String> = config.experts.iter().map(|expert| expert.name.clone()).collect();
         for pool in &mut config.pools {
@@ -94,6 +96,37 @@ pub(crate) fn profile_of(pool: &PoolConfig, name: &str) -> Result<Profile, Failu
     Ok(profile)
 }
 
+/// Reads what the pools' profiles say of their speed. A simulated pool is as much faster as its time is.
+pub(crate) fn declare(config: &mut Config) -> Result<(), Failure> {
+    for pool in &mut config.pools {
+        let Some(name) = &pool.profile else { continue };
+        let profile = profile_of(pool, name)?;
+        let scale = pool.sim.as_ref().map_or(1.0, |sim| sim.time_scale);
+        pool.declared = declared(&profile, scale);
+    }
+    Ok(())
+}
+
+/// What is to be expected of an engine with this profile; of whole batches the pool's times tell nothing.
+fn declared(profile: &Profile, scale: f64) -> Option<Declared> {
+    if profile.whole_batch.is_some() {
+        return None;
+    }
+    let ms = |ns: f64| ns / 1e6 / scale;
+    let timing = &profile.capacity.timing;
+    Some(match &profile.capacity.outside {
+        Some(outside) => Declared::Outside { ttft_ms: ms(outside.ttft_ns), tpot_ms: ms(outside.tpot_ns) },
+        None => Declared::Steps(Steps {
+            base_ms: ms(timing.base_ns as f64),
+            sequence_ms: ms(timing.per_seq_ns as f64),
+            context_ms: ms(timing.per_kv_ns as f64) * 1e3,
+            prompt_ms: ms(timing.prefill_ns) * 1e3,
+            half: timing.prefill_half,
+            chunk: f64::from(timing.chunk),
+        }),
+    })
+}
+
 /// A profile by its name, or from a file.
 pub(crate) fn profile(name: &str) -> Result<Profile, Failure> {
     if let Some(profile) = Profile::named(name) {
@@ -104,4 +137,25 @@ pub(crate) fn profile(name: &str) -> Result<Profile, Failure> {
         Failure::input(anyhow!("{name:?} is neither a GPU profile ({names}) nor a file: {error}"))
     })?;
     Profile::from_toml(&text).map_err(|error| Failure::input(anyhow!("{name}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_declares_its_law_in_the_pool_s_own_time() {
+        let profile = Profile::named("8b-a100").expect("it is built in");
+        let Some(Declared::Steps(steps)) = declared(&profile, 10.0) else { panic!("no steps") };
+        assert!(
+            (steps.base_ms - 1.07).abs() < 1e-6 && (steps.prompt_ms - 100.0 / 13.0).abs() < 1e-6,
+            "{steps:?}"
+        );
+        assert!(
+            (steps.sequence_ms - 0.003).abs() < 1e-9 && (steps.context_ms - 0.008).abs() < 1e-9,
+            "{steps:?}"
+        );
+        let vendor = declared(&Profile::named("api").expect("it is built in"), 1.0);
+        assert_eq!(vendor, Some(Declared::Outside { ttft_ms: 600.0, tpot_ms: 20.0 }));
+    }
 }

@@ -8,16 +8,17 @@ use crate::error::{Fault, FaultCode, Retry};
 use crate::lease::{Ending, Lease, Place};
 use crate::live::Live;
 use crate::meter;
-use crate::relay;
+use crate::relay::{self, Broken};
 use crate::request::Outlet;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use sluice_experts::{ErrorKind, ExpertError};
-use sluice_router::{Bounds, Failure, Help, Lines, Next, Tick, Try, Walk, hedge_after_ms};
+use sluice_router::{Bounds, Failure, Help, Lines, NanoUsd, Next, Tick, Try, Walk, hedge_after_ms};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Tries step after step until one answers, and hands that answer on.
+/// Tries step after step until one answers, and hands that answer on. One that is wanted whole begins again elsewhere if
+/// its engine breaks, as nothing of it has reached the client.
 ///
 /// # Errors
 /// Why nobody answered, or why the answer broke off.
@@ -26,24 +27,15 @@ use std::time::Duration;
 /// Dropping the future cancels every engine's work; the lease knows what was used until then.
 pub(crate) async fn walk(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fault> {
     let mut race = Race::new(lease);
-    let (answering, begun) = loop {
-        let now = app.clock.now();
-        match race.walk.next(&Lanes { live: &lease.decided().live, now }, &app.retries, now) {
-            Next::Try(made) => race.begin(app, made, lease, out).await?,
-            Next::Wait(until) => {
-                app.clock.sleep_until(until).await;
-                lease.rested_ms += app.clock.now().since_ms(now);
-            }
-            Next::Await => {
-                if let Some(first) = race.first_event(app, lease).await {
-                    break first;
-                }
-            }
-            Next::Fail { retry_after_ms } => return Err(race.failed(retry_after_ms)),
+    loop {
+        let (answering, begun) = race.first(app, lease, out).await?;
+        race.give_up_others(app, lease);
+        match relay::relay(app, answering, begun, lease, out).await {
+            Ok(()) => return Ok(()),
+            Err(Broken::Told(fault)) => return Err(fault),
+            Err(Broken::Unseen(error)) => race.broke(app, answering, &error, lease),
         }
-    };
-    race.give_up_others(app, lease);
-    relay::relay(app, answering, begun, lease, out).await
+    }
 }
 
 /// Tries under way, and what the walk makes of them.
@@ -65,13 +57,38 @@ impl Race {
         Race { walk, tries: FuturesUnordered::new(), late: None, last: None }
     }
 
+    /// Goes on until a try has begun to answer. Returns that try.
+    ///
+    /// # Errors
+    /// Why nobody answers.
+    async fn first(&mut self, app: &App, lease: &mut Lease, out: &Outlet) -> Result<(u8, Begun), Fault> {
+        loop {
+            let now = app.clock.now();
+            match self.walk.next(&Lanes { live: &lease.decided().live, now }, &app.retries, now) {
+                Next::Try(made) => self.begin(app, made, lease, out).await?,
+                Next::Wait(until) => {
+                    app.clock.sleep_until(until).await;
+                    lease.rested_ms += app.clock.now().since_ms(now);
+                }
+                Next::Await => {
+                    if let Some(first) = self.first_event(app, lease).await {
+                        return Ok(first);
+                    }
+                }
+                Next::Fail { retry_after_ms } => return Err(self.failed(retry_after_ms)),
+            }
+        }
+    }
+
     /// Waits in line, and sends.
     ///
     /// # Errors
     /// The client has left meanwhile: nothing is sent.
     async fn begin(&mut self, app: &App, made: Try, lease: &mut Lease, out: &Outlet) -> Result<(), Fault> {
         if let Err(fault) = cover::hold(app, &made.step, lease).await {
-            self.turned_away(&made, fault);
+            // The money was enough for one; what was wrong is that its engine failed.
+            let failed = self.last.take().filter(|_| self.walk.attempts() > 0);
+            self.turned_away(&made, failed.unwrap_or(fault));
             return Ok(());
         }
         let (slot, wait_ms) = match attempt::join(app, &made, lease).await {
@@ -146,9 +163,15 @@ impl Race {
 
     fn fail(&mut self, app: &App, n: u8, error: &ExpertError, lease: &mut Lease) {
         let now = app.clock.now();
-        self.last = Some(relay::end_failed(app, n, error, lease));
-        let cost = lease.attempts.last().map(|attempt| attempt.cost).unwrap_or_default();
-        self.walk.failed(n, failure(error, cost), now);
+        self.last = Some(relay::end_failed(app, n, Ending::Failed(error), error, lease));
+        self.walk.failed(n, failure(error, last_cost(lease)), now);
+    }
+
+    /// The answer broke off, and its client waits for the whole: it may begin again elsewhere.
+    fn broke(&mut self, app: &App, n: u8, error: &ExpertError, lease: &mut Lease) {
+        let now = app.clock.now();
+        self.last = Some(relay::end_failed(app, n, Ending::Unseen(error), error, lease));
+        self.walk.broke(n, failure(error, last_cost(lease)), now);
     }
 
     /// Cancels the tries that did not answer first, and books them.
@@ -156,16 +179,18 @@ impl Race {
         // The engines first: a place is free when nobody works there any more.
         self.tries.clear();
         self.late = None;
-        for n in lease.running_all().into_iter().filter(|n| Some(*n) != self.walk.committed()) {
+        let committed = self.walk.committed();
+        for n in lease.running_all().into_iter().filter(|n| Some(*n) != committed) {
             if lease.close(n, Ending::HedgeLost, app.clock.now()).is_some() {
+                self.walk.lost(n, last_cost(lease));
                 meter::tell_attempt(app, lease);
             }
         }
     }
 
     /// What the client is told when nothing more is tried.
-    fn failed(self, retry_after_ms: Option<u64>) -> Fault {
-        let fault = self.last.unwrap_or_else(|| {
+    fn failed(&mut self, retry_after_ms: Option<u64>) -> Fault {
+        let fault = self.last.take().unwrap_or_else(|| {
             Fault::new(FaultCode::DeadlineExceeded, "the deadline passed before anything could be tried")
         });
         match (fault.retry, retry_after_ms) {
@@ -187,8 +212,13 @@ fn hedge_alarm(app: &App, made: &Try, lease: &Lease) -> Option<BoxFuture<'static
     Some(app.clock.sleep_until(Tick(app.clock.now().0.saturating_add(after_us))))
 }
 
+/// What the try cost that has just been closed.
+fn last_cost(lease: &Lease) -> NanoUsd {
+    lease.attempts.last().map(|attempt| attempt.cost).unwrap_or_default()
+}
+
 /// What a walk is told of an engine's failure.
-fn failure(error: &ExpertError, cost: sluice_router::NanoUsd) -> Failure {
+fn failure(error: &ExpertError, cost: NanoUsd) -> Failure {
     let help = match error.kind {
         _ if !error.may_succeed_elsewhere() => Help::Nothing,
         ErrorKind::ContextTooLong | ErrorKind::Unauthorised => Help::OtherPool,

@@ -108,6 +108,7 @@ impl Lane {
             max_queue_bytes: config.max_queue_bytes,
             balancer: balancer.pick,
             prefix_tokens: config.prefix_tokens,
+            declared: config.declared,
         });
         let inner = Mutex::new(Inner { line, members });
         Lane { config, quota, dial, is_discovering: AtomicBool::new(false), inner }

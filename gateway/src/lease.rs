@@ -75,6 +75,8 @@ pub(crate) enum Ending<'a> {
     Overran,
     /// The engine failed.
     Failed(&'a ExpertError),
+    /// The engine failed in an answer of which nothing has reached the client yet.
+    Unseen(&'a ExpertError),
     /// Another try answered first.
     HedgeLost,
     /// The client left, or time was up.

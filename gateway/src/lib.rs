@@ -6,6 +6,7 @@ mod batch;
 mod choose;
 pub mod config;
 mod cover;
+mod delivery;
 mod discover;
 mod door;
 mod edge;

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::attempt::{Begun, unfinished};
+use crate::delivery::Delivery;
 use crate::error::{Fault, FaultCode};
 use crate::lane::retry_ms;
 use crate::lease::{Ending, Lease, OpenAttempt};
@@ -14,7 +15,8 @@ use sluice_experts::{ErrorKind, Event as EngineEvent, ExpertError, Finish};
 use sluice_proto::v1;
 use sluice_router::Change;
 
-/// Hands the answer of the try with this number on, event by event. The engine is read no faster than the client reads.
+/// Hands the answer of the try with this number on: event by event to a client that reads a stream, where the engine is
+/// read no faster than the client reads; else when it is complete.
 ///
 /// # Errors
 /// The engine failed, or the client left.
@@ -27,13 +29,23 @@ pub(crate) async fn relay(
     begun: Begun,
     lease: &mut Lease,
     out: &mut Outlet,
-) -> Result<(), Fault> {
+) -> Result<(), Broken> {
     let span = running(lease, n).span().clone();
-    let relayed = hand_on(app, n, begun, lease, out).within(&span).await;
+    let mut delivery = Delivery::new(out, lease.request.streams);
+    let relayed = hand_on(app, n, begun, lease, &mut delivery).within(&span).await;
     relayed.map_err(|stop| match stop {
-        Stop::Engine(error) => end_failed(app, n, &error, lease),
-        Stop::ClientLeft => client_gone(),
+        Stop::Engine(error) if delivery.is_untouched() => Broken::Unseen(error),
+        Stop::Engine(error) => Broken::Told(end_failed(app, n, Ending::Failed(&error), &error, lease)),
+        Stop::ClientLeft => Broken::Told(client_gone()),
     })
+}
+
+/// How an answer broke off that had begun.
+pub(crate) enum Broken {
+    /// The client has a part of it, and is told this; or it has left.
+    Told(Fault),
+    /// The engine failed, and the client has seen nothing. The try is still open.
+    Unseen(ExpertError),
 }
 
 /// Why an answer is not handed on any more.
@@ -48,7 +60,13 @@ impl From<ClientLeft> for Stop {
     }
 }
 
-async fn hand_on(app: &App, n: u8, begun: Begun, lease: &mut Lease, out: &mut Outlet) -> Result<(), Stop> {
+async fn hand_on(
+    app: &App,
+    n: u8,
+    begun: Begun,
+    lease: &mut Lease,
+    out: &mut Delivery<'_>,
+) -> Result<(), Stop> {
     note_answering(app, n, lease);
     out.send(OutEvent::Started(who_answers(n, lease))).await?;
     let first = once(std::future::ready(Ok(begun.first)));
@@ -159,11 +177,17 @@ fn end_answered(
     }
 }
 
-/// Ends a try that has failed. Returns what the client is told if nothing else is tried.
-pub(crate) fn end_failed(app: &App, n: u8, error: &ExpertError, lease: &mut Lease) -> Fault {
+/// Ends a try that has failed so. Returns what the client is told if nothing else is tried.
+pub(crate) fn end_failed(
+    app: &App,
+    n: u8,
+    ending: Ending<'_>,
+    error: &ExpertError,
+    lease: &mut Lease,
+) -> Fault {
     let open = running(lease, n);
     let (expert, span) = (open.step().expert, open.span().clone());
-    lease.close(n, Ending::Failed(error), app.clock.now());
+    lease.close(n, ending, app.clock.now());
     meter::tell_attempt(app, lease);
     let fault = fault(lease.decided().expert_name(expert), error);
     span.failed(fault.code);

@@ -31,7 +31,7 @@ pub struct Request {
     pub received: Tick,
     /// When its answer must be complete.
     pub deadline: Option<Tick>,
-    /// Whether the client reads a stream; for the record only.
+    /// Whether the client reads a stream; one that doesn't has seen nothing until its answer is complete.
     pub streams: bool,
 }
 

@@ -130,7 +130,14 @@ pub struct ReplicaState {
     pub prefill_tokens: f64,
     /// Tokens of this request's prompt that its cache holds, by estimate.
     pub hit_tokens: u32,
+    /// Prompt tokens to work on that it was sent each second, lately: over each of [`RATES_OVER_MS`].
+    #[serde(default)]
+    pub prompt_rates: [f64; RATES_OVER_MS.len()],
 }
+
+/// Times over which the flow of prompts is known, in milliseconds: what an answer meets is told best by what came in about
+/// as much time as it takes.
+pub const RATES_OVER_MS: [f64; 3] = [1_000.0, 4_000.0, 16_000.0];
 
 impl ReplicaState {
     /// The replica with the load that isn't ours counted like ours.
@@ -140,8 +147,10 @@ impl ReplicaState {
         }
         // Of contexts that nobody tells, the mean of ours is the best guess.
         let each = if self.decoding > 0 { self.context_tokens / f64::from(self.decoding) } else { 0.0 };
+        let more = 1.0 + f64::from(self.foreign) / f64::from(self.in_flight.max(1));
         ReplicaState {
             in_flight: self.in_flight.saturating_add(self.foreign),
+            prompt_rates: self.prompt_rates.map(|rate| rate * more),
             decoding: self.decoding.saturating_add(self.foreign),
             context_tokens: self.context_tokens + f64::from(self.foreign) * each,
             ..*self

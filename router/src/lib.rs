@@ -57,7 +57,7 @@ pub use escrow::{
     Closing, Hold, Holder, Mark, Outstanding, Period, Settlement, Share as EscrowShare, ShareReport,
     ShareRules, Short, Span, Unlawful, Vault, VaultAnswer, WINDOW as MARK_WINDOW,
 };
-pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy, ReplicaState};
+pub use fleet::{Expert, Fleet, Kind, OutOfDomain, Pool, PoolState, Privacy, RATES_OVER_MS, ReplicaState};
 pub use flips::{Flip, Flips};
 pub use health::{
     CALM_MS, CONFIRM_AFTER, Condition, Cooldown, DEFAULT_COOLDOWN_MS, EJECT_AFTER, FIRST_EJECTION_MS,
@@ -85,7 +85,7 @@ pub use receipt::{Receipt, ReplayError, Snapshot, Versions};
 pub use retry::{HedgeBudget, MAX_ATTEMPTS, RetryBudget};
 pub use scope::{MOST_REFUSED, Scope, lock_threshold};
 pub use signals::{ExpertSignal, Needs, Share, Signals};
-pub use speed::{Observation, Pace, Speed, SpeedLearner, Spread};
+pub use speed::{Declared, Observation, Pace, Speed, SpeedLearner, Spread, Steps};
 pub use split::split;
 pub use stats::{Moments, clopper_pearson, hoeffding_bentkus_p, hoeffding_bentkus_upper, normal_quantile};
 pub use time::Tick;

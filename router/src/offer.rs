@@ -79,7 +79,7 @@ fn of_pool(ask: &Ask, at: usize, wanted: Wanted<'_>) -> Vec<Offer> {
     let offer = |(number, replica): (usize, &ReplicaState)| {
         // Blocks are counted by bytes, prompts by words: neither may be worth more than the whole.
         let hit_tokens = replica.hit_tokens.min(ask.needs.prompt_tokens.saturating_sub(1));
-        let pace = speed.pace(replica, prompt, (prompt - f64::from(hit_tokens)).max(1.0));
+        let pace = speed.pace(replica, prompt, (prompt - f64::from(hit_tokens)).max(1.0), wanted.output);
         let wait_ms = if must_wait { wait_ms(pool, pace, wanted.output) } else { 0.0 };
         let place = Offer { pool: at, replica: Some(number), wait_ms, hit_tokens, ..Offer::default() };
         judge(ask, wanted, place, pace, Some(speed))

@@ -19,7 +19,7 @@ pub(crate) use prices::PriceList;
 use crate::money::HoldMode;
 use crate::tenants::Digest;
 use sluice_experts::Secret;
-use sluice_router::{BatchRules, CertifyBy, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
+use sluice_router::{BatchRules, CertifyBy, Declared, Expert, LimitRule, NanoUsd, Objective, Slo, WhenNone};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -136,6 +136,10 @@ pub struct PoolConfig {
     pub idle_timeout: Duration,
     /// Further headers for the engine.
     pub headers: Vec<(String, String)>,
+    /// Name or file of the GPU profile whose speed is expected of its replicas.
+    pub profile: Option<String>,
+    /// That speed. The gateway knows no profiles: whoever starts it reads them.
+    pub declared: Option<Declared>,
     /// What a simulated pool is made of.
     pub sim: Option<SimConfig>,
 }

@@ -278,7 +278,8 @@ pub struct RawPool {
     /// How requests are grouped.
     #[serde(default)]
     pub batching: RawBatching,
-    /// Protocols `sim` and `replay`: which simulated GPU.
+    /// The GPU profile of its replicas, by name or as a file, until their own answers tell how fast they are; with protocols
+    /// `sim` and `replay` what is simulated.
     #[serde(default)]
     pub profile: Option<String>,
     /// Protocols `sim` and `replay`: how much faster than real time.

@@ -37,6 +37,15 @@ fn the_starter_is_valid() {
 }
 
 #[test]
+fn a_pool_of_real_engines_may_name_its_profile_and_files_are_relative_to_the_configuration() {
+    for (written, meant) in [("8b-a100", "8b-a100"), ("mine.toml", "/etc/sluice/mine.toml")] {
+        let text = format!("{MINIMAL}  profile = \"{written}\"\n");
+        let pool = &read(&text).expect("valid").pools[0];
+        assert_eq!((pool.profile.as_deref(), pool.sim.is_some(), pool.declared), (Some(meant), false, None));
+    }
+}
+
+#[test]
 fn mistakes_have_a_place_and_a_mend() {
     let cases = [
         ("[server]\nlisen = \"x\"", "sluice.toml:2:1: unknown field `lisen`", "did you mean `listen`?"),

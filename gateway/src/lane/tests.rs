@@ -25,6 +25,8 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
         window: None,
         balance: "least_load".to_owned(),
         prefix_tokens: 0,
+        profile: None,
+        declared: None,
         connect_timeout: Duration::from_secs(1),
         first_token_timeout: Duration::from_secs(1),
         idle_timeout: Duration::from_secs(1),

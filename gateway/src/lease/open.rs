@@ -135,10 +135,10 @@ impl OpenAttempt {
         let total_ms = now.since_ms(self.dispatched);
         let after_first = self.first.map(|first| now.since_ms(first));
         let tpot_ms = after_first.filter(|_| tokens.output > 1).map(|ms| ms / f64::from(tokens.output - 1));
-        let reached_client = self.first.is_some();
+        let reached_client = self.first.is_some() && !matches!(ending, Ending::Unseen(_));
         let answered =
             Verdict::Answered { ttft_ms: ttft_ms.unwrap_or(total_ms), tpot_ms, service_ms: total_ms };
-        let (end, detail) = told(&ending, reached_client, doubt);
+        let (end, detail) = told(&ending, self.first.is_some(), doubt);
         let replica = self.slot.address().to_owned();
         self.slot.on_output(tokens.output);
         let replica_change = self.slot.end(judge(&ending, answered), now);
@@ -167,7 +167,7 @@ impl OpenAttempt {
 fn judge(ending: &Ending<'_>, answered: Verdict) -> Verdict {
     match ending {
         Ending::Complete(_) => answered,
-        Ending::Failed(error) => verdict(error),
+        Ending::Failed(error) | Ending::Unseen(error) => verdict(error),
         // Late is not ill: the try that lost was merely slower than another.
         Ending::Cut | Ending::HedgeLost | Ending::Overran => Verdict::Neutral,
     }
@@ -186,14 +186,16 @@ pub(crate) fn verdict(error: &ExpertError) -> Verdict {
 }
 
 /// How the try is written down, and why it failed or what is wrong with its count.
-fn told(ending: &Ending<'_>, reached_client: bool, doubt: String) -> (AttemptEnd, String) {
+fn told(ending: &Ending<'_>, has_begun: bool, doubt: String) -> (AttemptEnd, String) {
     match ending {
         Ending::Complete(_) => (AttemptEnd::Done, doubt),
         Ending::Overran => {
             (AttemptEnd::Overran, "the engine went on after its limit and was cut off".to_owned())
         }
-        Ending::Failed(error) if reached_client => (AttemptEnd::Broken, error.detail.clone()),
-        Ending::Failed(error) => (AttemptEnd::Refused, error.detail.clone()),
+        Ending::Failed(error) | Ending::Unseen(error) if has_begun => {
+            (AttemptEnd::Broken, error.detail.clone())
+        }
+        Ending::Failed(error) | Ending::Unseen(error) => (AttemptEnd::Refused, error.detail.clone()),
         Ending::HedgeLost => (AttemptEnd::HedgeLost, String::new()),
         Ending::Cut => (AttemptEnd::Cut, String::new()),
     }

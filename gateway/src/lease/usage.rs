@@ -51,12 +51,15 @@ pub(super) fn used(ending: &Ending<'_>, bounds: Bounds, relayed: u32, begun: boo
         Ending::Complete(Finish { usage: Some(usage), .. }) if usage.prompt > 0 || usage.output > 0 => {
             counted(*usage, bounds, own)
         }
-        Ending::Failed(error) if !begun && accepted_nothing(error.kind) => {
+        Ending::Failed(error) | Ending::Unseen(error) if !begun && accepted_nothing(error.kind) => {
             Used { estimated: false, ..by_own_count(Tokens::default()) }
         }
-        Ending::Complete(_) | Ending::Failed(_) | Ending::Cut | Ending::HedgeLost | Ending::Overran => {
-            by_own_count(own)
-        }
+        Ending::Complete(_)
+        | Ending::Failed(_)
+        | Ending::Unseen(_)
+        | Ending::Cut
+        | Ending::HedgeLost
+        | Ending::Overran => by_own_count(own),
     }
 }
 

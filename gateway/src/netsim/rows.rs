@@ -74,7 +74,9 @@ fn row_02_a_black_hole_is_given_up_after_a_second_and_ejected_within_three_tries
         assert_all_complete(&outcome.told);
         let tries = tries_at_first(&outcome);
         assert!((1..=3).contains(&tries.len()), "{tries:?}");
-        assert!(tries.iter().all(|ms| (990.0..1_100.0).contains(ms)), "{tries:?}");
+        // A native channel that a probe has set out to connect lets that end before it sets out for the request.
+        let most = if is_native { 2_100.0 } else { 1_100.0 };
+        assert!(tries.iter().all(|ms| (990.0..most).contains(ms)), "{tries:?}");
         assert_eq!(outcome.unfinished, [""; 0]);
     }
 }

@@ -22,3 +22,4 @@ mod running;
 mod spine;
 mod support;
 mod tenants;
+mod whole;

@@ -19,6 +19,7 @@ fn line(replicas: usize, max_concurrency: u32) -> Line<u64> {
         max_queue_bytes: u64::MAX,
         balancer,
         prefix_tokens: 0,
+        declared: None,
     })
 }
 

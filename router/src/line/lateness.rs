@@ -15,7 +15,7 @@ impl<W> Line<W> {
             }
         }
         let ahead = (in_flight + self.queue.ahead(entrant) as u64 + 1).saturating_sub(limit);
-        if limit == 0 { 0.0 } else { ahead as f64 * self.service_ms.value() / limit as f64 }
+        if limit == 0 { 0.0 } else { ahead as f64 * self.places.service_ms() / limit as f64 }
     }
 
     /// One who can't make its deadline even if it goes now.

@@ -9,16 +9,19 @@ use crate::balance::{Balancer, Pick, ReplicaLoad};
 use crate::fleet::{PoolState, ReplicaState};
 use crate::health::{Cooldown, Health, Why};
 use crate::prefix::{BLOCK_TOKENS, Prefix};
-use crate::speed::SpeedLearner;
+use crate::speed::{Declared, SpeedLearner};
 use crate::time::Tick;
 use limit::Limits;
+use places::Places;
 use queue::{Queue, Room};
 
 mod at_once;
 mod entrant;
 mod foreign;
+mod lately;
 mod lateness;
 mod limit;
+mod places;
 mod queue;
 mod roster;
 mod shares;
@@ -48,6 +51,8 @@ pub struct LineRules {
     pub balancer: Balancer,
     /// Tokens of prompts that each replica's cache is taken to hold; 0 when it has none.
     pub prefix_tokens: u64,
+    /// How fast a replica is said to be, before any has answered.
+    pub declared: Option<Declared>,
 }
 
 impl LineRules {
@@ -71,7 +76,7 @@ pub struct Line<W> {
     turn: u64,
     ttft_ms: Average,
     tpot_ms: Average,
-    service_ms: Average,
+    places: Places,
     speed: SpeedLearner,
     /// Kept for its memory only.
     loads: Vec<ReplicaLoad>,
@@ -179,8 +184,8 @@ impl<W> Line<W> {
             turn: 0,
             ttft_ms: Average::default(),
             tpot_ms: Average::default(),
-            service_ms: Average::default(),
-            speed: SpeedLearner::new(),
+            places: Places::default(),
+            speed: rules.declared.as_ref().map_or_else(SpeedLearner::new, SpeedLearner::declared),
             loads: Vec::new(),
         }
     }
@@ -277,6 +282,7 @@ impl<W> Line<W> {
             Verdict::Neutral | Verdict::Busy { .. } | Verdict::Ill { .. } => None,
         };
         self.limits.end(seat, answered);
+        self.pass(now);
         let replica = &mut self.replicas[seat.replica];
         replica.in_flight -= 1;
         let tpot_ms = answered.and_then(|(tpot_ms, _)| tpot_ms);
@@ -284,7 +290,7 @@ impl<W> Line<W> {
         let change = self.judge(seat.replica, verdict, now);
         if let Verdict::Answered { ttft_ms, tpot_ms, service_ms } = verdict {
             self.ttft_ms.add(ttft_ms);
-            self.service_ms.add(service_ms);
+            self.places.answered(service_ms, now);
             if let Some(tpot_ms) = tpot_ms {
                 self.tpot_ms.add(tpot_ms);
             }
@@ -336,7 +342,7 @@ impl<W> Line<W> {
             queued: self.queue.len() as u32,
             ttft_ms: self.ttft_ms.value(),
             tpot_ms: self.tpot_ms.value(),
-            service_ms: self.service_ms.value(),
+            service_ms: self.places.service_ms(),
             replicas,
         }
     }
@@ -448,7 +454,7 @@ impl<W> Line<W> {
         let state = self.replica_state(at, outlook, &entrant.prefix);
         let prompt = f64::from(entrant.work.prompt_tokens);
         let uncached = (prompt - f64::from(state.hit_tokens)).max(1.0);
-        let pace = self.speed.speed().pace(&state, prompt, uncached);
+        let pace = self.speed.speed().pace(&state, prompt, uncached, entrant.work.output_tokens);
         ReplicaLoad {
             in_flight: state.in_flight,
             limit: state.limit,
@@ -462,7 +468,14 @@ impl<W> Line<W> {
         }
     }
 
+    /// Lets the time until now pass for those who have a seat.
+    fn pass(&mut self, now: Tick) {
+        let held = self.replicas.iter().map(|replica| replica.in_flight).sum();
+        self.places.pass(held, now);
+    }
+
     fn seat(&mut self, replica: usize, now: Tick) -> Seat {
+        self.pass(now);
         self.replicas[replica].in_flight += 1;
         self.replicas[replica].health.on_send(now);
         self.next_seat += 1;
@@ -476,7 +489,12 @@ struct Average(Option<f64>);
 
 impl Average {
     fn add(&mut self, value: f64) {
-        self.0 = Some(self.0.map_or(value, |mean| mean + WEIGHT * (value - mean)));
+        self.add_share(value, WEIGHT);
+    }
+
+    /// The same with another weight.
+    fn add_share(&mut self, value: f64, share: f64) {
+        self.0 = Some(self.0.map_or(value, |mean| mean + share * (value - mean)));
     }
 
     fn value(self) -> f64 {

@@ -14,6 +14,7 @@ fn line(prefix_tokens: u64) -> Line<()> {
         max_queue_bytes: 1 << 20,
         balancer: crate::balance::balancer("prefix").expect("a known balancer").pick,
         prefix_tokens,
+        declared: None,
     })
 }
 

@@ -50,6 +50,7 @@ impl Keeper {
             max_queue_bytes: MAX_BYTES,
             balancer,
             prefix_tokens: 10_000,
+            declared: None,
         });
         let (waiting, ended, numbers) = Default::default();
         let draws = Draws(mix(seed));
@@ -274,6 +275,7 @@ fn who_comes_anew_goes_after_at_most_one_request_of_every_other_tenant() {
             max_queue_bytes: u64::MAX,
             balancer,
             prefix_tokens: 10_000,
+            declared: None,
         });
         let work = Work { prompt_tokens: 10, output_tokens: 10.0 };
         let of = |tenant: u64, seed: u64| Entrant { tenant, seed, work, ..Entrant::default() };

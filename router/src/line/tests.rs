@@ -3,7 +3,7 @@
 use super::*;
 use crate::health::FIRST_EJECTION_MS;
 
-const NOW: Tick = Tick(1_000);
+const NOW: Tick = Tick(10_000_000);
 const ILL: Verdict = Verdict::Ill { unreachable: true };
 const ANSWERED: Verdict = Verdict::Answered { ttft_ms: 1.0, tpot_ms: Some(1.0), service_ms: 10.0 };
 
@@ -18,6 +18,7 @@ fn line(replicas: usize, max_concurrency: u32, max_queue: usize) -> Line<&'stati
         max_queue_bytes,
         balancer,
         prefix_tokens: 0,
+        declared: None,
     })
 }
 
@@ -200,11 +201,18 @@ fn load_is_spread_and_counted() {
 fn times_of_answers_are_averaged() {
     let mut line = line(1, 4, 8);
     let at = go(&mut line, &[]);
-    line.end(at, ANSWERED, NOW);
-    let at = go(&mut line, &[]);
-    line.end(at, Verdict::Answered { ttft_ms: 21.0, tpot_ms: None, service_ms: 30.0 }, NOW);
+    line.end(at, ANSWERED, NOW.plus_ms(10));
+    let at = enters(&mut line, NOW.plus_ms(10));
+    line.end(at, Verdict::Answered { ttft_ms: 21.0, tpot_ms: None, service_ms: 30.0 }, NOW.plus_ms(40));
     let state = line.pool_state(NOW, &Prefix::default());
     assert_eq!((state.ttft_ms, state.tpot_ms, state.service_ms), (2.0, 1.0, 11.0));
+}
+
+fn enters(line: &mut Line<&'static str>, now: Tick) -> Seat {
+    match line.enter(entrant(0, &[]), now, || "none") {
+        Entered::Go(seat) => seat,
+        other => panic!("no seat: {other:?}"),
+    }
 }
 
 #[test]
@@ -228,7 +236,7 @@ fn with_deadline(after_ms: u64, output_tokens: f64) -> Entrant {
 /// A line of one place whose answers take 100 ms and 10 ms for each token.
 fn measured(max_queue: usize) -> (Line<&'static str>, Seat) {
     let mut line = line(1, 1, max_queue);
-    let at = go(&mut line, &[]);
+    let at = enters(&mut line, Tick(NOW.0 - 1_000_000));
     line.end(at, Verdict::Answered { ttft_ms: 100.0, tpot_ms: Some(10.0), service_ms: 1_000.0 }, NOW);
     let at = go(&mut line, &[]);
     (line, at)
@@ -322,6 +330,7 @@ fn nobody_is_lost_and_no_replica_has_more_than_its_limit() {
             max_queue_bytes,
             balancer,
             prefix_tokens: 640,
+            declared: None,
         };
         let mut line: Line<u64> = Line::new(rules);
         let mut state = mix(seed);

@@ -4,6 +4,7 @@
 //! token, so that nothing is to be done between its first event and its last.
 
 use super::entrant::Work;
+use super::lately::Lately;
 use crate::fleet::ReplicaState;
 use crate::speed::{Observation, SpeedLearner};
 use crate::time::Tick;
@@ -15,6 +16,7 @@ pub(super) struct InWork {
     /// Looked up by seat, never walked through: its order is of no account.
     seats: HashMap<u64, Seated>,
     sums: Sums,
+    sent: Lately,
 }
 
 /// One request on the replica.
@@ -55,6 +57,7 @@ impl InWork {
             decoding: self.sums.decoding,
             context_tokens: self.sums.context(now, tpot_ms),
             prefill_tokens: self.sums.prefill,
+            prompt_rates: self.sent.rates(now),
             ..ReplicaState::default()
         }
     }
@@ -73,6 +76,7 @@ impl InWork {
     pub(super) fn add(&mut self, seat: u64, work: Work, met: ReplicaState, now: Tick) {
         let prompt = f64::from(work.prompt_tokens);
         let uncached = (prompt - f64::from(met.hit_tokens)).max(1.0);
+        self.sent.add(uncached, now);
         self.sums.prefill += uncached;
         self.sums.outputs += work.output_tokens;
         let output = work.output_tokens;
@@ -177,7 +181,9 @@ mod tests {
         work.first(1, &mut learner, at(60), 10.0);
         assert_eq!(work.state(at(150), 10.0).decoding, 1, "told twice");
         work.end(1, Some(10.0), &mut learner, at(250), 10.0);
-        assert_eq!(work.state(at(250), 10.0), ReplicaState::default());
+        let idle =
+            ReplicaState { prompt_rates: work.state(at(250), 10.0).prompt_rates, ..ReplicaState::default() };
+        assert_eq!(work.state(at(250), 10.0), idle);
     }
 
     #[test]
@@ -194,6 +200,8 @@ mod tests {
             work.end(seat, answered, &mut learner, at(500 + seat), 7.0);
             work.end(seat, answered, &mut learner, at(500 + seat), 7.0);
         }
-        assert_eq!((work.state(at(900), 7.0), work.tokens()), (ReplicaState::default(), 0.0));
+        let idle =
+            ReplicaState { prompt_rates: work.state(at(900), 7.0).prompt_rates, ..ReplicaState::default() };
+        assert_eq!((work.state(at(900), 7.0), work.tokens()), (idle, 0.0));
     }
 }

@@ -1,7 +1,7 @@
 //! Learns a pool's speed from its answers.
 
 use super::ridge::{Ridge, dot};
-use super::{Speed, Spread, TPOT_TERMS, TTFT_TERMS, tpot_terms, ttft_terms};
+use super::{Declared, Speed, Spread, TPOT_TERMS, TTFT_TERMS, tpot_terms, ttft_terms};
 use crate::fleet::ReplicaState;
 
 /// The law so far, and what it is made from.
@@ -9,8 +9,6 @@ use crate::fleet::ReplicaState;
 pub struct SpeedLearner {
     ttft: Ridge<TTFT_TERMS>,
     tpot: Ridge<TPOT_TERMS>,
-    uncached: f64,
-    output: f64,
     ttft_error: Spread,
     tpot_error: Spread,
 }
@@ -42,10 +40,19 @@ impl SpeedLearner {
         SpeedLearner {
             ttft: Ridge::new(TTFT_PRIOR, LEAST_TTFT_MS),
             tpot: Ridge::new(TPOT_PRIOR, LEAST_TPOT_MS),
-            uncached: UNCACHED_PRIOR,
-            output: OUTPUT_PRIOR,
             ttft_error: Spread::prior(TTFT_SLACK_MS),
             tpot_error: Spread::prior(TPOT_SLACK_MS),
+        }
+    }
+
+    /// Knows what was declared of the pool, and doubts it. What was declared weighs as much as a handful of answers.
+    pub fn declared(declared: &Declared) -> SpeedLearner {
+        let spread = |usual: Spread| Spread { variance: DECLARED_VARIANCE, ..usual };
+        SpeedLearner {
+            ttft: within_doubt(declared.ttft(), TTFT_PRIOR, LEAST_TTFT_MS),
+            tpot: within_doubt(declared.tpot(), TPOT_PRIOR, LEAST_TPOT_MS),
+            ttft_error: spread(Spread::prior(TTFT_SLACK_MS)),
+            tpot_error: spread(Spread::prior(TPOT_SLACK_MS)),
         }
     }
 
@@ -54,7 +61,6 @@ impl SpeedLearner {
         Speed {
             ttft: self.ttft.theta(),
             tpot: self.tpot.theta(),
-            prefill_per_token: self.uncached / self.output,
             ttft_error: self.ttft_error,
             tpot_error: self.tpot_error,
         }
@@ -65,7 +71,6 @@ impl SpeedLearner {
         let terms = ttft_terms(replica, uncached);
         self.ttft_error.add(ttft_ms.max(LEAST_TTFT_MS), dot(&self.ttft.theta(), &terms).max(LEAST_TTFT_MS));
         self.ttft.add(terms, ttft_ms);
-        self.uncached += MIX_WEIGHT * (uncached - self.uncached);
     }
 
     /// An answer is complete. The doubt that is learned is about the law, at the batch that was met: how batches grow is
@@ -75,8 +80,13 @@ impl SpeedLearner {
         let predicted_ms = dot(&self.tpot.theta(), &terms);
         self.tpot.add(terms, seen.tpot_ms);
         self.tpot_error.add(seen.tpot_ms.max(LEAST_TPOT_MS), predicted_ms.max(LEAST_TPOT_MS));
-        self.output += MIX_WEIGHT * (seen.steps + 1.0 - self.output);
     }
+}
+
+/// What was declared may be off by half of itself; where that is next to nothing, by a tenth of what is usual.
+fn within_doubt<const N: usize>(declared: [f64; N], usual: [f64; N], least: f64) -> Ridge<N> {
+    let doubt = std::array::from_fn(|at: usize| (0.5 * declared[at]).max(0.1 * usual[at]));
+    Ridge::within(declared, doubt, least)
 }
 
 impl Spread {
@@ -98,20 +108,18 @@ impl Spread {
 /// Before anything is known: 10,000 prompt tokens a second, in steps of 20 ms.
 const TTFT_PRIOR: [f64; TTFT_TERMS] = [20.0, 100.0, 5.0, 2.0, 1.0, 1.0];
 const TPOT_PRIOR: [f64; TPOT_TERMS] = [20.0, 0.5, 1.0, 10.0];
-const UNCACHED_PRIOR: f64 = 500.0;
-const OUTPUT_PRIOR: f64 = 200.0;
 /// Errors below these don't matter to anybody.
 const LEAST_TTFT_MS: f64 = 2.0;
 const LEAST_TPOT_MS: f64 = 0.5;
 /// Differences of so much are noise at any speed: a few steps for the first token, one for the others.
 const TTFT_SLACK_MS: f64 = 200.0;
 const TPOT_SLACK_MS: f64 = 20.0;
-/// How much one request moves the mean lengths.
-const MIX_WEIGHT: f64 = 0.01;
 /// How much one answer moves the spread of errors: about the last hundred count.
 const ERROR_WEIGHT: f64 = 0.01;
 /// One prediction that was off by a thousand must not drown the others.
 const LARGEST_ERROR: f64 = 3.0;
+/// A declared law is off by about a fifth.
+const DECLARED_VARIANCE: f64 = 0.04;
 /// Nobody is right to better than a tenth.
 const LEAST_VARIANCE: f64 = 0.01;
 
@@ -129,6 +137,7 @@ mod tests {
             context_tokens: f64::from(decoding) * 800.0,
             prefill_tokens,
             hit_tokens: 0,
+            prompt_rates: [0.0; 3],
         }
     }
 
@@ -151,9 +160,9 @@ mod tests {
     #[test]
     fn a_worker_s_law_is_learned_from_its_answers() {
         let speed = learned().speed();
-        let pace = speed.pace(&replica(20, 600.0), 800.0, 400.0);
+        let pace = speed.pace(&replica(20, 600.0), 800.0, 400.0, 100.0);
         assert!((pace.ttft_ms / (15.0 + 200.0 + 6.0) - 1.0).abs() < 0.1, "{pace:?}");
-        let idle = speed.pace(&replica(0, 0.0), 800.0, 800.0);
+        let idle = speed.pace(&replica(0, 0.0), 800.0, 800.0, 100.0);
         assert!(idle.tpot_ms < pace.tpot_ms && pace.tpot_ms < 60.0, "{idle:?} {pace:?}");
     }
 

@@ -5,14 +5,16 @@
 //! the first token follows from the prompt tokens ahead and the batch that they share steps with. Coefficients are never
 //! negative. Time is in milliseconds throughout.
 
+mod declared;
 mod learn;
 mod ridge;
 
+pub use declared::{Declared, Steps};
 pub use learn::{Observation, SpeedLearner};
 pub(crate) use ridge::Ridge;
 
 use self::ridge::dot;
-use crate::fleet::ReplicaState;
+use crate::fleet::{RATES_OVER_MS, ReplicaState};
 use serde::{Deserialize, Serialize};
 
 /// The law of a pool's replicas, and how far off it has been lately.
@@ -22,8 +24,6 @@ pub struct Speed {
     ttft: [f64; TTFT_TERMS],
     /// Coefficients of the time per output token.
     tpot: [f64; TPOT_TERMS],
-    /// Prompt tokens to work on for each token that is put out, lately.
-    prefill_per_token: f64,
     /// Real over predicted time to the first token.
     ttft_error: Spread,
     /// Real over predicted time per output token.
@@ -54,14 +54,33 @@ pub struct Pace {
 
 const TTFT_TERMS: usize = 6;
 const TPOT_TERMS: usize = 4;
+/// The place of prompt tokens among the terms of the time per output token, and how many of them make one.
+const PROMPTS: usize = 3;
+const PER_TOKEN: f64 = 100.0;
 
 impl Speed {
-    /// What a request with `uncached` tokens to work on, of `prompt` in all, may expect of a replica.
-    pub fn pace(&self, replica: &ReplicaState, prompt: f64, uncached: f64) -> Pace {
+    /// What a request with `uncached` tokens to work on, of `prompt` in all, and an answer of `output` tokens may expect
+    /// of a replica.
+    pub fn pace(&self, replica: &ReplicaState, prompt: f64, uncached: f64, output: f64) -> Pace {
         let replica = replica.with_foreign();
         let ttft = dot(&self.ttft, &ttft_terms(&replica, uncached));
-        let tpot = dot(&self.tpot, &self.steady_terms(&replica, prompt));
+        let tpot = self.tpot(&replica, prompt, ttft, output);
         Pace { ttft_ms: self.ttft_error.corrected(ttft), tpot_ms: self.tpot_error.corrected(tpot) }
+    }
+
+    /// The time per token beside the prompts that are yet to come, which take a share of all time for themselves.
+    ///
+    /// They are taken to come as they did lately, over about as much time as the answer takes. Those that come while the
+    /// request waits for its first token are behind it in line and ahead of the rest of its answer; a short answer is over
+    /// before they are, so they weigh most there.
+    ///
+    /// Source: a server's time is what its work takes over the share that other work leaves; exact for a fluid.
+    fn tpot(&self, replica: &ReplicaState, prompt: f64, ttft_ms: f64, output: f64) -> f64 {
+        let alone = dot(&self.tpot, &batch_terms(replica, prompt));
+        let rate = rate_over(&replica.prompt_rates, RECENT * (ttft_ms + output * alone));
+        let busy = (rate / 1e3 * self.tpot[PROMPTS] / PER_TOKEN).min(MOST_BUSY);
+        let behind = busy * ttft_ms / (output - 1.0).max(1.0);
+        (alone + behind) / (1.0 - busy)
     }
 
     /// The probability that the time to the first token is above `limit_ms` where `predicted_ms` is expected.
@@ -78,13 +97,6 @@ impl Speed {
     pub fn ttft_p95_ms(&self, predicted_ms: f64) -> f64 {
         let Spread { slack_ms, variance, .. } = self.ttft_error;
         (predicted_ms + slack_ms) * libm::exp(NORMAL_P95 * libm::sqrt(variance)) - slack_ms
-    }
-
-    /// The batch once everybody who is there, and the request, puts tokens out; each brings its share of prompts.
-    fn steady_terms(&self, replica: &ReplicaState, prompt: f64) -> [f64; TPOT_TERMS] {
-        let sequences = f64::from(replica.in_flight) + 1.0;
-        let context = replica.context_tokens + replica.prefill_tokens + prompt;
-        tpot_terms(sequences, context, sequences * self.prefill_per_token)
     }
 }
 
@@ -112,10 +124,29 @@ fn ttft_terms(replica: &ReplicaState, uncached: f64) -> [f64; TTFT_TERMS] {
     [1.0, tokens, tokens * batch, batch, replica.context_tokens / 1e4, tokens * tokens / 10.0]
 }
 
+/// Terms of the time per output token without prompts, once everybody who is there, and the request, puts tokens out.
+fn batch_terms(replica: &ReplicaState, prompt: f64) -> [f64; TPOT_TERMS] {
+    let sequences = f64::from(replica.in_flight) + 1.0;
+    tpot_terms(sequences, replica.context_tokens + replica.prefill_tokens + prompt, 0.0)
+}
+
+/// Tokens a second over the last `ms`, between those that are known.
+fn rate_over(rates: &[f64; RATES_OVER_MS.len()], ms: f64) -> f64 {
+    let last = RATES_OVER_MS.len() - 1;
+    let place = libm::log(ms.max(1.0) / RATES_OVER_MS[0]) / libm::log(RATES_OVER_MS[1] / RATES_OVER_MS[0]);
+    let place = place.clamp(0.0, last as f64);
+    let at = (place as usize).min(last - 1);
+    rates[at] + (rates[at + 1] - rates[at]) * (place - at as f64)
+}
+
 /// Terms of the time per output token: sequences, their context, prompt tokens worked on in each step.
 fn tpot_terms(sequences: f64, context: f64, prefill: f64) -> [f64; TPOT_TERMS] {
-    [1.0, sequences / 10.0, context / 1e4, prefill / 100.0]
+    [1.0, sequences / 10.0, context / 1e4, prefill / PER_TOKEN]
 }
 
 /// The standard normal distribution's quantile at 0.95.
 const NORMAL_P95: f64 = 1.644_853_626_951_472_2;
+/// Over which part of the time that an answer takes the flow of prompts is looked at: what came long ago tells less.
+const RECENT: f64 = 0.7;
+/// Prompts never take more of the time than this by what is foreseen: whatever the law says then, it is too late.
+const MOST_BUSY: f64 = 0.9;

@@ -8,6 +8,8 @@
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ridge<const N: usize> {
     prior: [f64; N],
+    /// How hard each coefficient is drawn towards its prior.
+    pull: [f64; N],
     theta: [f64; N],
     /// Sum of weighted products of features.
     xx: [[f64; N]; N],
@@ -21,7 +23,13 @@ impl<const N: usize> Ridge<N> {
     /// A law that is `prior`, all above 0, until it is told more. Errors of outcomes below `least` count as if they were
     /// that large.
     pub(crate) fn new(prior: [f64; N], least: f64) -> Ridge<N> {
-        Ridge { prior, theta: prior, xx: [[0.0; N]; N], xy: [0.0; N], least }
+        Ridge::within(prior, prior.map(|value| value * DOUBT), least)
+    }
+
+    /// The same where the prior is right to within `doubt`, all above 0: one deviation of each coefficient.
+    pub(crate) fn within(prior: [f64; N], doubt: [f64; N], least: f64) -> Ridge<N> {
+        let pull = doubt.map(|doubt| NOISE * NOISE / (doubt * doubt));
+        Ridge { prior, pull, theta: prior, xx: [[0.0; N]; N], xy: [0.0; N], least }
     }
 
     /// What the law says now.
@@ -48,7 +56,7 @@ impl<const N: usize> Ridge<N> {
     fn sweep(&mut self) {
         for i in 0..N {
             let others = dot(&self.xx[i], &self.theta) - self.xx[i][i] * self.theta[i];
-            let pull = PRIOR_WEIGHT / (self.prior[i] * self.prior[i]);
+            let pull = self.pull[i];
             let best = (self.xy[i] - others + pull * self.prior[i]) / (self.xx[i][i] + pull);
             self.theta[i] = best.max(0.0);
         }
@@ -63,8 +71,10 @@ pub(super) fn dot<const N: usize>(a: &[f64; N], b: &[f64; N]) -> f64 {
 const KEPT: f64 = 0.999;
 /// Sweeps for each observation; the next ones go on from there.
 const SWEEPS: usize = 4;
-/// A prior may be off by about five times itself, an observation by a fifth: the square of their ratio.
-const PRIOR_WEIGHT: f64 = 0.002;
+/// A prior that nobody declared may be off by about so many times itself,
+const DOUBT: f64 = 4.5;
+/// and an observation by this share of what it is.
+const NOISE: f64 = 0.2;
 
 #[cfg(test)]
 mod tests {

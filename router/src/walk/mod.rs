@@ -1,10 +1,11 @@
 //! The way of one request through its plan, as a pure state machine: which step on which replicas next, what a failure
 //! leads to, when to wait, when to give up, and which of two tries is the one that answers.
 //!
-//! A request is tried again only before its first event has come, on another replica of the pool first, then at the
-//! next step; at most [`MAX_ATTEMPTS`] times in all, within its cost bound, and each time out of the gateway's retry
-//! budget. A pool whose replicas ask to wait is left alone for that long. Going past a full line sends nothing twice, so
-//! it is no retry. The gateway and the load test in virtual time both walk with it.
+//! A request is tried again only while its client has seen nothing (before the first event of a stream, before the end
+//! of an answer that is wanted whole), on another replica of the pool first, then at the next step; at most
+//! [`MAX_ATTEMPTS`] times in all, within its cost bound, and each time out of the gateway's retry budget. A pool whose
+//! replicas ask to wait is left alone for that long. Going past a full line sends nothing twice, so it is no retry. The
+//! gateway and the load test in virtual time both walk with it.
 
 mod failure;
 mod hedge;
@@ -172,6 +173,15 @@ impl Walk {
             stage.ask_to_wait(now.plus_ms(ms));
         }
         stage.is_done |= failure.help == Help::OtherPool;
+    }
+
+    /// The try that answers broke off, and nothing of it has reached the client: another may answer. Its connection was
+    /// no old one, so its replica is not asked again.
+    pub fn broke(&mut self, id: u8, failure: Failure, now: Tick) {
+        if self.committed == Some(id) {
+            self.committed = None;
+        }
+        self.failed(id, Failure { connection_lost: false, ..failure }, now);
     }
 
     /// A try was given up because another answers.

@@ -121,6 +121,20 @@ fn a_wrong_request_is_tried_nowhere_else_and_a_pool_that_can_t_is_left() {
 }
 
 #[test]
+fn an_answer_that_broke_unseen_begins_again_on_another_replica_and_never_on_the_same() {
+    let lines = up(&[2]);
+    let mut walk = walk(&[1]);
+    for (replica, tried) in [(0, &[][..]), (1, &[0])] {
+        let made = expect_try(&mut walk, &lines, 0, tried);
+        let id = walk.sent(&made, replica);
+        assert!(walk.answers(id));
+        walk.broke(id, Failure { connection_lost: true, ..ILL }, NOW);
+        assert_eq!(walk.committed(), None);
+    }
+    gives_up(&mut walk, &lines);
+}
+
+#[test]
 fn after_the_first_event_nothing_is_tried_again() {
     let lines = up(&[2, 2]);
     let mut walk = walk(&[1, 1]);

@@ -92,8 +92,16 @@ fn check_pool(
         first_token_timeout: Duration::from_millis(raw.first_token_timeout_ms),
         idle_timeout: Duration::from_millis(raw.idle_timeout_ms),
         headers: raw.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect(),
+        profile: profile(place, raw),
+        declared: None,
         sim,
     }
+}
+
+/// Names have no ending; a file's path is relative to the configuration, like any other.
+fn profile(place: &Place<'_>, raw: &RawPool) -> Option<String> {
+    let in_folder = |file: &String| place.folder.join(file).display().to_string();
+    raw.profile.as_ref().map(|name| if name.ends_with(".toml") { in_folder(name) } else { name.clone() })
 }
 
 /// How much of each replica's prefix cache is remembered; a simulated replica really has one of this size.
@@ -121,7 +129,6 @@ fn check_endpoints(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) {
         }
     }
     let simulated_only = [
-        ("profile", raw.profile.is_some()),
         ("time_scale", raw.time_scale.is_some()),
         ("replicas", raw.replicas.is_some()),
         ("data", !raw.data.is_empty()),
@@ -194,13 +201,10 @@ fn check_sim(place: &Place<'_>, raw: &RawPool, mistakes: &mut Mistakes) -> Optio
         ("sim", false) => mistakes.note(place.key("data"), "is for protocol \"replay\" only"),
         _ => {}
     }
-    let Some(profile) = raw.profile.clone() else {
+    let Some(profile) = profile(place, raw) else {
         mistakes.note(place.key("profile"), "a simulated pool needs a GPU profile, such as \"8b-a100\"");
         return None;
     };
-    // Names have no ending; a file's path is relative to the configuration, like any other.
-    let is_file = profile.ends_with(".toml");
-    let profile = if is_file { place.folder.join(&profile).display().to_string() } else { profile };
     let data = raw.data.iter().map(|file| place.folder.join(file)).collect();
     Some(SimConfig { profile, time_scale, replicas, data })
 }

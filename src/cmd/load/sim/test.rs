@@ -39,7 +39,8 @@ pub(super) struct Ran {
 
 impl Test {
     pub(super) fn new(options: &Options, args: &VirtualTime, file: &Path) -> Result<Test, Failure> {
-        let config = config::load(file, &environment()).map_err(Failure::input)?;
+        let mut config = config::load(file, &environment()).map_err(Failure::input)?;
+        sims::declare(&mut config)?;
         let profiles = profiles(&config, &args.profile)?;
         let (tenants, shares) = prepare::tenants(&options.arrivals.tenants)?;
         let trace = options.arrivals.trace.as_deref().map(Trace::load).transpose().map_err(Failure::input)?;
@@ -118,6 +119,7 @@ fn spec(pool: &PoolConfig, profile: &Profile) -> PoolSpec {
             max_queue_bytes: pool.max_queue_bytes,
             balancer: balancer.pick,
             prefix_tokens: pool.prefix_tokens,
+            declared: pool.declared,
         },
         capacity: profile.capacity,
         window: pool.window.zip(profile.whole_batch).map(|(rules, law)| Window { rules, law }),
