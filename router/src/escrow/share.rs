@@ -12,8 +12,8 @@ use crate::NanoUsd;
 /// the journal has made it durable, and lowered before; so after a crash the last mark in the journal bounds what may
 /// have been spent, and what of it is not settled by the journal's word, and no more, is unattributed.
 ///
-/// A mark runs ahead of what is held and waits to be by at most [`WINDOW`] of the largest hold of late, from the moment
-/// that [`Share::lower_due`] is durable.
+/// A mark runs ahead of what is held and waits to be by at most [`Share::window`], from the moment that
+/// [`Share::lower_due`] is durable.
 #[derive(Debug, Clone)]
 pub struct Share {
     holder: Holder,
@@ -25,6 +25,8 @@ pub struct Share {
     spent: NanoUsd,
     /// By which marks and reports are measured.
     largest: Largest,
+    /// The most that was held at once, of late: it will be again.
+    busiest: Largest,
     /// What could not be held for want of it.
     need: NanoUsd,
     /// What waits for a higher mark.
@@ -95,7 +97,8 @@ impl Share {
             marks: Marks::default(),
             held: zero,
             spent: zero,
-            largest: Largest::default(),
+            largest: Largest::of_last(RECENT_HOLDS),
+            busiest: Largest::of_last(MANY_HOLDS),
             need: zero,
             awaited: zero,
             woken: zero,
@@ -121,6 +124,7 @@ impl Share {
             return Err(Short::Mark);
         }
         self.held += amount;
+        self.busiest.add(self.held);
         self.woken = (self.woken - amount).max(NanoUsd::ZERO);
         Ok(Hold(amount))
     }
@@ -141,24 +145,31 @@ impl Share {
         if !self.is_raise_due(amount) {
             return None;
         }
-        let ahead = if self.answer.is_wanted { 0 } else { WINDOW / 2 };
         let wanted = self.used() + self.awaited.max(amount);
-        Some(self.marks.set((wanted + self.ahead(ahead)).min(self.most())))
+        Some(self.marks.set((wanted + self.ahead(2)).min(self.most())))
     }
 
     /// Whether [`Share::raise_due`] would give a mark.
     pub fn is_raise_due(&self, amount: NanoUsd) -> bool {
-        let least = if self.answer.is_wanted { 0 } else { WINDOW / 4 };
         let wanted = self.used() + self.awaited.max(amount);
-        let low = wanted.max(self.used() + self.ahead(least)).min(self.most());
+        let low = wanted.max(self.used() + self.ahead(4)).min(self.most());
         !self.rules.holds_are_synced && low > self.marks.last()
     }
 
-    /// How far a mark runs ahead: so many of the largest hold, and at most a like part of what is left of the budget, so
-    /// that a crash can't cost a small budget much.
-    fn ahead(&self, holds: i64) -> NanoUsd {
-        let left = self.free() + self.answer.free;
-        self.largest.times(holds).min(NanoUsd(left.0.max(0) / (PARTS_LEFT / holds.max(1))))
+    /// How far a mark may run ahead of what is held and waits to be: [`WINDOW`] of the largest hold of late, and twice
+    /// what was held at once, so that the coming and going of many requests moves no mark.
+    pub fn window(&self) -> NanoUsd {
+        self.largest.times(WINDOW).max(self.busiest.times(2))
+    }
+
+    /// How far a mark is to run ahead: this fraction of the window, and at most a like one of an eighth of what is left of
+    /// the budget, so that a crash can't cost a small budget much; not at all where others are in want.
+    fn ahead(&self, fraction: i64) -> NanoUsd {
+        if self.answer.is_wanted {
+            return NanoUsd::ZERO;
+        }
+        let left = (self.free() + self.answer.free).max(NanoUsd::ZERO);
+        NanoUsd(self.window().0.min(left.0 / PARTS_LEFT) / fraction)
     }
 
     /// The last mark that is not known to be durable.
@@ -174,14 +185,14 @@ impl Share {
         if !self.is_lower_due(is_over) {
             return None;
         }
-        let ahead = if is_over || self.answer.is_wanted { 0 } else { WINDOW / 2 };
-        Some(self.marks.set(self.used() + self.waiting() + self.ahead(ahead)))
+        let ahead = if is_over { NanoUsd::ZERO } else { self.ahead(2) };
+        Some(self.marks.set(self.used() + self.waiting() + ahead))
     }
 
     /// Whether [`Share::lower_due`] would give a mark.
     pub fn is_lower_due(&self, is_over: bool) -> bool {
-        let most = if is_over || self.answer.is_wanted { 0 } else { WINDOW };
-        let wanted = self.used() + self.waiting() + self.largest.times(most);
+        let window = if is_over || self.answer.is_wanted { NanoUsd::ZERO } else { self.window() };
+        let wanted = self.used() + self.waiting() + window;
         !self.rules.holds_are_synced && self.marks.last() > wanted
     }
 
@@ -297,8 +308,13 @@ impl Share {
     }
 }
 
-/// A mark runs ahead by at most so many of the largest hold of late: what a crash may leave unattributed beside what was
+/// Holds until a large one is forgotten.
+const RECENT_HOLDS: u32 = 256;
+/// Holds until it is forgotten how much was held at once: many, since moving a mark back and forth with each lull makes
+/// the requests after it wait for the disk.
+pub(super) const MANY_HOLDS: u32 = 16_384;
+/// A mark may run ahead by so many of the largest hold of late: what a crash may leave unattributed beside what was
 /// held. Half of it is aimed at, and it is raised when a quarter of it is left.
 pub const WINDOW: i64 = 16;
-/// A mark runs ahead by at most a sixteenth of what is left of the budget, and is raised when half of that is used.
-const PARTS_LEFT: i64 = 8 * WINDOW;
+/// A mark is raised by at most half of such a part of what is left of the budget, and again when half of that is used.
+const PARTS_LEFT: i64 = 8;

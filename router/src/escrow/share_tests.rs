@@ -1,5 +1,6 @@
 //! One gateway's side of a budget, case by case.
 
+use super::share::MANY_HOLDS;
 use super::*;
 use crate::NanoUsd;
 
@@ -83,8 +84,9 @@ fn a_mark_runs_ahead_by_the_window_and_no_more() {
     let mut holds = Vec::new();
     for _ in 0..200 {
         holds.push(held(&mut share));
-        assert!(share.mark() <= share.held() + usd(10 * (WINDOW + 1)));
+        assert!(share.mark() <= share.held() + share.window() + usd(10));
     }
+    assert_eq!(share.window(), usd(2 * 2_000), "twice what is held at once");
     assert_eq!(share.lower_due(false), None);
 }
 
@@ -101,10 +103,36 @@ fn a_mark_comes_down_again_when_much_was_released() {
         if let Some(mark) = share.lower_due(false) {
             share.marked(mark);
         }
-        assert!(share.mark() <= share.held() + share.spent() + usd(10 * WINDOW));
+        assert!(share.mark() <= share.held() + share.spent() + share.window());
     }
-    assert_eq!(share.spent(), usd(100));
-    assert!(share.mark() < usd(300), "{share:?}");
+    assert_eq!((share.spent(), share.window()), (usd(100), usd(2 * 1_000)));
+    // Nobody asks for so much at once any more.
+    (0..2 * MANY_HOLDS).for_each(|_| {
+        let hold = share.hold(usd(10)).unwrap();
+        share.settle(hold, usd(0));
+    });
+    assert_eq!(share.window(), usd(10 * WINDOW));
+    let mark = share.lower_due(false).expect("it runs too far ahead");
+    share.marked(mark);
+    assert!(share.mark() <= usd(100 + 10 * WINDOW), "{share:?}");
+}
+
+#[test]
+fn the_coming_and_going_of_many_requests_moves_no_mark() {
+    let mut share = share(false);
+    share.answered(granted(1_000_000));
+    let mut marks = 0;
+    for _ in 0..50 {
+        let holds: Vec<Hold> = (0..100).map(|_| held(&mut share)).collect();
+        for hold in holds {
+            share.settle(hold, usd(0));
+            for due in [share.lower_due(false), share.raise_due(usd(0))].into_iter().flatten() {
+                share.marked(due);
+                marks += 1;
+            }
+        }
+        assert!(marks < 20, "{marks}");
+    }
 }
 
 #[test]

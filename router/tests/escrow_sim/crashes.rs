@@ -104,7 +104,8 @@ impl World {
                 self.truth.attempts.iter().filter(|(id, attempt)| own(attempt) && word.open.contains_key(id));
             return attempts.map(|(_, attempt)| attempt.hold).sum();
         }
-        word.exposed + self.story.largest_hold * (MARK_WINDOW + 1)
+        let window = run.books[&period].share.window().0.max(self.story.largest_hold * MARK_WINDOW);
+        word.exposed + window + self.story.largest_hold
     }
 
     pub(crate) fn jumps(&mut self, at: usize) {
