@@ -13,11 +13,42 @@ pub struct Lexicon {
     pub(crate) frequencies: Vec<u32>,
     /// How many texts there were.
     pub(crate) documents: u32,
-    /// Hash row to number, [`UNSEEN`] for the others.
+    /// For each hash row an [`Entry`], packed.
     index: Vec<u32>,
-    idf: Vec<f32>,
+    /// A bit for each hash row that is known: 64 KiB, which stay near the processor, where the index does not. Most
+    /// n-grams of a text that is unlike those of the training need no more.
+    seen: Vec<u64>,
+    /// The weight of each class of equally frequent n-grams.
+    classes: Vec<f32>,
     unseen_idf: f32,
 }
+
+/// What is known of a hash row: its number, and the class that its weight is found by. Packed into four bytes, since
+/// looking it up is a cache miss for nearly every n-gram, and should be the only one.
+#[derive(Debug, Clone, Copy)]
+struct Entry(u32);
+
+impl Entry {
+    /// Nothing is known.
+    const UNSEEN: Entry = Entry(u32::MAX);
+
+    fn new(number: usize, class: usize) -> Entry {
+        Entry((class.min(SPILLED) as u32) << NUMBER_BITS | number as u32)
+    }
+
+    fn number(self) -> u32 {
+        self.0 & ((1 << NUMBER_BITS) - 1)
+    }
+
+    fn class(self) -> usize {
+        (self.0 >> NUMBER_BITS) as usize
+    }
+}
+
+/// Enough for every row.
+const NUMBER_BITS: u32 = (TABLES as u32 * HASH_ROWS).trailing_zeros();
+/// The class of all n-grams for whose class there is no room; the one above it is left to [`Entry::UNSEEN`].
+const SPILLED: usize = (1 << (u32::BITS - NUMBER_BITS)) - 2;
 
 impl Lexicon {
     /// Counts the n-grams of `texts`; those that occur in fewer than `least` texts stay unseen.
@@ -39,16 +70,19 @@ impl Lexicon {
 
     /// From rows that are all below [`TABLES`] `*` [`HASH_ROWS`].
     pub(crate) fn new(rows: Vec<u32>, frequencies: Vec<u32>, documents: u32) -> Lexicon {
-        let mut index = vec![UNSEEN; TABLES * HASH_ROWS as usize];
-        for (number, &row) in rows.iter().enumerate() {
-            index[row as usize] = number as u32;
+        let mut index = vec![Entry::UNSEEN.0; TABLES * HASH_ROWS as usize];
+        let mut seen = vec![0u64; TABLES * HASH_ROWS as usize / 64];
+        let mut classes: Vec<f32> = Vec::new();
+        let mut last = None;
+        for (number, (&row, &times)) in rows.iter().zip(&frequencies).enumerate() {
+            if last.replace(times) != Some(times) {
+                classes.push(idf(documents, times));
+            }
+            index[row as usize] = Entry::new(number, classes.len() - 1).0;
+            seen[row as usize / 64] |= 1 << (row % 64);
         }
-        let idf = |times: u32| {
-            let ratio = (1.0 + f64::from(documents)) / (1.0 + f64::from(times));
-            (libm::log(ratio.max(1.0)) + 1.0) as f32
-        };
-        let weights = frequencies.iter().map(|&times| idf(times)).collect();
-        Lexicon { rows, frequencies, documents, index, idf: weights, unseen_idf: idf(0) }
+        classes.truncate(SPILLED);
+        Lexicon { rows, frequencies, documents, index, seen, classes, unseen_idf: idf(documents, 0) }
     }
 
     /// How many n-grams are known.
@@ -68,7 +102,7 @@ impl Lexicon {
 
     /// How rare the n-gram with this number is: ln of texts over those that have it, plus 1.
     pub fn idf(&self, number: u32) -> f32 {
-        self.idf[number as usize]
+        idf(self.documents, self.frequencies[number as usize])
     }
 
     /// Known n-grams of a text as (number, weight); `out` is overwritten.
@@ -79,27 +113,38 @@ impl Lexicon {
         out.clear();
         let mut squares = [0.0f32; TABLES];
         for gram in grams {
-            let number = self.index[gram.row() as usize];
-            let idf = if number == UNSEEN { self.unseen_idf } else { self.idf[number as usize] };
+            let row = gram.row() as usize;
+            let known = (self.seen[row / 64] >> (row % 64)) & 1 == 1;
+            let entry = if known { Entry(self.index[row]) } else { Entry::UNSEEN };
+            let idf = if known { self.idf_of(entry) } else { self.unseen_idf };
             let value = damped(gram.times()) * idf;
             squares[gram.table()] += value * value;
-            if number != UNSEEN {
-                out.push((number, value));
+            if known {
+                out.push((entry.number() | (gram.table() as u32) << NUMBER_BITS, value));
             }
         }
         let scales = squares.map(|sum| 1.0 / libm::sqrtf(sum * TABLES as f32).max(f32::MIN_POSITIVE));
         for (number, value) in out {
-            *value *= scales[(self.rows[*number as usize] / HASH_ROWS) as usize];
+            *value *= scales[(*number >> NUMBER_BITS) as usize];
+            *number &= (1 << NUMBER_BITS) - 1;
         }
     }
+
+    fn idf_of(&self, entry: Entry) -> f32 {
+        self.classes.get(entry.class()).copied().unwrap_or_else(|| self.idf(entry.number()))
+    }
+}
+
+/// How rare an n-gram is that occurs in `times` of so many texts: ln of texts over those that have it, plus 1.
+fn idf(documents: u32, times: u32) -> f32 {
+    let ratio = (1.0 + f64::from(documents)) / (1.0 + f64::from(times));
+    (libm::log(ratio.max(1.0)) + 1.0) as f32
 }
 
 /// 1 + ln(count).
 fn damped(times: u32) -> f32 {
     if times == 1 { 1.0 } else { 1.0 + libm::logf(times as f32) }
 }
-
-const UNSEEN: u32 = u32::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -124,8 +169,23 @@ mod tests {
         let lexicon = Lexicon::from_texts(texts.iter().map(|text| &text.grams[..]), 1);
         let idf_of = |word: &str| {
             let gram = count(word).grams.into_iter().find(|gram| gram.table() == 0).expect("a word");
-            lexicon.idf[lexicon.index[gram.row() as usize] as usize]
+            lexicon.idf(Entry(lexicon.index[gram.row() as usize]).number())
         };
         assert!(idf_of("pear") > idf_of("apple"));
+    }
+
+    #[test]
+    fn the_weight_of_a_class_is_that_of_each_of_its_n_grams() {
+        // More frequencies than there are classes, so that the last ones spill.
+        let count = SPILLED as u32 + 40;
+        let rows: Vec<u32> = (0..count).map(|n| n * 31 % (TABLES as u32 * HASH_ROWS)).collect();
+        let frequencies: Vec<u32> = (0..count).map(|n| 2 * count - n).collect();
+        let lexicon = Lexicon::new(rows.clone(), frequencies, 3 * count);
+        assert_eq!(lexicon.classes.len(), SPILLED);
+        for (number, &row) in rows.iter().enumerate() {
+            let entry = Entry(lexicon.index[row as usize]);
+            assert_eq!(entry.number(), number as u32);
+            assert_eq!(lexicon.idf_of(entry), lexicon.idf(number as u32));
+        }
     }
 }

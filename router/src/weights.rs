@@ -51,22 +51,31 @@ impl Weights {
     }
 
     /// The weighted sum of the rows in `features`, one number per output.
+    ///
+    /// Each output is summed in the order of the features, whatever vectors the processor has, so that the result is the
+    /// same on each of them.
     pub fn apply(&self, features: &[(u32, f32)]) -> Vec<f32> {
         let mut sums = vec![0.0f32; self.outputs];
         if self.outputs == 0 {
             return sums;
         }
-        for &(row, value) in features {
-            let start = row as usize * self.outputs;
-            let weights = &self.values[start..start + self.outputs];
-            for (sum, &weight) in sums.iter_mut().zip(weights) {
-                *sum += value * f32::from(weight);
-            }
-        }
+        pulp::Arch::new().dispatch(|| add_rows(&mut sums, &self.values, features));
         for (sum, scale) in sums.iter_mut().zip(&self.scales) {
             *sum *= scale;
         }
         sums
+    }
+}
+
+/// Always inlined, so that it is compiled for the vectors of whoever calls it.
+#[inline(always)]
+fn add_rows(sums: &mut [f32], values: &[i16], features: &[(u32, f32)]) {
+    let outputs = sums.len();
+    for &(row, value) in features {
+        let start = row as usize * outputs;
+        for (sum, &weight) in sums.iter_mut().zip(&values[start..start + outputs]) {
+            *sum += value * f32::from(weight);
+        }
     }
 }
 

@@ -118,6 +118,9 @@ struct Numeral {
 
 impl Pass {
     fn see(&mut self, c: char, next: Option<char>) {
+        if c.is_ascii_alphabetic() && !self.at_line_start && self.numeral.digits == 0 {
+            return self.see_letter(c);
+        }
         self.chars += 1;
         if self.at_line_start
             && ('A'..='J').contains(&c.to_ascii_uppercase())
@@ -139,6 +142,19 @@ impl Pass {
         if let Some((length, has_digit)) = &mut self.option {
             *length += 1;
             *has_digit |= c.is_ascii_digit();
+        }
+    }
+
+    /// A letter within a line and after no digit: most of what there is to see, and nothing but a part of a word.
+    fn see_letter(&mut self, c: char) {
+        self.chars += 1;
+        self.word.is_latin = true;
+        if let Some(byte) = self.word.head.get_mut(self.word.chars as usize) {
+            *byte = c.to_ascii_lowercase() as u8;
+        }
+        self.word.chars += 1;
+        if let Some((length, _)) = &mut self.option {
+            *length += 1;
         }
     }
 

@@ -11,6 +11,9 @@ pub fn estimate_tokens(text: &str) -> u32 {
 
 /// The same in twentieths of a token, which add up exactly over the pieces of a text.
 pub fn estimate_twentieths(text: &str) -> u64 {
+    if text.is_ascii() {
+        return 5 * text.len() as u64; // the same, many bytes at a time
+    }
     text.chars().map(|c| if is_cjk(c) { 14 } else { 5 }).sum()
 }
 
