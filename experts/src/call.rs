@@ -28,6 +28,9 @@ pub struct Call {
     pub seed: Option<i64>,
     /// Further fields of an OpenAI chat request as one JSON object; empty means none.
     pub extra_json: String,
+    /// Set where the answer is wanted in one piece, if the dialect can ask for that; its one delta then comes with its
+    /// end. How much longer than a first token it may take, as long as the engine lives.
+    pub whole: Option<Duration>,
     /// Time left until the answer must be complete; passed on to engines that take deadlines.
     pub time_left: Option<Duration>,
 }

@@ -54,8 +54,9 @@ pub(crate) fn send(app: &App, step: Step, n: u8, place: Place, lease: &mut Lease
     let now = app.clock.now();
     let span = call_span(&lane, lease, step, n, &place.slot);
     let calling = calling(app, &place.slot, step, lease, now);
+    let whole = asks_whole(&lane, &lease.request);
     let occupied = app.gpus.begin(&lane.config.name, &lease.price(step), now);
-    lease.open(OpenAttempt::new(n, step, place, occupied, span.clone(), now));
+    lease.open(OpenAttempt::new(n, step, place, occupied, span.clone(), now, whole));
     Box::pin(async move { (n, begun(calling).await) }.within(&span))
 }
 
@@ -67,7 +68,10 @@ fn calling(
     lease: &Lease,
     now: Tick,
 ) -> BoxFuture<'static, Result<Events, ExpertError>> {
-    let call = engine_call(&lease.request, step, now);
+    let call = Call {
+        whole: asks_whole(lane(lease, step), &lease.request).then(|| longest(lease, step)),
+        ..engine_call(&lease.request, step, now)
+    };
     let Some(batches) = slot.batches() else { return slot.engine().generate(call) };
     let chosen = lease.decided();
     let priority = lease.request.asker(chosen.prefix.clone()).priority;
@@ -91,6 +95,20 @@ fn lane(lease: &Lease, step: Step) -> &Arc<Lane> {
     &lease.decided().live.lanes[step.pool]
 }
 
+/// Whether the engine is asked for the answer in one piece.
+pub(crate) fn asks_whole(lane: &Lane, request: &Request) -> bool {
+    lane.config.asks_whole && !request.streams
+}
+
+/// How long the tokens of an answer in one piece may take, all that it may have: an engine that is silent for longer is
+/// stuck, whatever it says to probes.
+fn longest(lease: &Lease, step: Step) -> Duration {
+    let quotes = &lease.decided().decision().quotes;
+    let quote = quotes.iter().find(|quote| quote.expert == step.expert && quote.pool == Some(step.pool));
+    let tpot_ms = quote.map_or(0.0, |quote| quote.tpot_ms).max(LEAST_TPOT_MS);
+    Duration::from_secs_f64(SLOWER * tpot_ms * f64::from(step.max_output_tokens) / 1e3)
+}
+
 /// The request as its pool's line sees it.
 fn entrant(lease: &Lease, made: &Try) -> Entrant {
     let chosen = lease.decided();
@@ -103,6 +121,7 @@ fn entrant(lease: &Lease, made: &Try) -> Entrant {
         work: Work {
             prompt_tokens: chosen.needs.prompt_tokens,
             output_tokens: quote.map_or(0.0, |quote| quote.output_tokens),
+            whole: asks_whole(lane(lease, made.step), &lease.request),
         },
         ..lease.request.asker(chosen.prefix.clone())
     }
@@ -133,8 +152,12 @@ fn engine_call(request: &Request, step: Step, now: Tick) -> Call {
         seed: body.seed,
         extra_json: body.extra_json.clone(),
         time_left: left_us.map(Duration::from_micros),
+        whole: None,
     }
 }
 
+/// An engine may be so much slower than foreseen, and is not foreseen to be faster than this for each token.
+const SLOWER: f64 = 3.0;
+const LEAST_TPOT_MS: f64 = 10.0;
 /// What is kept back of a deadline for our own work after the engine's.
 const OVERHEAD_US: u64 = 5_000;

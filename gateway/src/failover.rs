@@ -207,7 +207,8 @@ impl Race {
 fn hedge_alarm(app: &App, made: &Try, lease: &Lease) -> Option<BoxFuture<'static, ()>> {
     let chosen = lease.decided();
     chosen.hedges.as_ref()?;
-    let after_ms = hedge_after_ms(chosen.decision(), &chosen.receipt.pools, &made.step)?;
+    let whole = attempt::asks_whole(&chosen.live.lanes[made.step.pool], &lease.request);
+    let after_ms = hedge_after_ms(chosen.decision(), &chosen.receipt.pools, &made.step, whole)?;
     let after_us = u64::try_from(Duration::from_secs_f64(after_ms / 1e3).as_micros()).unwrap_or(u64::MAX);
     Some(app.clock.sleep_until(Tick(app.clock.now().0.saturating_add(after_us))))
 }

@@ -3,7 +3,7 @@
 use crate::peer::{Do, Peer, chunk, response, stream_head};
 use crate::{call, endpoint, engine, read};
 use futures::StreamExt as _;
-use sluice_experts::{ErrorKind, Event, Finish, Usage};
+use sluice_experts::{Call, Endpoint, ErrorKind, Event, Finish, Usage};
 use std::time::Duration;
 
 const HI: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
@@ -285,4 +285,47 @@ async fn a_tls_address_never_falls_back_to_plain_text() {
     let error = engine("openai", secure).generate(call("question", 9)).await.err().unwrap();
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert!(peer.requests.try_recv().is_err());
+}
+
+const WHOLE: &str = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"all of it"},"finish_reason":"stop"}],
+    "usage":{"prompt_tokens":4,"completion_tokens":1}}"#;
+
+fn whole() -> Call {
+    Call { whole: Some(Duration::from_secs(1)), ..call("question", 9) }
+}
+
+#[tokio::test]
+async fn an_answer_in_one_piece_is_asked_for_as_one() {
+    let mut peer =
+        Peer::start(vec![Do::Write(response("200 OK", "content-type: application/json\r\n", WHOLE))]).await;
+    let (text, end) = read(engine("openai", endpoint(peer.addr)).generate(whole()).await.unwrap()).await;
+    assert_eq!(text, "all of it");
+    assert_eq!(end, Some(Ok(finished(Some(Usage { prompt: 4, output: 1, ..Usage::default() })))));
+    let request = peer.requests.recv().await.unwrap();
+    assert!(!request.contains("\"stream\"") && request.contains("\"max_tokens\":9"), "{request}");
+}
+
+#[tokio::test]
+async fn an_engine_that_lives_may_take_its_time_for_a_whole_answer_and_a_dead_one_may_not() {
+    let patient =
+        |peer: &Peer| Endpoint { first_token_timeout: Duration::from_millis(200), ..endpoint(peer.addr) };
+    let answer = response("200 OK", "content-type: application/json\r\n", WHOLE);
+    let mut works = Peer::start(vec![Do::Work(Duration::from_millis(700)), Do::Write(answer)]).await;
+    let (text, _) = read(engine("openai", patient(&works)).generate(whole()).await.unwrap()).await;
+    assert_eq!(text, "all of it");
+    assert!(works.requests.recv().await.unwrap().starts_with("POST "));
+    assert!(
+        works.requests.recv().await.unwrap().starts_with("GET /health "),
+        "it was asked whether it lives"
+    );
+
+    let stuck = Peer::start(vec![Do::Work(Duration::from_secs(60)), Do::Close]).await;
+    let soon = Call { whole: Some(Duration::from_millis(300)), ..whole() };
+    let error = engine("openai", patient(&stuck)).generate(soon).await.err().unwrap();
+    assert_eq!(error.kind, ErrorKind::FirstTokenTimeout, "it lives, and yet takes too long");
+
+    let hangs = Peer::start(vec![Do::Hang]).await;
+    let error = engine("openai", patient(&hangs)).generate(whole()).await.err().unwrap();
+    assert_eq!(error.kind, ErrorKind::FirstTokenTimeout);
+    assert!(error.detail.contains("whether it lives"), "{error}");
 }

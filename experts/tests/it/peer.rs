@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -23,6 +24,8 @@ pub(crate) enum Do {
     NextRequest,
     /// Never do anything again.
     Hang,
+    /// Take so long for a POST; a probe is answered at once.
+    Work(Duration),
 }
 
 /// A running peer. Dropping it ends it.
@@ -83,6 +86,7 @@ impl Drop for Peer {
 async fn run(mut socket: TcpStream, script: Vec<Do>, told: mpsc::Sender<String>, closed: mpsc::Sender<()>) {
     let mut read = Vec::new();
     let Some(request) = request(&mut socket, &mut read).await else { return };
+    let is_probe = request.starts_with("GET ");
     told.send(request).await.unwrap();
     for act in script {
         match act {
@@ -107,6 +111,8 @@ async fn run(mut socket: TcpStream, script: Vec<Do>, told: mpsc::Sender<String>,
                 None => return,
             },
             Do::Hang => std::future::pending().await,
+            Do::Work(time) if !is_probe => tokio::time::sleep(time).await,
+            Do::Work(_) => {}
         }
     }
 }

@@ -109,6 +109,8 @@ pub struct PoolConfig {
     pub quota_group: String,
     /// Whether the engines' own reports of their load are heard.
     pub hears_reports: bool,
+    /// Whether an answer that its client wants in one piece is asked for so; only the dialect `openai` can.
+    pub asks_whole: bool,
     /// The engine's own name of the model.
     pub model: String,
     /// The engine's key.

@@ -245,6 +245,9 @@ pub struct RawPool {
     /// Whether the engines' own reports of their load are heard.
     #[serde(default)]
     pub report: RawReport,
+    /// How engines are asked for an answer that its client wants in one piece.
+    #[serde(default)]
+    pub unary: RawUnary,
     /// Requests that one replica answers at once, to begin with.
     #[serde(default = "default_concurrency")]
     pub max_concurrency: u32,
@@ -314,6 +317,17 @@ pub enum RawReport {
     Auto,
     /// No.
     Off,
+}
+
+/// How engines are asked for an answer that its client wants in one piece.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawUnary {
+    /// In one piece too.
+    #[default]
+    Whole,
+    /// As a stream, which the gateway puts together.
+    Stream,
 }
 
 fn default_protocol() -> String {

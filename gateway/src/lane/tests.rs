@@ -16,6 +16,7 @@ fn lane(replicas: usize, max_concurrency: u32, max_queue: usize) -> Arc<Lane> {
         discover: None,
         quota_group: "pool".to_owned(),
         hears_reports: false,
+        asks_whole: false,
         model: "m".to_owned(),
         api_key: None,
         max_concurrency,

@@ -24,6 +24,8 @@ pub(crate) struct OpenAttempt {
     wait_ms: f64,
     dispatched: Tick,
     first: Option<Tick>,
+    /// Whether the answer was asked for in one piece: its first event is then its end as well, and tells of no token.
+    whole: bool,
     /// Tokens relayed, by our own estimate.
     relayed: u32,
     /// Pieces of the answer that have come, and their length in twentieths of a token.
@@ -57,6 +59,7 @@ impl OpenAttempt {
         occupied: Option<Occupied>,
         span: Span,
         now: Tick,
+        whole: bool,
     ) -> OpenAttempt {
         let (first, relayed, pieces, length) = (None, 0, 0, 0);
         let Place { slot, wait_ms, held } = place;
@@ -71,6 +74,7 @@ impl OpenAttempt {
             wait_ms,
             dispatched,
             first,
+            whole,
             relayed,
             pieces,
             length,
@@ -114,7 +118,8 @@ impl OpenAttempt {
         by_pieces || length > limit * FAR_TOO_LONG + SLACK
     }
 
-    /// A piece of the answer goes to the client. Returns the time to the first of them, the first time.
+    /// A piece of the answer goes to the client. Returns the time to the first of them, the first time; nothing for an
+    /// answer in one piece, of which nobody knows when its first token was there.
     pub(crate) fn relayed(&mut self, piece: &str, now: Tick) -> Option<f64> {
         self.relayed = self.relayed.saturating_add(estimate_tokens(piece));
         if self.first.is_some() {
@@ -125,19 +130,24 @@ impl OpenAttempt {
         if crate::netsim::plant::frees_early() {
             self.slot.free_early(now);
         }
-        Some(now.since_ms(self.dispatched))
+        (!self.whole).then(|| now.since_ms(self.dispatched))
     }
 
     /// What became of it, its cost left open, and what was held and occupied for it.
     pub(super) fn close(self, ending: Ending<'_>, bounds: Bounds, now: Tick) -> Closed {
         let Used { tokens, estimated, doubt } = used(&ending, bounds, self.relayed, self.first.is_some());
-        let ttft_ms = self.first.map(|first| first.since_ms(self.dispatched));
+        let seen = self.first.filter(|_| !self.whole);
+        let ttft_ms = seen.map(|first| first.since_ms(self.dispatched));
         let total_ms = now.since_ms(self.dispatched);
-        let after_first = self.first.map(|first| now.since_ms(first));
+        let after_first = seen.map(|first| now.since_ms(first));
         let tpot_ms = after_first.filter(|_| tokens.output > 1).map(|ms| ms / f64::from(tokens.output - 1));
         let reached_client = self.first.is_some() && !matches!(ending, Ending::Unseen(_));
-        let answered =
-            Verdict::Answered { ttft_ms: ttft_ms.unwrap_or(total_ms), tpot_ms, service_ms: total_ms };
+        let answered = match self.whole {
+            true => Verdict::Whole { output_tokens: tokens.output, service_ms: total_ms },
+            false => {
+                Verdict::Answered { ttft_ms: ttft_ms.unwrap_or(total_ms), tpot_ms, service_ms: total_ms }
+            }
+        };
         let (end, detail) = told(&ending, self.first.is_some(), doubt);
         let replica = self.slot.address().to_owned();
         self.slot.on_output(tokens.output);

@@ -137,7 +137,11 @@ impl Run<'_> {
             replica,
             tried: made.tried.clone(),
             bytes: u64::from(needs.prompt_bytes),
-            work: Work { prompt_tokens: needs.prompt_tokens.saturating_add(request.carried), output_tokens },
+            work: Work {
+                prompt_tokens: needs.prompt_tokens.saturating_add(request.carried),
+                output_tokens,
+                ..Work::default()
+            },
             ..asker
         })
     }

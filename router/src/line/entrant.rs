@@ -35,6 +35,8 @@ pub struct Work {
     pub prompt_tokens: u32,
     /// Expected tokens of the answer.
     pub output_tokens: f64,
+    /// Whether the answer comes in one piece, so that nobody sees when its first token is there.
+    pub whole: bool,
 }
 
 /// A request's place on a replica.

@@ -118,7 +118,15 @@ impl Limits {
     /// Its first token has come.
     pub(super) fn first_token(&mut self, seat: Seat, now: Tick) {
         if let Some(flight) = self.flights.remove(&seat.number) {
-            self.replicas[seat.replica].first_token(flight, now);
+            let ttft_ms = now.since_ms(flight.dispatched);
+            self.replicas[seat.replica].first_token(flight, ttft_ms, now);
+        }
+    }
+
+    /// Its answer has come in one piece; this long after it went, its first token is thought to have been there.
+    pub(super) fn first_token_after(&mut self, seat: Seat, ttft_ms: f64, now: Tick) {
+        if let Some(flight) = self.flights.remove(&seat.number) {
+            self.replicas[seat.replica].first_token(flight, ttft_ms, now);
         }
     }
 
@@ -142,8 +150,7 @@ impl Limits {
 }
 
 impl Limit {
-    fn first_token(&mut self, flight: Flight, now: Tick) {
-        let ttft_ms = now.since_ms(flight.dispatched);
+    fn first_token(&mut self, flight: Flight, ttft_ms: f64, now: Tick) {
         let steps_ms = STEPS * self.tpot_ms.unwrap_or(0.0);
         let reading_ms = (ttft_ms - steps_ms).max(0.0);
         let usual_ms = self.baseline.of(flight.tokens).unwrap_or(reading_ms) + steps_ms;

@@ -127,6 +127,13 @@ pub enum Verdict {
         /// Dispatch to end.
         service_ms: f64,
     },
+    /// It answered in one piece.
+    Whole {
+        /// Tokens of the answer.
+        output_tokens: u32,
+        /// Dispatch to end.
+        service_ms: f64,
+    },
     /// It refused or was cut for a reason that tells nothing about it.
     Neutral,
     /// It had no room, which tells nothing of its health.
@@ -267,9 +274,12 @@ impl<W> Line<W> {
     /// The first event of an answer has come. Returns whether that has brought the replica back: then turns may have
     /// come.
     pub fn on_answering(&mut self, seat: Seat, now: Tick) -> bool {
-        self.limits.first_token(seat, now);
         let replica = &mut self.replicas[seat.replica];
-        replica.work.first(seat.number, &mut self.speed, now, self.tpot_ms.value());
+        // An answer in one piece has only an end.
+        if !replica.work.is_whole(seat.number) {
+            self.limits.first_token(seat, now);
+            replica.work.first(seat.number, &mut self.speed, now, self.tpot_ms.value());
+        }
         replica.health.on_answering(now)
     }
 
@@ -277,9 +287,10 @@ impl<W> Line<W> {
     /// something has.
     pub fn end(&mut self, seat: Seat, verdict: Verdict, now: Tick) -> Option<Change> {
         self.queue.release(seat.number);
+        let verdict = self.in_parts(seat, verdict, now);
         let answered = match verdict {
             Verdict::Answered { tpot_ms, service_ms, .. } => Some((tpot_ms, service_ms)),
-            Verdict::Neutral | Verdict::Busy { .. } | Verdict::Ill { .. } => None,
+            Verdict::Whole { .. } | Verdict::Neutral | Verdict::Busy { .. } | Verdict::Ill { .. } => None,
         };
         self.limits.end(seat, answered);
         self.pass(now);
@@ -299,11 +310,25 @@ impl<W> Line<W> {
         change
     }
 
+    /// An answer in one piece as one of which the first token was seen, with the parts of its time as they are thought
+    /// to be.
+    fn in_parts(&mut self, seat: Seat, verdict: Verdict, now: Tick) -> Verdict {
+        let Verdict::Whole { output_tokens, service_ms } = verdict else { return verdict };
+        let pace_ms = self.tpot_ms.value();
+        let work = &mut self.replicas[seat.replica].work;
+        let (ttft_ms, tpot_ms) = work.parts(seat.number, output_tokens, service_ms);
+        work.complete(seat.number, ttft_ms, &mut self.speed, now, pace_ms);
+        self.limits.first_token_after(seat, ttft_ms, now);
+        Verdict::Answered { ttft_ms, tpot_ms, service_ms }
+    }
+
     /// What a verdict means for the replica's health.
     fn judge(&mut self, at: usize, verdict: Verdict, now: Tick) -> Option<Change> {
         let health = &mut self.replicas[at].health;
         match verdict {
-            Verdict::Answered { .. } => health.on_success(now).then_some(Change::Back),
+            Verdict::Answered { .. } | Verdict::Whole { .. } => {
+                health.on_success(now).then_some(Change::Back)
+            }
             Verdict::Neutral => {
                 health.on_unknown(now);
                 None
@@ -444,7 +469,7 @@ impl<W> Line<W> {
         }
         let replica = &mut self.replicas[chosen];
         let before = replica.work.tokens();
-        replica.work.add(seat.number, entrant.work, met, now);
+        replica.work.add(seat.number, entrant.work, met, &self.speed, now);
         replica.sent_tokens += replica.work.tokens() - before;
         replica.prefixes.keep(&entrant.prefix.blocks);
         Some(seat)

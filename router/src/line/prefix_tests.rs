@@ -24,7 +24,11 @@ fn prefix(session: u64, blocks: u64) -> Prefix {
 }
 
 fn entrant(prefix: Prefix) -> Entrant {
-    let work = Work { prompt_tokens: prefix.tokens(prefix.blocks.len()) + 10, output_tokens: 5.0 };
+    let work = Work {
+        prompt_tokens: prefix.tokens(prefix.blocks.len()) + 10,
+        output_tokens: 5.0,
+        ..Work::default()
+    };
     Entrant { prefix, work, ..Entrant::default() }
 }
 

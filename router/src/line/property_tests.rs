@@ -172,7 +172,11 @@ fn entrant(draws: &mut Draws, now: Tick) -> Entrant {
         priority: draws.below(2) as u8,
         deadline: draws.one_in(2).then(|| now.plus_ms(draws.below(4_000))),
         bytes: draws.below(900),
-        work: Work { prompt_tokens: draws.below(500) as u32, output_tokens: draws.below(100) as f64 },
+        work: Work {
+            prompt_tokens: draws.below(500) as u32,
+            output_tokens: draws.below(100) as f64,
+            ..Work::default()
+        },
         ..Entrant::default()
     }
 }
@@ -277,7 +281,7 @@ fn who_comes_anew_goes_after_at_most_one_request_of_every_other_tenant() {
             prefix_tokens: 10_000,
             declared: None,
         });
-        let work = Work { prompt_tokens: 10, output_tokens: 10.0 };
+        let work = Work { prompt_tokens: 10, output_tokens: 10.0, ..Work::default() };
         let of = |tenant: u64, seed: u64| Entrant { tenant, seed, work, ..Entrant::default() };
         let now = Tick(1_000);
         let mut seats: Vec<Seat> = Vec::new();

@@ -7,7 +7,7 @@ use crate::mix::mix;
 const ROOM: Room = Room { places: 8, bytes: 8_000 };
 
 fn of(tenant: u64) -> Entrant {
-    let work = Work { prompt_tokens: 100, output_tokens: 50.0 };
+    let work = Work { prompt_tokens: 100, output_tokens: 50.0, ..Work::default() };
     Entrant { tenant, weight: 1, bytes: 100, work, ..Entrant::default() }
 }
 
@@ -301,6 +301,7 @@ fn counters_of_backlogged_tenants_stay_within_one_request_and_nobody_starves() {
             work: Work {
                 prompt_tokens: 1 + draws.below(1_000) as u32,
                 output_tokens: 1.0 + draws.below(500) as f64,
+                ..Work::default()
             },
             ..of(tenant)
         };

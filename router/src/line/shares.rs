@@ -70,7 +70,11 @@ impl Shares {
     pub(super) fn settle(&mut self, seat: u64, output_tokens: u32) -> Option<u64> {
         let charge = self.running.get_mut(&seat)?;
         let true_tokens = f64::from(output_tokens);
-        let off = Work { prompt_tokens: 0, output_tokens: (true_tokens - charge.output_tokens).abs() };
+        let off = Work {
+            prompt_tokens: 0,
+            output_tokens: (true_tokens - charge.output_tokens).abs(),
+            ..Work::default()
+        };
         let is_more = true_tokens > charge.output_tokens;
         charge.output_tokens = true_tokens;
         let account = self.accounts.get_mut(&charge.tenant)?;

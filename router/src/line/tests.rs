@@ -229,7 +229,7 @@ fn whoever_never_waits_gets_a_free_seat_or_nothing_and_overtakes_nobody() {
 }
 
 fn with_deadline(after_ms: u64, output_tokens: f64) -> Entrant {
-    let work = Work { prompt_tokens: 10, output_tokens };
+    let work = Work { prompt_tokens: 10, output_tokens, ..Work::default() };
     Entrant { deadline: Some(NOW.plus_ms(after_ms)), work, ..Entrant::default() }
 }
 
@@ -353,7 +353,11 @@ fn nobody_is_lost_and_no_replica_has_more_than_its_limit() {
                     priority: next(2) as u8,
                     deadline: (next(2) == 0).then(|| at.plus_ms(next(4_000))),
                     bytes: next(900),
-                    work: Work { prompt_tokens: next(500) as u32, output_tokens: next(100) as f64 },
+                    work: Work {
+                        prompt_tokens: next(500) as u32,
+                        output_tokens: next(100) as f64,
+                        ..Work::default()
+                    },
                     prefix: Prefix { blocks: (0..next(7)).collect(), block_tokens: BLOCK_TOKENS },
                 };
                 match line.enter(entrant, at, || who) {

@@ -12,11 +12,15 @@ use crate::time::Tick;
 ///
 /// A pool of the plan that the quote is not for has no prediction of its own: there it is the percentile of an
 /// exponential tail behind the pool's mean, ln 20 means.
-pub fn hedge_after_ms(decision: &Decision, pools: &[PoolState], step: &Step) -> Option<f64> {
+///
+/// `whole`: the answer comes in one piece, so what counts is its end; its tokens may take twice what was foreseen.
+pub fn hedge_after_ms(decision: &Decision, pools: &[PoolState], step: &Step, whole: bool) -> Option<f64> {
     let seen_ms = pools.get(step.pool).map(|pool| pool.ttft_ms).filter(|ms| *ms > 0.0)?;
     let is_for = |quote: &&Quote| quote.expert == step.expert && quote.pool == Some(step.pool);
-    let predicted_ms = decision.quotes.iter().find(is_for).map(|quote| quote.ttft_p95_ms);
-    Some(predicted_ms.filter(|ms| *ms > 0.0).unwrap_or(seen_ms * LN_20))
+    let quote = decision.quotes.iter().find(is_for);
+    let predicted_ms = quote.map(|quote| quote.ttft_p95_ms);
+    let rest_ms = quote.filter(|_| whole).map_or(0.0, |quote| 2.0 * quote.output_tokens * quote.tpot_ms);
+    Some(predicted_ms.filter(|ms| *ms > 0.0).unwrap_or(seen_ms * LN_20) + rest_ms)
 }
 
 const LN_20: f64 = 2.995_732_273_553_991;

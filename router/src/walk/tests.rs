@@ -290,7 +290,7 @@ fn a_hedge_comes_after_the_predicted_tail_or_that_of_what_was_seen() {
     let seen = |ttft_ms| crate::fleet::PoolState { ttft_ms, ..Default::default() };
     let after = |decision: &Decision, ttft_ms| {
         let pools = [seen(ttft_ms), seen(ttft_ms)];
-        hedge_after_ms(decision, &pools, &decision.steps[0]).map(f64::round)
+        hedge_after_ms(decision, &pools, &decision.steps[0], false).map(f64::round)
     };
     assert_eq!(after(&decision, 0.0), None);
     assert_eq!(after(&decision, 100.0), Some(300.0));

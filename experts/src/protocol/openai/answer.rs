@@ -2,7 +2,7 @@
 
 use crate::call::{Event, Finish, Usage};
 use crate::error::{ErrorKind, ExpertError};
-use crate::protocol::openai::{refusal, usage::usage};
+use crate::protocol::openai::{plain, refusal, usage::usage};
 use crate::scrub::Scrub;
 use serde_json::{Map, Value};
 
@@ -25,6 +25,11 @@ impl Answer {
             self.done = true;
             return Ok(None);
         }
+        if !self.is_complete()
+            && let Some(text) = plain::text(data)
+        {
+            return Ok(Some(Event::Delta { text, json: String::new() }));
+        }
         let chunk: Value = serde_json::from_str(data).or_else(|_| match self.is_complete() {
             true => Ok(Value::Null),
             false => Err(ExpertError::new(ErrorKind::Protocol, "the engine sent an event that is not JSON")),
@@ -36,7 +41,7 @@ impl Answer {
         let choice = chunk.get("choices").and_then(first_choice);
         let Some(choice) = choice.filter(|_| !self.is_complete()) else { return Ok(None) };
         let event = choice.get("delta").and_then(Value::as_object).and_then(delta);
-        self.note_reason(choice)?;
+        self.note_reason(reason(choice))?;
         Ok(event)
     }
 
@@ -45,6 +50,12 @@ impl Answer {
     /// # Errors
     /// As [`Answer::take`].
     pub(super) fn take_whole(&mut self, body: &[u8], scrub: &Scrub) -> Result<Option<Event>, ExpertError> {
+        if let Some(plain) = plain::whole(body) {
+            self.usage = usage(&plain.usage);
+            self.note_reason(plain.reason.as_deref())?;
+            self.done = true;
+            return Ok(Some(Event::Delta { text: plain.text, json: String::new() }));
+        }
         let odd =
             || ExpertError::new(ErrorKind::Protocol, "the engine sent a body that is no chat completion");
         let body: Value = serde_json::from_slice(body).map_err(|_| odd())?;
@@ -54,7 +65,7 @@ impl Answer {
         self.note_usage(&body);
         let choice = body.get("choices").and_then(first_choice).ok_or_else(odd)?;
         let event = choice.get("message").and_then(Value::as_object).and_then(delta);
-        self.note_reason(choice)?;
+        self.note_reason(reason(choice))?;
         self.done = true;
         Ok(event)
     }
@@ -81,8 +92,8 @@ impl Answer {
         self.simulated |= chunk.pointer("/sluice/simulated") == Some(&Value::Bool(true));
     }
 
-    fn note_reason(&mut self, choice: &Map<String, Value>) -> Result<(), ExpertError> {
-        let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) else { return Ok(()) };
+    fn note_reason(&mut self, reason: Option<&str>) -> Result<(), ExpertError> {
+        let Some(reason) = reason else { return Ok(()) };
         self.reason = match reason {
             "" => None,
             "abort" | "error" => {
@@ -94,6 +105,11 @@ impl Answer {
         };
         Ok(())
     }
+}
+
+/// Why the engine says that it ended.
+fn reason(choice: &Map<String, Value>) -> Option<&str> {
+    choice.get("finish_reason").and_then(Value::as_str)
 }
 
 /// The choice with index 0: one answer is asked for, and one is read.

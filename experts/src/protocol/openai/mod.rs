@@ -1,10 +1,12 @@
 //! Any engine with an OpenAI-compatible chat endpoint: vLLM, SGLang, llama-server, TGI, vendors.
 //!
-//! Each call is one POST over a kept-alive HTTP/1.1 connection, always streamed, always asking for usage. A request is
-//! sent once: only one of which no byte has left yet goes to another connection. Redirects are not followed.
+//! Each call is one POST over a kept-alive HTTP/1.1 connection, streamed unless its answer is wanted in one piece, and
+//! always asking for usage. An engine that works on an answer in one piece is silent until it has it: where that takes
+//! longer than a first token may, it is asked whether it still lives. A request is sent once: only one of which no byte has left yet goes to another connection. Redirects are not followed.
 
 mod answer;
 mod load;
+mod plain;
 mod refusal;
 mod request;
 mod reuse;
@@ -29,6 +31,7 @@ use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::sync::Arc;
 use std::time::Duration;
+use thread_local::ThreadLocal;
 
 pub(super) const ROW: Row = Row {
     name: "openai",
@@ -50,7 +53,8 @@ struct OpenAi(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
-    client: Client<Connector, Full<Bytes>>,
+    /// One with connections of its own for each thread, so that a call and its connection wake each other on the same one.
+    clients: ThreadLocal<Client<Connector, Full<Bytes>>>,
     base: Uri,
     headers: HeaderMap,
     reuse: Reuse,
@@ -76,12 +80,18 @@ impl Inner {
     fn new(endpoint: Endpoint) -> Result<Inner, EndpointError> {
         let base = address(&endpoint)?;
         let headers = headers(&endpoint)?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .http1_max_buf_size(MAX_BUFFER_BYTES)
-            .build(Connector::new(Version::Http1, &endpoint));
-        Ok(Inner { endpoint, client, base, headers, reuse: Reuse::default() })
+        Ok(Inner { endpoint, clients: ThreadLocal::new(), base, headers, reuse: Reuse::default() })
+    }
+
+    /// This thread's.
+    fn client(&self) -> &Client<Connector, Full<Bytes>> {
+        self.clients.get_or(|| {
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(POOL_IDLE)
+                .http1_max_buf_size(MAX_BUFFER_BYTES)
+                .build(Connector::new(Version::Http1, &self.endpoint))
+        })
     }
 
     async fn generate(&self, call: Call) -> Result<Events, ExpertError> {
@@ -94,21 +104,23 @@ impl Inner {
         }
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
         let scrub = Scrub::new(call.messages, self.endpoint.api_key.clone());
-        let response = self.send(request, &mut patience).await?;
+        let response = self.send(request, &mut patience, call.whole).await?;
         if response.status() != StatusCode::OK {
             return Err(refusal::of_response(response, &scrub, &mut patience).await);
         }
         stream::open(response, scrub, patience).await
     }
 
-    /// Sends once, and gives back the response's head.
+    /// Sends once, and gives back the response's head. An engine that lives may be silent for so much longer than the
+    /// first token may take.
     async fn send(
         &self,
         mut request: Request<Full<Bytes>>,
         patience: &mut Patience,
+        longer: Option<Duration>,
     ) -> Result<Response<Incoming>, ExpertError> {
         let mut connection = capture_connection(&mut request);
-        let mut response = std::pin::pin!(self.client.request(request));
+        let mut response = std::pin::pin!(self.client().request(request));
         let early = patience
             .wait(async {
                 tokio::select! {
@@ -122,7 +134,7 @@ impl Inner {
         patience.connected();
         let response = match early {
             Some(response) => response,
-            None => patience.wait(response).await?,
+            None => self.patiently(response, patience, longer.unwrap_or_default()).await?,
         };
         let response = response.map_err(|error| self.unanswered(&error))?;
         self.reuse.note_response(response.headers(), &connection);
@@ -137,6 +149,45 @@ impl Inner {
         self.reuse.note_death();
         let kind = if is_parse_error(error) { ErrorKind::Protocol } else { ErrorKind::Truncated };
         ExpertError::new(kind, format!("{at} gave no answer: {}", causes(error)))
+    }
+
+    /// Waits for a head that may take `longer` than a first token: each time that this much has passed in silence, the
+    /// engine is asked whether it lives.
+    async fn patiently<T>(
+        &self,
+        mut head: impl Future<Output = T> + Unpin,
+        patience: &mut Patience,
+        longer: Duration,
+    ) -> Result<T, ExpertError> {
+        let each = self.endpoint.first_token_timeout.as_millis().max(1);
+        let mut times = longer.as_millis().div_ceil(each);
+        loop {
+            match patience.wait(&mut head).await {
+                Err(silent) if times > 0 && silent.kind == ErrorKind::FirstTokenTimeout => {
+                    self.still_lives(silent).await?;
+                    patience.connected();
+                    times -= 1;
+                }
+                waited => return waited,
+            }
+        }
+    }
+
+    /// Whether an engine that has been silent for too long still answers a probe, in whatever way.
+    async fn still_lives(&self, silent: ExpertError) -> Result<(), ExpertError> {
+        // In a box, since a probe is sent in the same way as what it asks about.
+        let Err(answer) = Box::pin(self.probe()).await else { return Ok(()) };
+        match answer.kind {
+            ErrorKind::Unreachable
+            | ErrorKind::FirstTokenTimeout
+            | ErrorKind::IdleTimeout
+            | ErrorKind::Truncated
+            | ErrorKind::Protocol => {
+                let detail = format!("{}, and when asked whether it lives: {}", silent.detail, answer.detail);
+                Err(ExpertError::new(silent.kind, detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `/health` where there is one, as the cheapest honest answer; else the model list, which every dialect has.
@@ -155,7 +206,7 @@ impl Inner {
     }
 
     async fn get(&self, path: &str, patience: &mut Patience) -> Result<Response<Incoming>, ExpertError> {
-        self.send(self.request(Method::GET, path, Full::default()), patience).await
+        self.send(self.request(Method::GET, path, Full::default()), patience, None).await
     }
 
     fn request(&self, method: Method, path: &str, body: Full<Bytes>) -> Request<Full<Bytes>> {

@@ -1,8 +1,10 @@
-//! A call as the JSON body of a chat completion.
+//! A call as the JSON body of a chat completion, written straight from what it is made of: no text is copied before.
 
 use crate::call::Call;
 use crate::error::{ErrorKind, ExpertError};
-use serde_json::{Map, Value, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use sluice_proto::v1::Message;
 
 /// Fields that are ours to write: what the caller sent beside them never takes their place.
@@ -14,30 +16,101 @@ const OWN: &[&str] =
 /// # Errors
 /// [`ErrorKind::Rejected`] with 400 when the caller's JSON is none.
 pub(super) fn body(call: &Call, model: &str, host: &str) -> Result<Vec<u8>, ExpertError> {
-    let mut body = match call.extra_json.is_empty() {
-        true => Map::new(),
-        false => object(&call.extra_json, "the further fields")?,
-    };
-    body.retain(|name, _| !OWN.contains(&name.as_str()));
-    let messages: Result<Vec<Value>, ExpertError> = call.messages.iter().map(message).collect();
-    body.insert("model".into(), model.into());
-    body.insert("messages".into(), messages?.into());
-    body.insert("stream".into(), true.into());
-    body.insert("stream_options".into(), json!({ "include_usage": true }));
-    body.insert(limit_field(host).into(), call.max_tokens.into());
-    if let Some(temperature) = call.temperature {
-        body.insert("temperature".into(), short(temperature));
+    let messages = call.messages.iter().map(Turn::of).collect::<Result<Vec<_>, _>>()?;
+    let body = Body { call, model, limit: limit_field(host), extra: extra(call)?, messages };
+    let size: usize =
+        call.messages.iter().map(|message| message.content.len() + message.json.len() + 64).sum();
+    let mut bytes = Vec::with_capacity(size + call.extra_json.len() + 256);
+    serde_json::to_writer(&mut bytes, &body).expect("writing JSON to memory can't fail");
+    Ok(bytes)
+}
+
+/// The caller's further fields, without those that are ours.
+fn extra(call: &Call) -> Result<Map<String, Value>, ExpertError> {
+    if call.extra_json.is_empty() {
+        return Ok(Map::new());
     }
-    if let Some(top_p) = call.top_p {
-        body.insert("top_p".into(), short(top_p));
+    let mut extra: Map<String, Value> =
+        serde_json::from_str(&call.extra_json).map_err(|_| not_an_object("the further fields"))?;
+    let given = [
+        ("temperature", call.temperature.is_some()),
+        ("top_p", call.top_p.is_some()),
+        ("stop", !call.stop.is_empty()),
+        ("seed", call.seed.is_some()),
+    ];
+    extra.retain(|name, _| !OWN.contains(&name.as_str()) && !given.contains(&(name.as_str(), true)));
+    Ok(extra)
+}
+
+/// What is written.
+struct Body<'a> {
+    call: &'a Call,
+    model: &'a str,
+    limit: &'static str,
+    extra: Map<String, Value>,
+    messages: Vec<Turn<'a>>,
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let call = self.call;
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.extra {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("model", self.model)?;
+        map.serialize_entry("messages", &self.messages)?;
+        if call.whole.is_none() {
+            map.serialize_entry("stream", &true)?;
+            map.serialize_entry("stream_options", &StreamOptions { include_usage: true })?;
+        }
+        map.serialize_entry(self.limit, &call.max_tokens)?;
+        if let Some(temperature) = call.temperature {
+            map.serialize_entry("temperature", &short(temperature))?;
+        }
+        if let Some(top_p) = call.top_p {
+            map.serialize_entry("top_p", &short(top_p))?;
+        }
+        if !call.stop.is_empty() {
+            map.serialize_entry("stop", &call.stop)?;
+        }
+        if let Some(seed) = call.seed {
+            map.serialize_entry("seed", &seed)?;
+        }
+        map.end()
     }
-    if !call.stop.is_empty() {
-        body.insert("stop".into(), call.stop.clone().into());
+}
+
+#[derive(serde::Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+/// One message.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Turn<'a> {
+    /// Role and text.
+    Plain { role: &'a str, content: &'a str },
+    /// As the caller wrote it.
+    Whole(&'a RawValue),
+}
+
+impl Turn<'_> {
+    fn of(message: &Message) -> Result<Turn<'_>, ExpertError> {
+        if message.json.is_empty() {
+            return Ok(Turn::Plain { role: &message.role, content: &message.content });
+        }
+        let whole: Option<&RawValue> = serde_json::from_str(&message.json).ok();
+        whole
+            .filter(|whole| whole.get().starts_with('{'))
+            .map(Turn::Whole)
+            .ok_or_else(|| not_an_object("a message"))
     }
-    if let Some(seed) = call.seed {
-        body.insert("seed".into(), seed.into());
-    }
-    Ok(serde_json::to_vec(&body).expect("a JSON value can be written"))
+}
+
+fn not_an_object(what: &str) -> ExpertError {
+    ExpertError::new(ErrorKind::Rejected { status: 400 }, format!("{what} must be a JSON object"))
 }
 
 /// The name of the output limit. Engines know the older name; OpenAI's own newer models only the newer one, and they
@@ -53,22 +126,11 @@ fn short(value: f32) -> Value {
     value.to_string().parse::<f64>().map_or(Value::Null, Value::from)
 }
 
-fn message(message: &Message) -> Result<Value, ExpertError> {
-    if message.json.is_empty() {
-        return Ok(json!({ "role": message.role, "content": message.content }));
-    }
-    object(&message.json, "a message").map(Value::Object)
-}
-
-fn object(text: &str, what: &str) -> Result<Map<String, Value>, ExpertError> {
-    serde_json::from_str(text).map_err(|_| {
-        ExpertError::new(ErrorKind::Rejected { status: 400 }, format!("{what} must be a JSON object"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+    use std::time::Duration;
 
     fn call() -> Call {
         let plain = Message { role: "user".into(), content: "hi".into(), json: String::new() };
@@ -89,6 +151,8 @@ mod tests {
         check(&call(), "api.openai.com", want("max_completion_tokens"));
         check(&call(), "x.openai.azure.com", want("max_completion_tokens"));
         check(&call(), "notapi.openai.com.evil", want("max_tokens"));
+        let whole = Call { whole: Some(Duration::ZERO), ..call() };
+        check(&whole, "h", json!({ "model": "m", "messages": messages, "max_tokens": 7 }));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::stream::{StreamExt as _, once, try_unfold};
 use http::Response;
 use http::header::CONTENT_TYPE;
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use std::collections::VecDeque;
@@ -141,6 +142,9 @@ impl Reading {
 
     async fn finish(&mut self) -> Event {
         self.ended = true;
+        if self.body.is_end_stream() {
+            return self.answer.finish(); // no timer for what needs none
+        }
         self.patience.at_most(LAST_BYTES);
         while let Ok(Some(Ok(_))) = self.patience.wait(self.body.frame()).await {}
         self.answer.finish()

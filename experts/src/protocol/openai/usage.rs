@@ -11,13 +11,13 @@ use serde_json::Value;
 pub(super) fn usage(usage: &Value) -> Option<Usage> {
     let cached = first(usage, CACHED);
     let cache_write = first(usage, CACHE_WRITE);
-    let (prompt, output) = match count(usage, "/prompt_tokens") {
-        Some(prompt) => (prompt, count(usage, "/completion_tokens")?),
+    let (prompt, output) = match count(usage, &["prompt_tokens"]) {
+        Some(prompt) => (prompt, count(usage, &["completion_tokens"])?),
         None => {
             let uncached =
-                count(usage, "/input_tokens").filter(|_| usage.get("input_tokens_details").is_none());
+                count(usage, &["input_tokens"]).filter(|_| usage.get("input_tokens_details").is_none());
             let prompt = uncached?.saturating_add(cached).saturating_add(cache_write);
-            (prompt, count(usage, "/output_tokens")?)
+            (prompt, count(usage, &["output_tokens"])?)
         }
     };
     let cached = cached.min(prompt);
@@ -25,12 +25,12 @@ pub(super) fn usage(usage: &Value) -> Option<Usage> {
 }
 
 /// The first of these that is there, else 0.
-fn first(usage: &Value, places: &[&str]) -> u32 {
+fn first(usage: &Value, places: &[&[&str]]) -> u32 {
     places.iter().find_map(|place| count(usage, place)).unwrap_or(0)
 }
 
-fn count(usage: &Value, place: &str) -> Option<u32> {
-    let count = usage.pointer(place)?.as_f64()?;
+fn count(usage: &Value, place: &[&str]) -> Option<u32> {
+    let count = place.iter().try_fold(usage, |value, name| value.get(name))?.as_f64()?;
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -42,17 +42,17 @@ fn count(usage: &Value, place: &str) -> Option<u32> {
 /// More tokens than this are no count but a mistake.
 const MAX_TOKENS: f64 = 100_000_000.0;
 /// Where engines tell how much of the prompt came from a cache.
-const CACHED: &[&str] = &[
-    "/prompt_tokens_details/cached_tokens",
-    "/cache_read_input_tokens",
-    "/prompt_cache_hit_tokens",
-    "/cached_tokens",
+const CACHED: &[&[&str]] = &[
+    &["prompt_tokens_details", "cached_tokens"],
+    &["cache_read_input_tokens"],
+    &["prompt_cache_hit_tokens"],
+    &["cached_tokens"],
 ];
 /// Where they tell how much of it was written to one.
-const CACHE_WRITE: &[&str] = &[
-    "/prompt_tokens_details/cache_write_tokens",
-    "/prompt_tokens_details/cache_creation_tokens",
-    "/cache_creation_input_tokens",
+const CACHE_WRITE: &[&[&str]] = &[
+    &["prompt_tokens_details", "cache_write_tokens"],
+    &["prompt_tokens_details", "cache_creation_tokens"],
+    &["cache_creation_input_tokens"],
 ];
 
 #[cfg(test)]

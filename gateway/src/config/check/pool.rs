@@ -3,7 +3,7 @@
 mod batching;
 
 use super::super::mistake::{Mistakes, did_you_mean};
-use super::super::raw::{RawExpert, RawLimit, RawPool, RawReport};
+use super::super::raw::{RawExpert, RawLimit, RawPool, RawReport, RawUnary};
 use super::super::{DiscoverConfig, Overrides, PoolConfig, SimConfig};
 use sluice_experts::{PROTOCOLS, Secret};
 use sluice_router::{BALANCERS, LimitRule};
@@ -79,6 +79,7 @@ fn check_pool(
         discover: check_discover(place, raw, mistakes),
         quota_group: raw.quota_group.clone().unwrap_or_else(|| raw.name.clone()),
         hears_reports: raw.report == RawReport::Auto,
+        asks_whole: raw.unary == RawUnary::Whole && raw.protocol == "openai",
         model,
         api_key: check_key(place, raw, mistakes),
         max_concurrency,

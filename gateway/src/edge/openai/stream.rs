@@ -1,7 +1,7 @@
 //! An answer as server-sent events.
 
 use super::Edge;
-use super::wire::{About, Chunk, ChunkChoice, usage};
+use super::wire::{About, Chunk, ChunkChoice, Delta, usage};
 use crate::door::Door;
 use crate::edge::answer::Answer;
 use crate::edge::arrival::Arrival;
@@ -112,11 +112,16 @@ impl Events {
         match event {
             OutEvent::Started(started) => {
                 self.started = started;
-                self.push_choice(merge::plain("".into()), None, None);
+                self.push_choice(Delta::Object(merge::plain("".into())), None, None);
+            }
+            OutEvent::Delta(delta) if delta.delta_json.is_empty() => {
+                if !delta.text.is_empty() {
+                    self.push_choice(Delta::Text { content: &delta.text }, None, None);
+                }
             }
             OutEvent::Delta(delta) => match merge::delta_object(&delta) {
                 Ok(object) if object.is_empty() => {}
-                Ok(object) => self.push_choice(object, None, None),
+                Ok(object) => self.push_choice(Delta::Object(object), None, None),
                 Err(fault) => self.fail(&fault),
             },
             OutEvent::Finished(finished) => self.finish(&finished),
@@ -127,10 +132,10 @@ impl Events {
     fn finish(&mut self, finished: &v1::Finished) {
         let about = About::new(&self.started, finished);
         if self.includes_usage {
-            self.push_choice(Map::new(), Some(&finished.finish_reason), None);
+            self.push_choice(Delta::Object(Map::new()), Some(&finished.finish_reason), None);
             self.push(Vec::new(), Some(Some(usage(finished))), Some(about));
         } else {
-            self.push_choice(Map::new(), Some(&finished.finish_reason), Some(about));
+            self.push_choice(Delta::Object(Map::new()), Some(&finished.finish_reason), Some(about));
         }
         self.ready.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
         self.has_ended = true;
@@ -143,12 +148,7 @@ impl Events {
         self.has_ended = true;
     }
 
-    fn push_choice(
-        &mut self,
-        delta: Map<String, serde_json::Value>,
-        finish_reason: Option<&str>,
-        about: Option<About>,
-    ) {
+    fn push_choice(&mut self, delta: Delta<'_>, finish_reason: Option<&str>, about: Option<About>) {
         let choice = ChunkChoice { index: 0, delta, logprobs: None, finish_reason };
         self.push(vec![choice], self.includes_usage.then_some(None), about);
     }

@@ -24,9 +24,22 @@ pub(super) struct Chunk<'a> {
 #[derive(Serialize)]
 pub(super) struct ChunkChoice<'a> {
     pub(super) index: u32,
-    pub(super) delta: Map<String, Value>,
+    pub(super) delta: Delta<'a>,
     pub(super) logprobs: Option<()>,
     pub(super) finish_reason: Option<&'a str>,
+}
+
+/// What a chunk adds to the message.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Delta<'a> {
+    /// Text and nothing else, as nearly always.
+    Text {
+        /// The text.
+        content: &'a str,
+    },
+    /// Anything.
+    Object(Map<String, Value>),
 }
 
 /// The answer to a request that doesn't stream.
