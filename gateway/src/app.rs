@@ -1,5 +1,6 @@
 //! The gateway's parts, and the only place with a clock and spawned tasks.
 
+use crate::cores::Cores;
 use crate::gpus::GpuPools;
 use crate::live::Live;
 use crate::machine::Ids;
@@ -61,6 +62,8 @@ pub(crate) struct App {
     pub(crate) requests: TaskTracker,
     /// Connections and other tasks that drain waits for after the requests.
     pub(crate) tasks: TaskTracker,
+    /// Where connections are served; `None`: where everything else is.
+    pub(crate) cores: Option<Cores>,
 }
 
 impl App {
@@ -82,6 +85,17 @@ impl App {
     /// Runs a request as a task that drain waits for. A panic ends it alone, and is told.
     pub(crate) fn spawn_request(self: &Arc<App>, request: BoxFuture<'static, ()>) {
         self.requests.spawn(guarded(self.observe.clone(), "request", request));
+    }
+
+    /// Serves a connection: on a core of its own where there are any, and what it spawns too.
+    pub(crate) fn spawn_connection(self: &Arc<App>, name: &'static str, task: BoxFuture<'static, ()>) {
+        match &self.cores {
+            Some(cores) => {
+                let guarded = guarded(self.observe.clone(), name, task);
+                cores.spawn(self.tasks.track_future(guarded).boxed());
+            }
+            None => self.spawn(name, task),
+        }
     }
 
     /// Runs anything else as a task that drain waits for.

@@ -2,6 +2,7 @@
 //! one place, so that a simulation can be the machine; monotonic time is tokio's.
 
 use crate::app;
+use crate::cores::Cores;
 use crate::shared::{Shared, open_shared};
 use crate::store::{Journal, StoreError, open_journal};
 use futures::future::BoxFuture;
@@ -9,7 +10,7 @@ use sluice_experts::{Dial, Duplex, Tcp};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
 /// The machine.
@@ -26,6 +27,8 @@ pub(crate) struct Machine {
     pub(crate) journal: OpenJournal,
     /// Opens what gateways have in common.
     pub(crate) shared: OpenShared,
+    /// Where connections are served; `None`: where everything else is.
+    pub(crate) cores: Option<Cores>,
 }
 
 /// Opens a journal by its URL.
@@ -47,6 +50,7 @@ impl Machine {
             ids: ids(),
             journal: Box::new(open_journal),
             shared: Box::new(open_shared),
+            cores: None,
         }
     }
 }
@@ -80,13 +84,17 @@ pub(crate) trait Ports: Send + Sync {
     fn take(&self, addr: SocketAddr) -> BoxFuture<'static, io::Result<Box<dyn Port>>>;
 }
 
+/// A connection that nobody listens to yet: it is to be opened by the task that serves it, since the runtime of that one
+/// is who will wake it.
+pub(crate) type Accepted = Box<dyn FnOnce() -> io::Result<Box<dyn Duplex>> + Send>;
+
 /// A port that was taken. Dropping it gives it back.
 pub(crate) trait Port: Send + Sync {
     /// The next client's connection.
     ///
     /// # Errors
     /// A connection that ended before it began, or no file descriptor left for it.
-    fn accept(&self) -> BoxFuture<'_, io::Result<Box<dyn Duplex>>>;
+    fn accept(&self) -> BoxFuture<'_, io::Result<Accepted>>;
 
     /// Where it is.
     ///
@@ -108,14 +116,15 @@ impl Ports for TcpPorts {
 }
 
 impl Port for TcpListener {
-    fn accept(&self) -> BoxFuture<'_, io::Result<Box<dyn Duplex>>> {
+    fn accept(&self) -> BoxFuture<'_, io::Result<Accepted>> {
         Box::pin(async move {
             let (stream, _) = TcpListener::accept(self).await?;
             // Without it each small chunk may wait for the acknowledgement of the one before, up to 40 ms. Where it
             // can't be set the client has left already, which reading will tell.
             let _ = stream.set_nodelay(true);
-            let stream: Box<dyn Duplex> = Box::new(stream);
-            Ok(stream)
+            let stream = stream.into_std()?;
+            let open = move || Ok(Box::new(TcpStream::from_std(stream)?) as Box<dyn Duplex>);
+            Ok(Box::new(open) as Accepted)
         })
     }
 

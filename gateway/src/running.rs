@@ -2,6 +2,7 @@
 
 use crate::app::{App, Clock, Spawner};
 use crate::config::{Config, ServerConfig, StoreConfig};
+use crate::cores::Cores;
 use crate::discover;
 use crate::edge;
 use crate::entrance::Entrance;
@@ -57,6 +58,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     start_on(Machine::real(), config).await
 }
 
+/// Starts a gateway whose connections are served by a thread for each core, apart from the runtime that this is called
+/// in: what a process does that has nothing else to do.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_on_cores(config: Config) -> Result<Running, StartError> {
+    let cores = Cores::start().map_err(|error| StartError::Threads(error.to_string()))?;
+    start_on(Machine { cores: Some(cores), ..Machine::real() }, config).await
+}
+
 /// Starts a gateway that shares a place with others of this process.
 ///
 /// # Errors
@@ -106,6 +117,7 @@ pub(crate) async fn start_on(machine: Machine, config: Config) -> Result<Running
         cut: CancellationToken::new(),
         requests: TaskTracker::new(),
         tasks,
+        cores: machine.cores,
     });
     if let Some(shipper) = shipper {
         app.spawn("shipping", Box::pin(shipper.run()));
@@ -244,7 +256,10 @@ impl Running {
         let max_body_bytes = self.server.max_body_bytes;
         let door = Arc::new(Entrance { app: self.app.clone(), max_body_bytes });
         let app = self.app.clone();
-        let spawn: edge::Spawn = Arc::new(move |name, task| app.spawn(name, task));
+        let spawn: edge::Spawn = Arc::new(move |name, task| match name {
+            edge::CONNECTION => app.spawn_connection(name, task),
+            _ => app.spawn(name, task),
+        });
         let serve = data.serve(door.clone(), spawn.clone(), self.stop.clone().cancelled_owned());
         self.app.spawn("data listener", Box::pin(serve));
         let serve = admin.serve_admin(door, spawn, self.stop_admin.clone().cancelled_owned());

@@ -46,6 +46,9 @@ pub enum StartError {
         /// The operating system's words.
         why: String,
     },
+    /// The operating system gives no threads to serve on.
+    #[error("can't start the threads that serve: {0}")]
+    Threads(String),
     /// A change that a running gateway can't make.
     #[error("a change of {0} needs a restart; the rest was not taken over either")]
     NeedsRestart(&'static str),

@@ -148,7 +148,7 @@ async fn start(
     sims.prepare(&mut config).await?;
     // Held until now, so that no simulated engine and no other demo takes them meanwhile.
     drop((data, admin));
-    let running = sluice_gateway::start(config).await?;
+    let running = sluice_gateway::start_on_cores(config).await?;
     for promise in running.promises() {
         say(&promise);
     }

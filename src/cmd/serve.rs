@@ -32,7 +32,7 @@ async fn serve(path: &Path) -> Result<ExitCode, Failure> {
     let mut config = read(path)?;
     let mut changes = seen.and(config.model.as_deref());
     sims.prepare(&mut config).await?;
-    let running = sluice_gateway::start(config).await.map_err(Failure::input)?;
+    let running = sluice_gateway::start_on_cores(config).await.map_err(Failure::input)?;
     print(&format!("sluice ready data={} admin={}", running.data(), running.admin()))?;
     loop {
         let heard = tokio::select! {

@@ -64,6 +64,7 @@ pub(super) fn lane(bench: &Bench) {
         max_queue_bytes: 1 << 30,
         balancer: balancer("p2c").expect("a row of the table").pick,
         prefix_tokens: 0,
+        declared: None,
     };
     let mut lines: Vec<Line<()>> = (0..ASKED).map(|_| Line::new(rules)).collect();
     let mut now = 1_000_000;

@@ -18,8 +18,8 @@ mod socket;
 mod stack;
 mod status;
 
-pub(crate) use stack::listen_on;
 pub use stack::{Bound, listen};
+pub(crate) use stack::{CONNECTION, listen_on};
 pub use status::http_status;
 
 use futures::future::BoxFuture;

@@ -7,7 +7,7 @@ use crate::edge::front::Front;
 use crate::edge::grpc::Grpc;
 use crate::edge::socket::Socket;
 use crate::edge::{Spawn, admin, openai};
-use crate::machine::{Port, Ports, TcpPorts};
+use crate::machine::{Accepted, Port, Ports, TcpPorts};
 use axum::Router;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -29,6 +29,9 @@ const MAX_CONNECTIONS: usize = 8_192;
 const ACCEPT_PAUSE_MS: u64 = 100;
 /// How long the last bytes may take to leave after the last answer is complete, in milliseconds.
 const FLUSH_MS: u64 = 1_000;
+
+/// The name of a connection's task.
+pub(crate) const CONNECTION: &str = "edge_connection";
 
 /// A listener that holds its port but serves nobody yet.
 pub struct Bound {
@@ -117,10 +120,14 @@ impl Bound {
             };
             let (server, member) = (server.clone(), connections.join());
             let connection = async move {
-                server.connection(stream.0).await;
-                drop((stream.1, member));
+                let (open, place) = stream;
+                // A client that has left meanwhile leaves nothing to be served.
+                if let Ok(stream) = open() {
+                    server.connection(stream).await;
+                }
+                drop((place, member));
             };
-            spawn("edge_connection", Box::pin(connection));
+            spawn(CONNECTION, Box::pin(connection));
         }
         drop(self.port);
         tokio::select! {
@@ -138,7 +145,7 @@ async fn accept(
     port: &dyn Port,
     room: &Arc<Semaphore>,
     door: &dyn Door,
-) -> (Box<dyn Duplex>, tokio::sync::OwnedSemaphorePermit) {
+) -> (Accepted, tokio::sync::OwnedSemaphorePermit) {
     let place = room.clone().acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match port.accept().await {

@@ -2,7 +2,7 @@
 
 use super::journal::Watched;
 use super::random::Random;
-use crate::machine::{Ids, Machine, Port, Ports};
+use crate::machine::{Accepted, Ids, Machine, Port, Ports};
 use crate::shared::MemoryShared;
 use futures::future::BoxFuture;
 use http::Uri;
@@ -22,6 +22,7 @@ pub(super) fn machine(seed: u64, journal: Watched) -> Machine {
         ids: ids(seed),
         journal: Box::new(move |_| Ok(Arc::new(journal.clone()))),
         shared: Box::new(|_, _| Ok(Arc::new(MemoryShared::default()))),
+        cores: None,
     }
 }
 
@@ -69,10 +70,11 @@ impl Ports for Net {
 }
 
 impl Port for TcpListener {
-    fn accept(&self) -> BoxFuture<'_, io::Result<Box<dyn Duplex>>> {
+    fn accept(&self) -> BoxFuture<'_, io::Result<Accepted>> {
         Box::pin(async move {
-            let stream: Box<dyn Duplex> = Box::new(TcpListener::accept(self).await?.0);
-            Ok(stream)
+            let stream = TcpListener::accept(self).await?.0;
+            let open = move || Ok(Box::new(stream) as Box<dyn Duplex>);
+            Ok(Box::new(open) as Accepted)
         })
     }
 

@@ -126,6 +126,7 @@ fn gateway_of(replicas: usize, engine: Scripted) -> (App, MemoryJournal) {
         cut: CancellationToken::new(),
         requests: TaskTracker::new(),
         tasks: TaskTracker::new(),
+        cores: None,
     };
     (app, journal)
 }

@@ -20,7 +20,7 @@ use futures::future::BoxFuture;
 use read::{Question, SqliteLedger};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 use writer::State;
@@ -116,7 +116,8 @@ impl Journal for SqliteJournal {
         let inner = self.0.clone();
         async move {
             let target = inner.shared.handed.load(Ordering::SeqCst);
-            // It may be between two looks; somebody waits now.
+            // It may be between two looks, or gathering; somebody waits now.
+            inner.shared.is_awaited.store(true, Ordering::SeqCst);
             inner.wake_writer();
             let mut state = inner.shared.state.subscribe();
             let failures = state.borrow().failures;
@@ -191,6 +192,8 @@ fn end(thread: Option<JoinHandle<()>>) {
 struct Shared {
     /// Records that were put in line, ever.
     handed: AtomicU64,
+    /// Whether somebody waits for what was put in line to be durable.
+    is_awaited: AtomicBool,
     /// When the first record of the group that is being written was made.
     oldest_ms: AtomicI64,
     state: watch::Sender<State>,
@@ -200,6 +203,7 @@ impl Default for Shared {
     fn default() -> Shared {
         Shared {
             handed: AtomicU64::new(0),
+            is_awaited: AtomicBool::new(false),
             oldest_ms: AtomicI64::new(NONE_WAITING),
             state: watch::Sender::new(State::default()),
         }

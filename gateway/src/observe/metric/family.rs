@@ -2,10 +2,11 @@
 
 use super::table::Row;
 use super::{METADATA, key};
+use foldhash::fast::RandomState;
 use metrics::{Counter, Gauge, Histogram, Recorder as _};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The series of one metric. A series is registered when it is first seen, and found again by hashing its label
@@ -15,7 +16,7 @@ pub(super) struct Family<H> {
     row: &'static Row,
     recorder: Arc<PrometheusRecorder>,
     hasher: RandomState,
-    series: RwLock<HashMap<u64, Vec<Series<H>>>>,
+    series: RwLock<HashMap<u64, Vec<Series<H>>, RandomState>>,
 }
 
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) trait Handle: Clone {
 
 impl<H: Handle> Family<H> {
     pub(super) fn new(row: &'static Row, recorder: Arc<PrometheusRecorder>) -> Family<H> {
-        Family { row, recorder, hasher: RandomState::new(), series: RwLock::default() }
+        Family { row, recorder, hasher: RandomState::default(), series: RwLock::default() }
     }
 
     /// Runs `change` on the series with these label values, in the order of the row's labels.

@@ -78,10 +78,15 @@ impl Writer {
         self.inbox.blocking_recv()
     }
 
-    /// The first record and whatever waits behind it. While one group is being synced the next one gathers, so the
-    /// group grows with the load.
+    /// The first record and whatever comes soon after it, unless somebody waits for them to be durable. A group costs a
+    /// sync, and each page that it touches is written once, so few large ones cost far less than many small ones.
     fn gather(&mut self, first: Record) {
         self.group.push(first);
+        if !self.shared.is_awaited.load(Ordering::SeqCst) {
+            std::thread::park_timeout(GATHERING); // a flush ends it early
+        }
+        // Before the line is looked at: whoever comes later has its record in it already, or asks again.
+        self.shared.is_awaited.store(false, Ordering::SeqCst);
         while self.group.len() < MOST_RECORDS {
             let Ok(record) = self.inbox.try_recv() else { break };
             self.group.push(record);
@@ -227,6 +232,8 @@ fn breaks_a_rule(error: &rusqlite::Error) -> bool {
 /// Looks for a record before the thread goes to sleep: some 100 ms.
 const LOOKS: u32 = 100;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+/// How long a group gathers that nobody waits for.
+const GATHERING: Duration = Duration::from_millis(10);
 /// Most records of one transaction: some 10 MB of log, synced in one go.
 const MOST_RECORDS: usize = 1_024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
