@@ -9,10 +9,6 @@ mod watch;
 use clap::Parser as _;
 use std::process::ExitCode;
 
-/// Chosen by measurement: see docs/PERFORMANCE.md.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match cmd::Cli::try_parse() {
         Ok(cli) => cmd::run(cli),
