@@ -15,7 +15,7 @@ pub struct Case {
     pub name: &'static str,
     /// How often it works in one count; the count is divided by it.
     pub times: u64,
-    /// Sets up, then hands the work to [`Bench::count`].
+    /// Sets up, then hands the work to `Bench::count`.
     pub run: fn(&Bench),
 }
 
