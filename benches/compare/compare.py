@@ -73,9 +73,12 @@ def engine():
 
 def prompt(draw, size):
     """Words of which no two prompts have the same, as far as a router can tell."""
-    words = []
-    while sum(map(len, words)) + len(words) < size:
-        words.append("".join(draw.choices("etaoinshrdlucmfwypvbgkqjxz", weights=range(26, 0, -1), k=draw.randint(2, 9))))
+    letters = "".join(draw.choices("etaoinshrdlucmfwypvbgkqjxz", weights=range(26, 0, -1), k=size))
+    words, at = [], 0
+    while at < size:
+        length = draw.randint(2, 9)
+        words.append(letters[at:at + length])
+        at += length + 1
     return " ".join(words)[:size]
 
 
