@@ -70,7 +70,7 @@ pub fn random_bytes() -> io::Result<[u8; 32]> {
     Ok(bytes)
 }
 
-/// A UUIDv7 from wall time and the operating system's randomness.
+/// A UUIDv7 from wall time and the thread's own generator, which the operating system's randomness seeds.
 pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
 }
