@@ -4,21 +4,23 @@
 //! Chinese, Japanese and Korean need no segmenter: single characters and pairs go to the first table, triples to the
 //! second.
 
+use super::counter::counted;
 use super::tokens::is_cjk;
+use std::num::NonZeroU32;
 
 /// A distinct n-gram: its row in the hash tables and how often it occurs, packed into four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gram(u32);
+pub struct Gram(NonZeroU32);
 
 impl Gram {
     /// Its row, below [`TABLES`] `*` [`HASH_ROWS`]; the first table's rows come first.
     pub fn row(self) -> u32 {
-        self.0 >> TIMES_BITS
+        self.0.get() >> TIMES_BITS
     }
 
     /// How often it occurs, at least 1; counts stop at 8,191.
     pub fn times(self) -> u32 {
-        self.0 & TIMES_MASK
+        self.0.get() & TIMES_MASK
     }
 
     /// Which table its row belongs to.
@@ -32,12 +34,34 @@ pub const HASH_ROWS: u32 = 1 << 18;
 /// Hash tables: words, and characters.
 pub const TABLES: usize = 2;
 
+impl Gram {
+    /// An n-gram that has occurred once.
+    pub(super) fn once(row: u32) -> Gram {
+        Gram(NonZeroU32::MIN | row << TIMES_BITS)
+    }
+
+    /// The same with one occurrence more.
+    pub(super) fn again(self) -> Gram {
+        if self.times() < TIMES_MASK { Gram(self.0.saturating_add(1)) } else { self }
+    }
+}
+
 /// The distinct n-grams of a normalised text, in the order of their first occurrence.
 pub(super) fn collect(text: &str) -> Vec<Gram> {
-    let mut walk = Walk::new(Counter::new(text.len()));
-    text.chars().for_each(|c| walk.step(lower(c)));
-    walk.end_token();
-    walk.sink.into_grams()
+    // A character n-gram for each byte, and a word and a pair for every few of them.
+    let mut walk = Walk::new(Rows(Vec::with_capacity(text.len() + text.len() / 2 + 4)));
+    walk.read(text);
+    counted(&walk.sink.0)
+}
+
+/// The rows of all n-grams, repeats included.
+struct Rows(Vec<u32>);
+
+impl Sink for Rows {
+    #[inline]
+    fn add(&mut self, row: u32, _: Kind) {
+        self.0.push(row);
+    }
 }
 
 /// What becomes of the n-grams that a walk comes by: serving counts them, explaining asks for their text.
@@ -83,6 +107,49 @@ impl<S: Sink> Walk<S> {
         Walk { sink, word: (0, 0), previous: 0, window: [0; 4], length: 0, run: [0; 2] }
     }
 
+    /// A whole text. Tokens of ASCII, which is most of what there is to read, take a short way to the same n-grams.
+    fn read(&mut self, text: &str) {
+        let line = folded(text);
+        let mut at = 0; // in the text; the line has a space before it
+        while at < text.len() {
+            let length = line[at + 1..].iter().position(|&byte| byte == b' ').expect("a space ends the line");
+            let token = &line[at..at + length + 2];
+            if token.is_ascii() {
+                self.ascii_token(token);
+            } else {
+                text[at..at + length].chars().for_each(|c| self.step(lower(c)));
+                self.end_token();
+            }
+            self.end_run();
+            at += length + 1;
+        }
+    }
+
+    /// A token of ASCII in lower case, with the spaces around it; nothing but these between two spaces.
+    fn ascii_token(&mut self, token: &[u8]) {
+        let last = token.len() - 1;
+        if last < 2 {
+            return;
+        }
+        let (mut window, mut hash, mut length) = (u32::from(b' ') << 24, 0, 0);
+        for (at, &c) in token[1..last].iter().enumerate() {
+            window = window >> 8 | u32::from(c) << 24;
+            if at >= 2 {
+                self.sink.add(ascii_window(window), Kind::Window);
+            }
+            if IS_WORD[usize::from(c)] {
+                (hash, length) = (extended(hash, u32::from(c)), length + 1);
+            } else {
+                self.word = (std::mem::take(&mut hash), std::mem::take(&mut length));
+                self.end_word();
+            }
+        }
+        self.word = (hash, length);
+        self.end_word();
+        // Of a single character the padded whole is the one n-gram, with nothing in its first place.
+        self.sink.add(ascii_window(window >> 8 | u32::from(b' ') << 24), Kind::Window);
+    }
+
     /// One character, in lower case.
     pub(super) fn step(&mut self, c: char) {
         if is_cjk(c) {
@@ -104,10 +171,7 @@ impl<S: Sink> Walk<S> {
         }
         self.push(c as u32);
         if c.is_alphanumeric() || c == '_' {
-            self.word = (
-                (self.word.0 ^ u64::from(c as u32)).wrapping_mul(WORD_PRIME).rotate_left(23),
-                self.word.1 + 1,
-            );
+            self.word = (extended(self.word.0, c as u32), self.word.1 + 1);
         } else {
             self.end_word();
         }
@@ -174,6 +238,27 @@ impl<S: Sink> Walk<S> {
     }
 }
 
+/// A text in one line: its ASCII in lower case, its ASCII blanks as spaces, and a space at either end.
+fn folded(text: &str) -> Vec<u8> {
+    let mut line = Vec::with_capacity(text.len() + 2);
+    line.push(b' ');
+    line.extend(text.bytes().map(|byte| FOLDED[usize::from(byte)]));
+    line.push(b' ');
+    line
+}
+
+/// The hash of a word with one character more.
+fn extended(hash: u64, c: u32) -> u64 {
+    (hash ^ u64::from(c)).wrapping_mul(WORD_PRIME).rotate_left(23)
+}
+
+/// The row of four characters of ASCII, the newest in the highest byte.
+fn ascii_window(window: u32) -> u32 {
+    let window = u64::from(window);
+    let (a, b, c, d) = (window & 0xFF, window & 0xFF00, window & 0xFF_0000, window >> 24);
+    row(1, (a | b << 13 | c << 26) ^ d.wrapping_mul(WORD_PRIME))
+}
+
 /// The row of a hash in `table`: MurmurHash3's finaliser, upper 18 bits.
 fn row(table: u32, hash: u64) -> u32 {
     let mut z = hash ^ (hash >> 33);
@@ -183,56 +268,63 @@ fn row(table: u32, hash: u64) -> u32 {
     table * HASH_ROWS + (z >> (64 - HASH_ROWS.trailing_zeros())) as u32
 }
 
-/// An open hash table of packed n-grams; its size is fixed at the start, so counting never allocates.
-struct Counter {
-    slots: Vec<u32>,
-    filled: Vec<u32>,
-}
-
-impl Counter {
-    /// Room for every n-gram that a text of so many bytes can have, less than three quarters full.
-    fn new(bytes: usize) -> Counter {
-        // Per byte at most: a character n-gram, half a word and half a pair, and two for the ends.
-        Counter {
-            slots: vec![0; ((bytes + 2) * 3).next_power_of_two()],
-            filled: Vec::with_capacity(bytes / 2 + 2),
-        }
-    }
-
-    fn into_grams(self) -> Vec<Gram> {
-        self.filled.iter().map(|&at| Gram(self.slots[at as usize])).collect()
-    }
-}
-
-impl Sink for Counter {
-    fn add(&mut self, row: u32, _: Kind) {
-        let mask = self.slots.len() - 1;
-        let mut at = row.wrapping_mul(0x9E37_79B1) as usize >> 7 & mask;
-        loop {
-            let slot = self.slots[at];
-            if slot == 0 {
-                self.slots[at] = row << TIMES_BITS | 1;
-                self.filled.push(at as u32);
-                return;
-            }
-            if slot >> TIMES_BITS == row {
-                self.slots[at] += u32::from(slot & TIMES_MASK < TIMES_MASK);
-                return;
-            }
-            at = (at + 1) & mask;
-        }
-    }
-}
-
 const TIMES_BITS: u32 = 13;
 const TIMES_MASK: u32 = (1 << TIMES_BITS) - 1;
 /// Odd multipliers with well mixed bits; any others would do, but changing them changes every row.
 const WORD_PRIME: u64 = 0x9FB2_1C65_1E98_DF25;
 const PAIR_PRIME: u64 = 0xA0B4_28DB_27DD_1A4F;
 
+/// Each ASCII byte in lower case, blanks as spaces; others as they are.
+const FOLDED: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        table[at] = if matches!(byte, b'\t'..=b'\r') { b' ' } else { byte.to_ascii_lowercase() };
+        at += 1;
+    }
+    table
+};
+/// Which ASCII bytes are a part of a word.
+const IS_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 128 {
+        table[at] = (at as u8).is_ascii_alphanumeric() || at as u8 == b'_';
+        at += 1;
+    }
+    table
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Character by character, as explaining reads it.
+    fn slowly(text: &str) -> Vec<Gram> {
+        let mut walk = Walk::new(Rows(Vec::new()));
+        text.chars().for_each(|c| walk.step(lower(c)));
+        walk.end_token();
+        counted(&walk.sink.0)
+    }
+
+    #[test]
+    fn the_short_way_leads_to_the_same_n_grams() {
+        const PIECES: &[&str] = &[
+            "a", "B", "c", "d9", "_", "word", "Word", ".", "-", "(", " ", "  ", "\n", "\t", "\u{0}",
+            "\u{1c}", "\u{b}", "é", "法", "法律", "\u{a0}", "\u{3000}", "İ", "ß", "—", "'",
+        ];
+        let mut state = 1u64;
+        for _ in 0..3_000 {
+            let mut draw = |below: usize| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as usize % below
+            };
+            let kinds = 1 + draw(PIECES.len());
+            let text: String = (0..draw(60)).map(|_| PIECES[draw(kinds)]).collect();
+            assert_eq!(collect(&text), slowly(&text), "{text:?}");
+        }
+    }
 
     fn total(text: &str) -> u32 {
         collect(text).iter().map(|gram| gram.times()).sum()

@@ -51,12 +51,25 @@ pub(crate) struct Scripts {
     pub(crate) other_letters: u32,
 }
 
+/// The bytes of such a kind that come first.
+fn run(bytes: &[u8], is_such: fn(&u8) -> bool) -> &[u8] {
+    &bytes[..bytes.iter().take_while(|byte| is_such(byte)).count()]
+}
+
 /// Counts the shape and the scripts of a normalised text. Case makes no difference: people retype.
 pub(super) fn measure(text: &str) -> ([f32; SHAPE], Scripts) {
     let mut pass = Pass { at_line_start: true, ..Pass::default() };
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        pass.see(c, chars.peek().copied());
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += match byte {
+            b'a'..=b'z' | b'A'..=b'Z' if pass.is_within_a_line() => {
+                pass.see_letters(run(&bytes[at..], u8::is_ascii_alphabetic))
+            }
+            b'0'..=b'9' => pass.see_digits(run(&bytes[at..], u8::is_ascii_digit)),
+            b' ' => pass.see_space(),
+            _ => pass.see(&text[at..]),
+        };
     }
     pass.end_word();
     pass.end_numeral();
@@ -116,11 +129,34 @@ struct Numeral {
     digits: u32,
 }
 
-impl Pass {
-    fn see(&mut self, c: char, next: Option<char>) {
-        if c.is_ascii_alphabetic() && !self.at_line_start && self.numeral.digits == 0 {
-            return self.see_letter(c);
+impl Word {
+    fn add(&mut self, bytes: &[u8]) {
+        let begun = (self.chars as usize).min(LONGEST_KEYWORD);
+        for (place, byte) in self.head[begun..].iter_mut().zip(bytes) {
+            *place = byte.to_ascii_lowercase();
         }
+        self.chars += bytes.len() as u32;
+    }
+}
+
+impl Numeral {
+    fn add(&mut self, digit: u8) {
+        self.digits += 1;
+        if self.scale > 0.0 {
+            self.value += f64::from(digit) * self.scale;
+            self.scale *= 0.1;
+        } else {
+            self.value = (self.value * 10.0 + f64::from(digit)).min(1e15);
+        }
+    }
+}
+
+impl Pass {
+    /// The first character of `rest`, whatever it is. Returns its bytes.
+    fn see(&mut self, rest: &str) -> usize {
+        let mut chars = rest.chars();
+        let Some(c) = chars.next() else { return 0 };
+        let next = chars.next();
         self.chars += 1;
         if self.at_line_start
             && ('A'..='J').contains(&c.to_ascii_uppercase())
@@ -139,22 +175,53 @@ impl Pass {
             self.end_word();
         }
         self.count_mark(c, next);
-        if let Some((length, has_digit)) = &mut self.option {
-            *length += 1;
-            *has_digit |= c.is_ascii_digit();
-        }
+        self.lengthen_option(1);
+        c.len_utf8()
     }
 
-    /// A letter within a line and after no digit: most of what there is to see, and nothing but a part of a word.
-    fn see_letter(&mut self, c: char) {
-        self.chars += 1;
+    /// Whether a letter that comes now is nothing but a part of a word: not the name of an option, and after no digit.
+    fn is_within_a_line(&self) -> bool {
+        !self.at_line_start && self.numeral.digits == 0
+    }
+
+    /// Letters within a line: most of what there is to see. Returns how many.
+    fn see_letters(&mut self, letters: &[u8]) -> usize {
         self.word.is_latin = true;
-        if let Some(byte) = self.word.head.get_mut(self.word.chars as usize) {
-            *byte = c.to_ascii_lowercase() as u8;
+        self.see_in_word(letters);
+        letters.len()
+    }
+
+    fn see_digits(&mut self, digits: &[u8]) -> usize {
+        self.at_line_start = false;
+        self.digits += digits.len() as u32; // clipped long before
+        digits.iter().for_each(|digit| self.numeral.add(digit - b'0'));
+        self.see_in_word(digits);
+        if let Some((_, has_digit)) = &mut self.option {
+            *has_digit = true;
         }
-        self.word.chars += 1;
+        digits.len()
+    }
+
+    fn see_space(&mut self) -> usize {
+        self.chars += 1;
+        self.at_line_start = false;
+        self.end_numeral();
+        self.end_word();
+        self.lengthen_option(1);
+        1
+    }
+
+    /// Characters that are a part of a word and nothing else.
+    fn see_in_word(&mut self, bytes: &[u8]) {
+        let count = bytes.len() as u32; // clipped long before
+        self.chars += count;
+        self.word.add(bytes);
+        self.lengthen_option(count);
+    }
+
+    fn lengthen_option(&mut self, by: u32) {
         if let Some((length, _)) = &mut self.option {
-            *length += 1;
+            *length += by;
         }
     }
 
@@ -194,17 +261,6 @@ impl Pass {
     /// Digits, with points and thousands commas between them, make one numeral.
     fn count_number(&mut self, c: char, next: Option<char>) {
         let number = &mut self.numeral;
-        if let Some(digit) = c.to_digit(10) {
-            self.digits += 1;
-            number.digits += 1;
-            if number.scale > 0.0 {
-                number.value += f64::from(digit) * number.scale;
-                number.scale *= 0.1;
-            } else {
-                number.value = (number.value * 10.0 + f64::from(digit)).min(1e15);
-            }
-            return;
-        }
         let inside = number.digits > 0 && next.is_some_and(|next| next.is_ascii_digit());
         match c {
             '.' if inside && number.scale == 0.0 => number.scale = 0.1,
@@ -214,10 +270,10 @@ impl Pass {
     }
 
     fn end_numeral(&mut self) {
-        let Numeral { value, scale, digits } = std::mem::take(&mut self.numeral);
-        if digits == 0 {
+        if self.numeral.digits == 0 {
             return;
         }
+        let Numeral { value, scale, .. } = std::mem::take(&mut self.numeral);
         self.numerals += 1;
         self.decimals += u32::from(scale > 0.0);
         self.largest = self.largest.max(value);
@@ -227,17 +283,13 @@ impl Pass {
     }
 
     fn extend_word(&mut self, c: char) {
-        let word = &mut self.word;
         let is_latin = c.is_ascii_alphabetic() || ('\u{C0}'..='\u{24F}').contains(&c);
         if c.is_alphabetic() && !is_latin {
             self.scripts.other_letters += 1;
         }
-        word.is_latin |= is_latin;
-        word.is_accented |= is_latin && !c.is_ascii();
-        if let Some(byte) = word.head.get_mut(word.chars as usize) {
-            *byte = if c.is_ascii() { c.to_ascii_lowercase() as u8 } else { b'?' };
-        }
-        word.chars += 1;
+        self.word.is_latin |= is_latin;
+        self.word.is_accented |= is_latin && !c.is_ascii();
+        self.word.add(&[u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?')]);
     }
 
     fn end_word(&mut self) {
