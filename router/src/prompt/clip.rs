@@ -7,6 +7,9 @@ use unicode_normalization::UnicodeNormalization as _;
 ///
 /// The question of a long prompt usually stands at one of its ends. Never walks the middle.
 pub(super) fn clip(text: &str) -> Cow<'_, str> {
+    if text.len() <= HEAD + TAIL {
+        return Cow::Borrowed(text); // no more characters than bytes
+    }
     let Some((head_end, _)) = text.char_indices().nth(HEAD) else { return Cow::Borrowed(text) };
     let rest = &text[head_end..];
     let Some((tail_start, _)) = rest.char_indices().rev().nth(TAIL - 1) else { return Cow::Borrowed(text) };

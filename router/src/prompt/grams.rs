@@ -102,52 +102,64 @@ pub(super) struct Walk<S> {
     run: [u32; 2],
 }
 
-impl<S: Sink> Walk<S> {
-    pub(super) fn new(sink: S) -> Walk<S> {
-        Walk { sink, word: (0, 0), previous: 0, window: [0; 4], length: 0, run: [0; 2] }
-    }
-
+impl Walk<Rows> {
     /// A whole text. Tokens of ASCII, which is most of what there is to read, take a short way to the same n-grams.
     fn read(&mut self, text: &str) {
-        let line = folded(text);
-        let mut at = 0; // in the text; the line has a space before it
+        let mut at = 0;
         while at < text.len() {
-            let length = line[at + 1..].iter().position(|&byte| byte == b' ').expect("a space ends the line");
-            let token = &line[at..at + length + 2];
-            if token.is_ascii() {
-                self.ascii_token(token);
-            } else {
+            let rest = &text.as_bytes()[at..];
+            at += self.ascii_token(rest).unwrap_or_else(|| {
+                let length = rest.iter().position(|&byte| CLASSES[usize::from(byte)] == Class::Blank);
+                let length = length.unwrap_or(rest.len());
                 text[at..at + length].chars().for_each(|c| self.step(lower(c)));
                 self.end_token();
-            }
+                length
+            });
             self.end_run();
-            at += length + 1;
+            at += 1; // the blank
         }
     }
 
-    /// A token of ASCII in lower case, with the spaces around it; nothing but these between two spaces.
-    fn ascii_token(&mut self, token: &[u8]) {
-        let last = token.len() - 1;
-        if last < 2 {
-            return;
-        }
-        let (mut window, mut hash, mut length) = (u32::from(b' ') << 24, 0, 0);
-        for (at, &c) in token[1..last].iter().enumerate() {
+    /// The token that `rest` begins with, up to a blank; its length, 0 between two blanks. `None` if it isn't all ASCII:
+    /// nothing has changed then.
+    fn ascii_token(&mut self, rest: &[u8]) -> Option<usize> {
+        let (rows, previous) = (self.sink.0.len(), self.previous);
+        let (mut window, mut hash, mut length, mut at) = (u32::from(b' ') << 24, 0, 0, 0);
+        while let Some(&byte) = rest.get(at) {
+            let (c, class) = (byte.to_ascii_lowercase(), CLASSES[usize::from(byte)]);
+            if class >= Class::Blank {
+                break;
+            }
             window = window >> 8 | u32::from(c) << 24;
             if at >= 2 {
-                self.sink.add(ascii_window(window), Kind::Window);
+                self.sink.0.push(ascii_window(window));
             }
-            if IS_WORD[usize::from(c)] {
+            if class == Class::Word {
                 (hash, length) = (extended(hash, u32::from(c)), length + 1);
             } else {
                 self.word = (std::mem::take(&mut hash), std::mem::take(&mut length));
                 self.end_word();
             }
+            at += 1;
         }
-        self.word = (hash, length);
-        self.end_word();
-        // Of a single character the padded whole is the one n-gram, with nothing in its first place.
-        self.sink.add(ascii_window(window >> 8 | u32::from(b' ') << 24), Kind::Window);
+        if rest.get(at).is_some_and(|byte| !byte.is_ascii()) {
+            self.sink.0.truncate(rows);
+            self.previous = previous;
+            return None;
+        }
+        if at > 0 {
+            self.word = (hash, length);
+            self.end_word();
+            // Of a single character the padded whole is the one n-gram, with nothing in its first place.
+            self.sink.0.push(ascii_window(window >> 8 | u32::from(b' ') << 24));
+        }
+        Some(at)
+    }
+}
+
+impl<S: Sink> Walk<S> {
+    pub(super) fn new(sink: S) -> Walk<S> {
+        Walk { sink, word: (0, 0), previous: 0, window: [0; 4], length: 0, run: [0; 2] }
     }
 
     /// One character, in lower case.
@@ -238,15 +250,6 @@ impl<S: Sink> Walk<S> {
     }
 }
 
-/// A text in one line: its ASCII in lower case, its ASCII blanks as spaces, and a space at either end.
-fn folded(text: &str) -> Vec<u8> {
-    let mut line = Vec::with_capacity(text.len() + 2);
-    line.push(b' ');
-    line.extend(text.bytes().map(|byte| FOLDED[usize::from(byte)]));
-    line.push(b' ');
-    line
-}
-
 /// The hash of a word with one character more.
 fn extended(hash: u64, c: u32) -> u64 {
     (hash ^ u64::from(c)).wrapping_mul(WORD_PRIME).rotate_left(23)
@@ -274,23 +277,29 @@ const TIMES_MASK: u32 = (1 << TIMES_BITS) - 1;
 const WORD_PRIME: u64 = 0x9FB2_1C65_1E98_DF25;
 const PAIR_PRIME: u64 = 0xA0B4_28DB_27DD_1A4F;
 
-/// Each ASCII byte in lower case, blanks as spaces; others as they are.
-const FOLDED: [u8; 256] = {
-    let mut table = [0; 256];
+/// What a byte means to a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// A part of a word.
+    Word,
+    /// It ends the word.
+    Mark,
+    /// It ends the token.
+    Blank,
+    /// A part of a character beyond ASCII.
+    Beyond,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut table = [Class::Mark; 256];
     let mut at = 0;
     while at < 256 {
-        let byte = at as u8;
-        table[at] = if matches!(byte, b'\t'..=b'\r') { b' ' } else { byte.to_ascii_lowercase() };
-        at += 1;
-    }
-    table
-};
-/// Which ASCII bytes are a part of a word.
-const IS_WORD: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < 128 {
-        table[at] = (at as u8).is_ascii_alphanumeric() || at as u8 == b'_';
+        table[at] = match at as u8 {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => Class::Word,
+            b' ' | b'\t'..=b'\r' => Class::Blank,
+            0x80.. => Class::Beyond,
+            _ => Class::Mark,
+        };
         at += 1;
     }
     table

@@ -51,24 +51,15 @@ pub(crate) struct Scripts {
     pub(crate) other_letters: u32,
 }
 
-/// The bytes of such a kind that come first.
-fn run(bytes: &[u8], is_such: fn(&u8) -> bool) -> &[u8] {
-    &bytes[..bytes.iter().take_while(|byte| is_such(byte)).count()]
-}
-
 /// Counts the shape and the scripts of a normalised text. Case makes no difference: people retype.
 pub(super) fn measure(text: &str) -> ([f32; SHAPE], Scripts) {
-    let mut pass = Pass { at_line_start: true, ..Pass::default() };
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += match byte {
-            b'a'..=b'z' | b'A'..=b'Z' if pass.is_within_a_line() => {
-                pass.see_letters(run(&bytes[at..], u8::is_ascii_alphabetic))
-            }
-            b'0'..=b'9' => pass.see_digits(run(&bytes[at..], u8::is_ascii_digit)),
+    let mut pass = Pass { at_line_start: true, bytes: text.as_bytes(), ..Pass::default() };
+    while let Some(&byte) = pass.bytes.get(pass.at) {
+        pass.at += match byte {
+            b'a'..=b'z' | b'A'..=b'Z' if pass.is_within_a_line() => pass.see_letters(),
+            b'0'..=b'9' => pass.see_digits(),
             b' ' => pass.see_space(),
-            _ => pass.see(&text[at..]),
+            _ => pass.see(&text[pass.at..]),
         };
     }
     pass.end_word();
@@ -78,7 +69,10 @@ pub(super) fn measure(text: &str) -> ([f32; SHAPE], Scripts) {
 }
 
 #[derive(Default)]
-struct Pass {
+struct Pass<'a> {
+    bytes: &'a [u8],
+    /// How far it has come.
+    at: usize,
     chars: u32,
     digits: u32,
     non_ascii: u32,
@@ -112,11 +106,11 @@ struct Pass {
     scripts: Scripts,
 }
 
-/// The word that is being read: its length, its first bytes in lower case, in which script it is.
+/// The word that is being read: where it begins, its length, in which script it is.
 #[derive(Default)]
 struct Word {
+    begins: usize,
     chars: u32,
-    head: [u8; LONGEST_KEYWORD],
     is_latin: bool,
     is_accented: bool,
 }
@@ -129,29 +123,23 @@ struct Numeral {
     digits: u32,
 }
 
-impl Word {
-    fn add(&mut self, bytes: &[u8]) {
-        let begun = (self.chars as usize).min(LONGEST_KEYWORD);
-        for (place, byte) in self.head[begun..].iter_mut().zip(bytes) {
-            *place = byte.to_ascii_lowercase();
-        }
-        self.chars += bytes.len() as u32;
-    }
-}
-
 impl Numeral {
-    fn add(&mut self, digit: u8) {
-        self.digits += 1;
-        if self.scale > 0.0 {
-            self.value += f64::from(digit) * self.scale;
-            self.scale *= 0.1;
-        } else {
-            self.value = (self.value * 10.0 + f64::from(digit)).min(1e15);
+    fn add(&mut self, digits: &[u8]) {
+        self.digits += digits.len() as u32; // clipped long before
+        let (mut value, mut scale) = (self.value, self.scale);
+        for digit in digits.iter().map(|digit| f64::from(digit - b'0')) {
+            if scale > 0.0 {
+                value += digit * scale;
+                scale *= 0.1;
+            } else {
+                value = (value * 10.0 + digit).min(1e15);
+            }
         }
+        (self.value, self.scale) = (value, scale);
     }
 }
 
-impl Pass {
+impl Pass<'_> {
     /// The first character of `rest`, whatever it is. Returns its bytes.
     fn see(&mut self, rest: &str) -> usize {
         let mut chars = rest.chars();
@@ -184,22 +172,33 @@ impl Pass {
         !self.at_line_start && self.numeral.digits == 0
     }
 
-    /// Letters within a line: most of what there is to see. Returns how many.
-    fn see_letters(&mut self, letters: &[u8]) -> usize {
-        self.word.is_latin = true;
-        self.see_in_word(letters);
-        letters.len()
+    /// The bytes of such a kind that come now.
+    fn run(&self, is_such: fn(&u8) -> bool) -> &[u8] {
+        let rest = &self.bytes[self.at..];
+        &rest[..rest.iter().position(|byte| !is_such(byte)).unwrap_or(rest.len())]
     }
 
-    fn see_digits(&mut self, digits: &[u8]) -> usize {
+    /// Letters within a line: most of what there is to see. Returns how many.
+    fn see_letters(&mut self) -> usize {
+        let count = self.run(u8::is_ascii_alphabetic).len();
+        self.word.is_latin = true;
+        self.see_in_word(count);
+        count
+    }
+
+    fn see_digits(&mut self) -> usize {
+        let mut numeral = std::mem::take(&mut self.numeral);
+        let digits = self.run(u8::is_ascii_digit);
+        let count = digits.len();
+        numeral.add(digits);
+        self.numeral = numeral;
         self.at_line_start = false;
-        self.digits += digits.len() as u32; // clipped long before
-        digits.iter().for_each(|digit| self.numeral.add(digit - b'0'));
-        self.see_in_word(digits);
+        self.digits += count as u32; // clipped long before
+        self.see_in_word(count);
         if let Some((_, has_digit)) = &mut self.option {
             *has_digit = true;
         }
-        digits.len()
+        count
     }
 
     fn see_space(&mut self) -> usize {
@@ -211,12 +210,19 @@ impl Pass {
         1
     }
 
-    /// Characters that are a part of a word and nothing else.
-    fn see_in_word(&mut self, bytes: &[u8]) {
-        let count = bytes.len() as u32; // clipped long before
+    /// Bytes that are a part of a word and nothing else.
+    fn see_in_word(&mut self, count: usize) {
+        let count = count as u32; // clipped long before
         self.chars += count;
-        self.word.add(bytes);
+        self.lengthen_word(count);
         self.lengthen_option(count);
+    }
+
+    fn lengthen_word(&mut self, by: u32) {
+        if self.word.chars == 0 {
+            self.word.begins = self.at;
+        }
+        self.word.chars += by;
     }
 
     fn lengthen_option(&mut self, by: u32) {
@@ -289,7 +295,7 @@ impl Pass {
         }
         self.word.is_latin |= is_latin;
         self.word.is_accented |= is_latin && !c.is_ascii();
-        self.word.add(&[u8::try_from(c).ok().filter(u8::is_ascii).unwrap_or(b'?')]);
+        self.lengthen_word(1);
     }
 
     fn end_word(&mut self) {
@@ -297,8 +303,8 @@ impl Pass {
             return;
         }
         let word = std::mem::take(&mut self.word);
-        let text = &word.head[..(word.chars as usize).min(LONGEST_KEYWORD)];
-        let text = if word.chars as usize > LONGEST_KEYWORD { &[] } else { text };
+        let mut lower = [0; LONGEST_KEYWORD];
+        let text = keyword(&self.bytes[word.begins..self.at], &mut lower);
         self.scripts.latin_words += u32::from(word.is_latin);
         self.scripts.accented_words += u32::from(word.is_accented);
         self.scripts.english_words += u32::from(is_english(text));
@@ -360,6 +366,14 @@ impl Pass {
         ];
         shape.map(|value| value as f32)
     }
+}
+
+/// A word in lower case, where it may be a keyword; else nothing.
+fn keyword<'a>(word: &[u8], lower: &'a mut [u8; LONGEST_KEYWORD]) -> &'a [u8] {
+    let Some(lower) = lower.get_mut(..word.len()) else { return &[] };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    lower
 }
 
 fn is_negation(word: &[u8]) -> bool {
