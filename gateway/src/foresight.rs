@@ -54,6 +54,7 @@ mod tests {
             total_ms: ttft_ms,
             hit_tokens: 0,
             p_miss: 0.0,
+            harmed: 0.0,
             shadow: None,
             money: 1.0,
             reason: None,

@@ -128,6 +128,9 @@ pub struct ReplicaState {
     pub context_tokens: f64,
     /// Tokens of prompts whose first token has not come, less those in its cache, by estimate.
     pub prefill_tokens: f64,
+    /// Expected tokens of all answers that it is at or has before it.
+    #[serde(default)]
+    pub output_tokens: f64,
     /// Tokens of this request's prompt that its cache holds, by estimate.
     pub hit_tokens: u32,
     /// Prompt tokens to work on that it was sent each second, lately: over each of [`RATES_OVER_MS`].

@@ -1,14 +1,14 @@
 //! Where an expert would answer a request, when, and what that is worth: cost, time and risk as one sum of money.
 //!
-//! `cost + latency x (wait + TTFT + tokens x TPOT) + miss x P(SLO missed)`, the least over the replicas of the expert's
-//! pools. TTFT alone would not do: under overload decoding slows first. The cost on GPUs of one's own is not what will be
+//! `cost + latency x (wait + TTFT + tokens x TPOT) + miss x (P(SLO missed) + others that miss it by this one)`, the least
+//! over the replicas of the expert's pools. TTFT alone would not do: under overload decoding slows first. The cost on GPUs of one's own is not what will be
 //! charged but what the request takes from others: the price at full load times [`shadow_share`].
 
 use crate::ask::Ask;
 use crate::fleet::{PoolState, ReplicaState};
 use crate::objective::{Objective, Slo};
 use crate::price::{NanoUsd, Price, shadow_share};
-use crate::speed::{Pace, Speed};
+use crate::speed::{Newcomer, Pace, Speed};
 
 /// What one replica offers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -31,6 +31,8 @@ pub(crate) struct Offer {
     pub(crate) hit_tokens: u32,
     /// Probability that the route's SLO is missed; 0 without one.
     pub(crate) p_miss: f64,
+    /// How many of those who are there miss it because of this request.
+    pub(crate) harmed: f64,
     /// On GPUs of one's own: what the request takes from others, as a share of its price.
     pub(crate) shadow: Option<f64>,
     /// The route's objective: with all of it in view the sum, in nano-USD.
@@ -103,13 +105,14 @@ fn judge(ask: &Ask, wanted: Wanted<'_>, place: Offer, pace: Pace, speed: Option<
         (Some(slo), Some(speed)) => p_miss(slo, speed, place.wait_ms, pace, wanted.output),
         _ => 0.0,
     };
+    let harmed = speed.map_or(0.0, |speed| harmed(ask, speed, &place, wanted.output));
     let saved = f64::from(place.hit_tokens) * (wanted.price.input - wanted.price.cached_input) as f64 / 1e6;
     let miss = route.slo.as_ref().map_or(0.0, |slo| slo.miss.0 as f64);
     let shadow = wanted.price.is_own().then(|| shadow_share(ask.pools[place.pool].load()));
     let money = match route.objective {
         Objective::Joint => {
             let cost = (wanted.cost.0 as f64 - saved) * shadow.unwrap_or(1.0);
-            cost + route.latency_per_s.0 as f64 * total_ms / 1e3 + miss * p_miss
+            cost + route.latency_per_s.0 as f64 * total_ms / 1e3 + miss * (p_miss + harmed)
         }
         Objective::Price => wanted.cost.0 as f64,
         Objective::Wait => place.wait_ms + pace.ttft_ms,
@@ -123,11 +126,24 @@ fn judge(ask: &Ask, wanted: Wanted<'_>, place: Offer, pace: Pace, speed: Option<
         tpot_ms: pace.tpot_ms,
         total_ms,
         p_miss,
+        harmed,
         shadow,
         money,
         replica,
         ..place
     }
+}
+
+/// How many of those who are on the place's replica miss the route's SLO because of this request.
+///
+/// Only their tokens after the first count: first tokens are worked on in the order in which requests came.
+fn harmed(ask: &Ask, speed: &Speed, place: &Offer, output: f64) -> f64 {
+    let limit_ms = ask.route.slo.as_ref().and_then(|slo| slo.tpot_ms);
+    let replica = place.replica.and_then(|at| ask.pools[place.pool].replicas.get(at));
+    let (Some(limit_ms), Some(replica)) = (limit_ms, replica) else { return 0.0 };
+    let prompt = f64::from(ask.needs.prompt_tokens);
+    let uncached = (prompt - f64::from(place.hit_tokens)).max(1.0);
+    speed.harmed(replica, Newcomer { prompt, uncached, output }, limit_ms)
 }
 
 /// The probability that the first token or the tokens after it are late.

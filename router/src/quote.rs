@@ -53,6 +53,9 @@ pub struct Quote {
     /// The probability that the route's SLO is missed; 0 without one.
     #[serde(default)]
     pub p_miss: f64,
+    /// How many of those who are there would miss it because of this request.
+    #[serde(default)]
+    pub harmed: f64,
     /// On GPUs of one's own: the share of its price that counts in `money`, by the pool's load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<f64>,
@@ -141,6 +144,7 @@ pub(crate) fn quote(ask: &Ask, index: usize, now: Tick) -> Quote {
         total_ms: offer.total_ms,
         hit_tokens: offer.hit_tokens,
         p_miss: offer.p_miss,
+        harmed: offer.harmed,
         shadow: offer.shadow,
         money: offer.money,
         reason: forbidden(ask, index)

@@ -50,12 +50,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 fn check(file: &std::path::Path) -> Result<(), Failure> {
-    let config = super::serve::read(file)?;
-    for pool in &config.pools {
-        if let Some(sim) = &pool.sim {
-            sims::profile(&sim.profile)?;
-        }
-    }
+    let mut config = super::serve::read(file)?;
+    sims::declare(&mut config)?;
     let offline = Offline::new(&config).map_err(Failure::input)?;
     for promise in offline.promises() {
         print(&promise.line)?;

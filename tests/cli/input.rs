@@ -7,6 +7,10 @@ use std::process::Stdio;
 fn refused(args: &[&str], told: &[&str]) {
     let folder = folder("input");
     std::fs::write(folder.join("unknown.toml"), "[server]\nlisen = \"127.0.0.1:0\"\n").expect("our folder");
+    let profiled = "[[expert]]\nname = \"a\"\nprice = { input_per_mtok = \"1\", output_per_mtok = \"1\" }\n\
+                    [[expert.pool]]\nname = \"p\"\nprotocol = \"openai\"\nendpoints = [\"http://10.0.0.11:8000\"]\n\
+                    profile = \"warp-core\"\n[[route]]\nname = \"auto\"\nreference = \"a\"\n";
+    std::fs::write(folder.join("profiled.toml"), profiled).expect("our folder");
     std::fs::write(folder.join("damaged.sluice"), b"SLUICE but not really").expect("our folder");
     std::fs::write(
         folder.join("prices.toml"),
@@ -28,6 +32,7 @@ fn refused(args: &[&str], told: &[&str]) {
 fn configurations() {
     refused(&["config", "check", "unknown.toml"], &["unknown.toml:2:1", "lisen", "did you mean `listen`"]);
     refused(&["config", "check", "missing.toml"], &["missing.toml", "config init"]);
+    refused(&["config", "check", "profiled.toml"], &["warp-core", "8b-a100"]);
     refused(&["serve", "--config", "unknown.toml"], &["unknown.toml:2:1"]);
     refused(&["explain", "--config", "missing.toml", "--prompt", "x"], &["missing.toml"]);
 }

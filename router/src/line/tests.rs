@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::health::FIRST_EJECTION_MS;
+use crate::health::Why;
 
 const NOW: Tick = Tick(10_000_000);
 const ILL: Verdict = Verdict::Ill { unreachable: true };

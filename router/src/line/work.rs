@@ -67,6 +67,7 @@ impl InWork {
             decoding: sums.decoding,
             context_tokens: sums.context(now, tpot_ms),
             prefill_tokens: sums.prefill,
+            output_tokens: sums.outputs,
             prompt_rates: self.sent.rates(now),
             ..ReplicaState::default()
         }

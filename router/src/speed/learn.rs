@@ -136,6 +136,7 @@ mod tests {
             decoding,
             context_tokens: f64::from(decoding) * 800.0,
             prefill_tokens,
+            output_tokens: 0.0,
             hit_tokens: 0,
             prompt_rates: [0.0; 3],
         }

@@ -5,10 +5,12 @@
 //! the first token follows from the prompt tokens ahead and the batch that they share steps with. Coefficients are never
 //! negative. Time is in milliseconds throughout.
 
+mod crowd;
 mod declared;
 mod learn;
 mod ridge;
 
+pub(crate) use crowd::Newcomer;
 pub use declared::{Declared, Steps};
 pub use learn::{Observation, SpeedLearner};
 pub(crate) use ridge::Ridge;
@@ -76,7 +78,8 @@ impl Speed {
     ///
     /// Source: a server's time is what its work takes over the share that other work leaves; exact for a fluid.
     fn tpot(&self, replica: &ReplicaState, prompt: f64, ttft_ms: f64, output: f64) -> f64 {
-        let alone = dot(&self.tpot, &batch_terms(replica, prompt));
+        // Once everybody who is there, and the request, puts tokens out.
+        let alone = dot(&self.tpot, &batch_terms(f64::from(replica.in_flight) + 1.0, replica, prompt));
         let rate = rate_over(&replica.prompt_rates, RECENT * (ttft_ms + output * alone));
         let busy = (rate / 1e3 * self.tpot[PROMPTS] / PER_TOKEN).min(MOST_BUSY);
         let behind = busy * ttft_ms / (output - 1.0).max(1.0);
@@ -124,9 +127,9 @@ fn ttft_terms(replica: &ReplicaState, uncached: f64) -> [f64; TTFT_TERMS] {
     [1.0, tokens, tokens * batch, batch, replica.context_tokens / 1e4, tokens * tokens / 10.0]
 }
 
-/// Terms of the time per output token without prompts, once everybody who is there, and the request, puts tokens out.
-fn batch_terms(replica: &ReplicaState, prompt: f64) -> [f64; TPOT_TERMS] {
-    let sequences = f64::from(replica.in_flight) + 1.0;
+/// Terms of the time per output token of so many sequences, without prompts that are worked on: what the replica has in
+/// work, and `prompt` tokens more.
+fn batch_terms(sequences: f64, replica: &ReplicaState, prompt: f64) -> [f64; TPOT_TERMS] {
     tpot_terms(sequences, replica.context_tokens + replica.prefill_tokens + prompt, 0.0)
 }
 

@@ -48,6 +48,7 @@ fn decision(worst: &[i64]) -> Decision {
         total_ms: 0.0,
         hit_tokens: 0,
         p_miss: 0.0,
+        harmed: 0.0,
         shadow: None,
         money: 0.0,
         reason: None,

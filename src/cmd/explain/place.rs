@@ -53,12 +53,16 @@ fn ahead(story: &Story, quote: &Quote) -> Option<String> {
         *state.replicas.get(number)?;
     let name = &story.snapshot.fleet.pools.get(pool)?.name;
     let cached = if hit_tokens > 0 { format!(", {hit_tokens} tokens in its cache") } else { String::new() };
+    let harmed = quote.harmed;
+    let harm = if harmed >= LEAST_HARM { format!("; {harmed:.2} of them late by it") } else { String::new() };
     Some(format!(
         "pool {name}, replica {number}: {in_flight} of {limit} in work, {} wait; {prefill_tokens:.0} prompt and \
-         {context_tokens:.0} context tokens ahead{cached}",
+         {context_tokens:.0} context tokens ahead{cached}{harm}",
         state.queued
     ))
 }
 
+/// Harm below this isn't worth a word.
+const LEAST_HARM: f64 = 0.01;
 /// Columns of an expert's name.
 const NAME: usize = 28;
