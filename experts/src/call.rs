@@ -3,6 +3,7 @@
 use crate::dial::Dial;
 use crate::error::{ErrorKind, ExpertError};
 use crate::report::LoadReport;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use sluice_proto::v1;
@@ -14,20 +15,14 @@ use std::time::Duration;
 pub struct Call {
     /// The gateway's id of the request, for the engine's log.
     pub request_id: String,
-    /// The conversation, oldest first.
-    pub messages: Vec<v1::Message>,
+    /// The conversation and how it is to be answered, shared by all who have a part in it. Its `model` and `max_tokens` are
+    /// what its client said: the endpoint's model and the field below are what counts.
+    pub body: Arc<v1::GenerateRequest>,
+    /// The messages as their client wrote them, one JSON array that says what those of `body` do; empty where they did
+    /// not come as JSON. A dialect that speaks the same JSON hands it on as it is.
+    pub messages_json: Bytes,
     /// Most tokens to produce, at least 1.
     pub max_tokens: u32,
-    /// 0 to 2; `None` is the engine's default.
-    pub temperature: Option<f32>,
-    /// 0 to 1; `None` is the engine's default.
-    pub top_p: Option<f32>,
-    /// Strings that end the answer.
-    pub stop: Vec<String>,
-    /// Makes the answer repeatable where the engine can.
-    pub seed: Option<i64>,
-    /// Further fields of an OpenAI chat request as one JSON object; empty means none.
-    pub extra_json: String,
     /// Set where the answer is wanted in one piece, if the dialect can ask for that; its one delta then comes with its
     /// end. How much longer than a first token it may take, as long as the engine lives.
     pub whole: Option<Duration>,

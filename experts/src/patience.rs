@@ -73,7 +73,8 @@ impl Patience {
     fn set(&mut self, within: Duration) {
         match &mut self.silence {
             Some((timer, kind)) => {
-                timer.set(sleep(within));
+                // Later than before, as nearly always: then nothing but a number is written.
+                timer.as_mut().reset(sleep(within).deadline());
                 *kind = ErrorKind::IdleTimeout;
             }
             none => *none = Some((Box::pin(sleep(within)), ErrorKind::IdleTimeout)),

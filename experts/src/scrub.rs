@@ -1,7 +1,8 @@
 //! Makes an engine's own words fit for an error: short, on one line, without keys or the prompt.
 
 use crate::call::Secret;
-use sluice_proto::v1::Message;
+use sluice_proto::v1;
+use std::sync::Arc;
 
 /// Most characters kept.
 const LONGEST: usize = 300;
@@ -10,14 +11,14 @@ const PIECE: usize = 12;
 
 /// What must not be repeated.
 pub(crate) struct Scrub {
-    messages: Vec<Message>,
+    asked: Vec<Arc<v1::GenerateRequest>>,
     key: Option<Secret>,
 }
 
 impl Scrub {
-    /// For a call with these messages.
-    pub(crate) fn new(messages: Vec<Message>, key: Option<Secret>) -> Scrub {
-        Scrub { messages, key }
+    /// For calls that ask this.
+    pub(crate) fn new(asked: Vec<Arc<v1::GenerateRequest>>, key: Option<Secret>) -> Scrub {
+        Scrub { asked, key }
     }
 
     /// The engine's words in at most 300 characters; empty when they quote the prompt or a key.
@@ -37,9 +38,8 @@ impl Scrub {
     fn quotes(&self, words: &[char]) -> bool {
         words.chunks_exact(PIECE).any(|piece| {
             let piece: String = piece.iter().collect();
-            self.messages
-                .iter()
-                .any(|message| message.content.contains(&piece) || message.json.contains(&piece))
+            let mut messages = self.asked.iter().flat_map(|asked| &asked.messages);
+            messages.any(|message| message.content.contains(&piece) || message.json.contains(&piece))
         })
     }
 }
@@ -50,9 +50,12 @@ mod tests {
 
     #[test]
     fn keys_and_prompts_are_not_repeated_and_the_rest_is_short() {
-        let message =
-            Message { content: "my secret plan is to plant tulips in May".to_owned(), ..Message::default() };
-        let scrub = Scrub::new(vec![message], Some(Secret::new("key-4711")));
+        let message = v1::Message {
+            content: "my secret plan is to plant tulips in May".to_owned(),
+            ..v1::Message::default()
+        };
+        let asked = v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() };
+        let scrub = Scrub::new(vec![Arc::new(asked)], Some(Secret::new("key-4711")));
         assert_eq!(
             scrub.clean("maximum context length is 4096\ntokens."),
             "maximum context length is 4096 tokens"

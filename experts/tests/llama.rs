@@ -5,7 +5,7 @@
 
 use futures::StreamExt as _;
 use sluice_experts::{Call, Endpoint, Engine, ErrorKind, Event, Finish, protocol};
-use sluice_proto::v1::Message;
+use sluice_proto::v1::{GenerateRequest, Message};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -104,7 +104,8 @@ async fn until(what: &str, holds: impl AsyncFn() -> bool) {
 
 fn call(prompt: &str, max_tokens: u32) -> Call {
     let message = Message { role: "user".into(), content: prompt.into(), json: String::new() };
-    Call { request_id: "req-1".into(), messages: vec![message], max_tokens, ..Call::default() }
+    let body = GenerateRequest { messages: vec![message], ..GenerateRequest::default() };
+    Call { request_id: "req-1".into(), body: Arc::new(body), max_tokens, ..Call::default() }
 }
 
 #[tokio::test]

@@ -140,17 +140,12 @@ fn call_span(lane: &Lane, lease: &Lease, step: Step, n: u8, slot: &Slot) -> Span
 
 /// The request as an engine gets it.
 fn engine_call(request: &Request, step: Step, now: Tick) -> Call {
-    let body = &request.body;
     let left_us = request.deadline.map(|deadline| deadline.since_us(now).saturating_sub(OVERHEAD_US));
     Call {
         request_id: request.label.clone(),
-        messages: body.messages.clone(),
+        body: request.body.clone(),
+        messages_json: request.messages_json.clone(),
         max_tokens: step.max_output_tokens,
-        temperature: body.temperature,
-        top_p: body.top_p,
-        stop: body.stop.clone(),
-        seed: body.seed,
-        extra_json: body.extra_json.clone(),
         time_left: left_us.map(Duration::from_micros),
         whole: None,
     }

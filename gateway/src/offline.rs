@@ -13,6 +13,7 @@ use crate::request::{Front, Hints, Request};
 use crate::running::load_model;
 use crate::start_error::StartError;
 use crate::tenants::Identity;
+use bytes::Bytes;
 use sluice_proto::v1;
 use sluice_router::{Ask, Needs, PoolState, Receipt, Snapshot};
 use std::sync::Arc;
@@ -122,7 +123,8 @@ fn request(route: &str, messages: &[(String, String)], max_tokens: Option<u32>) 
         id,
         label: id.to_string(),
         front: Front::Grpc,
-        body,
+        body: Arc::new(body),
+        messages_json: Bytes::new(),
         hints: Hints::default(),
         identity: Arc::new(Identity::everybody()),
         tenant: 0,

@@ -3,6 +3,7 @@
 use crate::error::Fault;
 use crate::serve::LONGEST_REQUEST_MS;
 use crate::tenants::Identity;
+use bytes::Bytes;
 use sluice_proto::v1;
 use sluice_router::{Entrant, NanoUsd, Prefix, Privacy, Tick};
 use std::sync::Arc;
@@ -19,7 +20,9 @@ pub struct Request {
     /// Which edge it came through.
     pub front: Front,
     /// Model, messages and sampling parameters.
-    pub body: v1::GenerateRequest,
+    pub body: Arc<v1::GenerateRequest>,
+    /// The messages as the client wrote them, where it wrote JSON: [`Call::messages_json`](sluice_experts::Call).
+    pub messages_json: Bytes,
     /// What its headers or metadata ask for.
     pub hints: Hints,
     /// Whose it is, and what bounds it.

@@ -83,9 +83,12 @@ fn call(text: &str) -> Call {
     let message = v1::Message { role: "user".to_owned(), content: text.to_owned(), json: String::new() };
     Call {
         request_id: "018f0000-0000-7000-8000-000000000000".to_owned(),
-        messages: vec![message],
+        body: Arc::new(v1::GenerateRequest {
+            messages: vec![message],
+            temperature: Some(0.7),
+            ..Default::default()
+        }),
         max_tokens: 4_000,
-        temperature: Some(0.7),
         ..Call::default()
     }
 }

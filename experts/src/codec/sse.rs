@@ -49,20 +49,22 @@ impl SseParser {
     ///
     /// # Errors
     /// [`SseError`] when a line or an event grows beyond 1 MiB; the stream is then of no more use.
-    pub fn push(&mut self, mut bytes: &[u8], out: &mut Vec<SseEvent>) -> Result<(), SseError> {
+    pub fn push(&mut self, mut bytes: &[u8], out: &mut impl Extend<SseEvent>) -> Result<(), SseError> {
         if self.after_cr && !bytes.is_empty() {
             self.after_cr = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
-        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
-            self.extend(&bytes[..end])?;
-            self.end_line(out)?;
+        while let Some(end) = memchr::memchr2(b'\r', b'\n', bytes) {
+            self.check_room(end)?;
+            self.end_line(&bytes[..end], out)?;
             let rest = &bytes[end + 1..];
             self.after_cr = bytes[end] == b'\r' && rest.is_empty();
             let swallow = bytes[end] == b'\r' && rest.first() == Some(&b'\n');
             bytes = &rest[usize::from(swallow)..];
         }
-        self.extend(bytes)
+        self.check_room(bytes.len())?;
+        self.line.extend_from_slice(bytes);
+        Ok(())
     }
 
     /// What is left of a stream that closed and looks like a bare JSON object: engines that fail in the middle may
@@ -72,26 +74,35 @@ impl SseParser {
         if line.starts_with('{') { line.into_owned() } else { self.stray.clone() }
     }
 
-    fn extend(&mut self, bytes: &[u8]) -> Result<(), SseError> {
-        if self.line.len() + self.pending.data.len() + bytes.len() > MAX_EVENT_BYTES {
-            return Err(SseError);
-        }
-        self.line.extend_from_slice(bytes);
-        Ok(())
+    fn check_room(&self, more: usize) -> Result<(), SseError> {
+        let bytes = self.line.len() + self.pending.data.len() + more;
+        if bytes > MAX_EVENT_BYTES { Err(SseError) } else { Ok(()) }
     }
 
-    fn end_line(&mut self, out: &mut Vec<SseEvent>) -> Result<(), SseError> {
+    /// A line ends with these bytes. Most come whole, and are read where they are.
+    fn end_line(&mut self, last: &[u8], out: &mut impl Extend<SseEvent>) -> Result<(), SseError> {
+        if self.line.is_empty() {
+            return self.whole_line(last, out);
+        }
         let mut bytes = std::mem::take(&mut self.line);
-        let start = if self.past_start { 0 } else { bytes.strip_prefix(BOM).map_or(0, |_| BOM.len()) };
-        self.past_start = true;
-        // A line feed is never part of a longer UTF-8 sequence, so decoding line by line equals decoding it all.
-        let end = self.field(&String::from_utf8_lossy(&bytes[start..]), out);
+        bytes.extend_from_slice(last);
+        let end = self.whole_line(&bytes, out);
         bytes.clear();
         self.line = bytes;
         end
     }
 
-    fn field(&mut self, line: &str, out: &mut Vec<SseEvent>) -> Result<(), SseError> {
+    fn whole_line(&mut self, bytes: &[u8], out: &mut impl Extend<SseEvent>) -> Result<(), SseError> {
+        let bytes = if self.past_start { bytes } else { bytes.strip_prefix(BOM).unwrap_or(bytes) };
+        self.past_start = true;
+        // A line feed is never part of a longer UTF-8 sequence, so decoding line by line equals decoding it all.
+        match std::str::from_utf8(bytes) {
+            Ok(line) => self.field(line, out),
+            Err(_) => self.field(&String::from_utf8_lossy(bytes), out),
+        }
+    }
+
+    fn field(&mut self, line: &str, out: &mut impl Extend<SseEvent>) -> Result<(), SseError> {
         if line.is_empty() {
             self.dispatch(out);
             return Ok(());
@@ -104,6 +115,7 @@ impl SseParser {
                 if self.pending.data.len() + value.len() >= MAX_EVENT_BYTES {
                     return Err(SseError);
                 }
+                self.pending.data.reserve_exact(value.len() + 1);
                 self.pending.data.push_str(value);
                 self.pending.data.push('\n');
             }
@@ -115,11 +127,11 @@ impl SseParser {
         Ok(())
     }
 
-    fn dispatch(&mut self, out: &mut Vec<SseEvent>) {
+    fn dispatch(&mut self, out: &mut impl Extend<SseEvent>) {
         let mut event = std::mem::take(&mut self.pending);
         event.id.clone_into(&mut self.pending.id);
         if event.data.pop().is_some() {
-            out.push(event);
+            out.extend(Some(event));
         }
     }
 }

@@ -57,7 +57,7 @@ impl Lines {
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
         let mut socket = self.connect().await?;
         patience.connected();
-        let prompt: Vec<&str> = call.messages.iter().map(|message| message.content.as_str()).collect();
+        let prompt: Vec<&str> = call.body.messages.iter().map(|message| message.content.as_str()).collect();
         let line = format!("{}\n", prompt.join(" ").replace('\n', " "));
         patience.wait(socket.write_all(line.as_bytes())).await?.map_err(broken)?;
         let mut reading = Reading { socket: BufReader::new(socket), patience, begun: false, ended: false };
@@ -108,7 +108,7 @@ fn broken(error: std::io::Error) -> ExpertError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sluice_proto::v1::Message;
+    use sluice_proto::v1::{GenerateRequest, Message};
     use std::time::Duration;
     use tokio::net::TcpListener;
 
@@ -136,7 +136,8 @@ mod tests {
         let engine = (ROW.connect)(endpoint).unwrap_or_else(|error| panic!("{error}"));
         let ask = async {
             let mut text = String::new();
-            let call = Call { messages: vec![message], ..Call::default() };
+            let body = GenerateRequest { messages: vec![message], ..GenerateRequest::default() };
+            let call = Call { body: Arc::new(body), ..Call::default() };
             let mut events = match engine.generate(call).await {
                 Ok(events) => events,
                 Err(error) => return (text, Err(error.kind)),

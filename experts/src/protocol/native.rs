@@ -101,7 +101,7 @@ impl Inner {
     }
 
     async fn generate(self: Arc<Inner>, call: Call) -> Result<Events, ExpertError> {
-        let scrub = Scrub::new(call.messages.clone(), self.endpoint.api_key.clone());
+        let scrub = Scrub::new(vec![call.body.clone()], self.endpoint.api_key.clone());
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
         // The connection is the channel's affair; its own bound comes on top of the wait for the first event.
         patience.connected_within(self.endpoint.connect_timeout);
@@ -140,16 +140,17 @@ impl Inner {
     }
 
     fn message(&self, call: Call) -> v1::ExpertRequest {
+        let body = Arc::unwrap_or_clone(call.body);
         v1::ExpertRequest {
             request_id: call.request_id,
             model: self.endpoint.model.clone(),
-            messages: call.messages,
+            messages: body.messages,
             max_tokens: call.max_tokens,
-            temperature: call.temperature,
-            top_p: call.top_p,
-            stop: call.stop,
-            seed: call.seed,
-            extra_json: call.extra_json,
+            temperature: body.temperature,
+            top_p: body.top_p,
+            stop: body.stop,
+            seed: body.seed,
+            extra_json: body.extra_json,
         }
     }
 

@@ -8,7 +8,7 @@ mod peer;
 mod rows;
 
 use sluice_experts::{Call, Endpoint, Engine, Event, Events, ExpertError, Secret, protocol};
-use sluice_proto::v1::Message;
+use sluice_proto::v1::{GenerateRequest, Message};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,8 @@ fn engine(name: &str, endpoint: Endpoint) -> Arc<dyn Engine> {
 
 fn call(prompt: &str, max_tokens: u32) -> Call {
     let message = Message { role: "user".into(), content: prompt.into(), json: String::new() };
-    Call { request_id: "req-1".into(), messages: vec![message], max_tokens, ..Call::default() }
+    let body = GenerateRequest { messages: vec![message], ..GenerateRequest::default() };
+    Call { request_id: "req-1".into(), body: Arc::new(body), max_tokens, ..Call::default() }
 }
 
 /// Reads to the end: the text, and how it ended.

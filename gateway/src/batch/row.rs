@@ -66,9 +66,9 @@ pub(super) fn call(row: &Row<Caller>, now: Tick) -> Call {
 /// a batch as a whole.
 pub(crate) fn item(call: &Call, prompt_tokens: u32, priority: u8, now: Tick) -> Item {
     let mut kind = DefaultHasher::new();
-    call.temperature.map(f32::to_bits).hash(&mut kind);
-    call.top_p.map(f32::to_bits).hash(&mut kind);
-    call.extra_json.hash(&mut kind);
+    call.body.temperature.map(f32::to_bits).hash(&mut kind);
+    call.body.top_p.map(f32::to_bits).hash(&mut kind);
+    call.body.extra_json.hash(&mut kind);
     let left_us = call.time_left.map(|left| u64::try_from(left.as_micros()).unwrap_or(u64::MAX));
     Item {
         deadline: left_us.map(|us| Tick(now.0.saturating_add(us))),

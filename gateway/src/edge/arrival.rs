@@ -6,6 +6,7 @@ use crate::edge::hints::{self, Asked};
 use crate::error::Fault;
 use crate::request::{Front, Request};
 use crate::tenants::Identity;
+use bytes::Bytes;
 use http::HeaderMap;
 use sluice_proto::v1;
 use sluice_router::Tick;
@@ -64,7 +65,8 @@ impl Arrival {
             id: self.id,
             label: self.label,
             front,
-            body,
+            body: Arc::new(body),
+            messages_json: Bytes::new(),
             hints: asked.hints,
             tenant: identity.line().unwrap_or(self.stranger),
             identity,

@@ -1,8 +1,10 @@
 //! JSON from clients, read strictly: no duplicate keys, bounded depth, and errors that tell the place but no content.
 
 use crate::error::Fault;
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer as _, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
+use std::borrow::Cow;
 use std::fmt;
 
 /// How many arrays and objects may stand within each other inside one field of the body.
@@ -23,6 +25,44 @@ pub(crate) fn object(bytes: &[u8], what: &str) -> Result<Map<String, Value>, Str
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(format!("{what} is {}; send a JSON object", kind(&other))),
         Err(error) => Err(format!("{what} is not valid JSON: {error}")),
+    }
+}
+
+/// The same, but the field `raw` is left as it stands in `bytes`, checked for its syntax alone. `None` where [`object`]
+/// would refuse, and where there is no such field: that one knows why.
+pub(crate) fn object_with<'a>(bytes: &'a [u8], raw: &str) -> Option<(Map<String, Value>, &'a RawValue)> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = reader.deserialize_map(Around { raw }).ok()?;
+    reader.end().ok()?;
+    let (rest, raw) = read;
+    Some((rest, raw?))
+}
+
+/// Reads an object but for one field.
+struct Around<'n> {
+    raw: &'n str,
+}
+
+impl<'de> Visitor<'de> for Around<'_> {
+    type Value = (Map<String, Value>, Option<&'de RawValue>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let (mut rest, mut raw) = (Map::new(), None);
+        while let Some(key) = entries.next_key::<Cow<'_, str>>()? {
+            if key == self.raw && raw.is_none() {
+                raw = Some(entries.next_value()?);
+            } else if key == self.raw || rest.contains_key(&*key) {
+                return Err(A::Error::custom("the same key twice in one object"));
+            } else {
+                let value = entries.next_value_seed(Strict { levels_left: MAX_DEPTH })?;
+                rest.insert(key.into_owned(), value);
+            }
+        }
+        Ok((rest, raw))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::shared::MemoryShared;
 use crate::store::{Journal, MemoryJournal, Opening, StoreError, Stored};
 use crate::tenants::{Budget, Identity, Level, LevelKind, Limits};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use sluice_experts::{Call, Engine, ErrorKind, Event as EngineEvent, Events, ExpertError, Finish, Usage};
@@ -138,7 +139,8 @@ fn request(app: &App) -> Request {
         id,
         label: id.to_string(),
         front: Front::Grpc,
-        body: v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() },
+        body: Arc::new(v1::GenerateRequest { messages: vec![message], ..v1::GenerateRequest::default() }),
+        messages_json: Bytes::new(),
         hints: Hints::default(),
         identity: app.keys.identify(None, 0).expect("no key is needed"),
         tenant: 0,
@@ -313,7 +315,7 @@ async fn all_tries_together_stay_within_the_bound_on_the_cost() {
     let tries = async |max_cost: Option<NanoUsd>| {
         let (app, journal) = gateway_of(3, Scripted { deltas: 0, then: Then::Silence });
         let mut request = request(&app);
-        request.body.max_tokens = 100;
+        Arc::make_mut(&mut request.body).max_tokens = 100;
         request.hints.max_cost = max_cost;
         let (out, events) = Outlet::new();
         serve(&app, request, out).await;

@@ -18,7 +18,7 @@ impl Inner {
     pub(super) async fn generate_batch(&self, calls: Vec<Call>) -> Result<Answers, ExpertError> {
         let count = calls.len();
         let scrubs: Vec<Scrub> = calls.iter().map(|call| self.scrub(call)).collect();
-        let all = calls.iter().flat_map(|call| call.messages.iter().cloned()).collect();
+        let all = calls.iter().map(|call| call.body.clone()).collect();
         let scrub = Scrub::new(all, self.endpoint.api_key.clone());
         let time_left = longest(&calls);
         let mut patience = Patience::for_call(&self.endpoint, time_left)?;
@@ -34,7 +34,7 @@ impl Inner {
     }
 
     fn scrub(&self, call: &Call) -> Scrub {
-        Scrub::new(call.messages.clone(), self.endpoint.api_key.clone())
+        Scrub::new(vec![call.body.clone()], self.endpoint.api_key.clone())
     }
 }
 

@@ -103,7 +103,7 @@ impl Inner {
             request.headers_mut().insert("x-request-id", id);
         }
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
-        let scrub = Scrub::new(call.messages, self.endpoint.api_key.clone());
+        let scrub = Scrub::new(vec![call.body.clone()], self.endpoint.api_key.clone());
         let response = self.send(request, &mut patience, call.whole).await?;
         if response.status() != StatusCode::OK {
             return Err(refusal::of_response(response, &scrub, &mut patience).await);

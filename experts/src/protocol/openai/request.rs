@@ -5,7 +5,7 @@ use crate::error::{ErrorKind, ExpertError};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use sluice_proto::v1::Message;
+use sluice_proto::v1::{GenerateRequest, Message};
 
 /// Fields that are ours to write: what the caller sent beside them never takes their place.
 const OWN: &[&str] =
@@ -16,17 +16,16 @@ const OWN: &[&str] =
 /// # Errors
 /// [`ErrorKind::Rejected`] with 400 when the caller's JSON is none.
 pub(super) fn body(call: &Call, model: &str, host: &str) -> Result<Vec<u8>, ExpertError> {
-    let messages = call.messages.iter().map(Turn::of).collect::<Result<Vec<_>, _>>()?;
-    let body = Body { call, model, limit: limit_field(host), extra: extra(call)?, messages };
-    let size: usize =
-        call.messages.iter().map(|message| message.content.len() + message.json.len() + 64).sum();
-    let mut bytes = Vec::with_capacity(size + call.extra_json.len() + 256);
+    let messages = Turns::of(call)?;
+    let size = messages.bytes() + call.body.extra_json.len() + 256;
+    let body = Body { call, model, limit: limit_field(host), extra: extra(&call.body)?, messages };
+    let mut bytes = Vec::with_capacity(size);
     serde_json::to_writer(&mut bytes, &body).expect("writing JSON to memory can't fail");
     Ok(bytes)
 }
 
 /// The caller's further fields, without those that are ours.
-fn extra(call: &Call) -> Result<Map<String, Value>, ExpertError> {
+fn extra(call: &GenerateRequest) -> Result<Map<String, Value>, ExpertError> {
     if call.extra_json.is_empty() {
         return Ok(Map::new());
     }
@@ -48,12 +47,12 @@ struct Body<'a> {
     model: &'a str,
     limit: &'static str,
     extra: Map<String, Value>,
-    messages: Vec<Turn<'a>>,
+    messages: Turns<'a>,
 }
 
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let call = self.call;
+        let (call, asked) = (self.call, &*self.call.body);
         let mut map = serializer.serialize_map(None)?;
         for (name, value) in &self.extra {
             map.serialize_entry(name, value)?;
@@ -65,16 +64,16 @@ impl Serialize for Body<'_> {
             map.serialize_entry("stream_options", &StreamOptions { include_usage: true })?;
         }
         map.serialize_entry(self.limit, &call.max_tokens)?;
-        if let Some(temperature) = call.temperature {
+        if let Some(temperature) = asked.temperature {
             map.serialize_entry("temperature", &short(temperature))?;
         }
-        if let Some(top_p) = call.top_p {
+        if let Some(top_p) = asked.top_p {
             map.serialize_entry("top_p", &short(top_p))?;
         }
-        if !call.stop.is_empty() {
-            map.serialize_entry("stop", &call.stop)?;
+        if !asked.stop.is_empty() {
+            map.serialize_entry("stop", &asked.stop)?;
         }
-        if let Some(seed) = call.seed {
+        if let Some(seed) = asked.seed {
             map.serialize_entry("seed", &seed)?;
         }
         map.end()
@@ -84,6 +83,34 @@ impl Serialize for Body<'_> {
 #[derive(serde::Serialize)]
 struct StreamOptions {
     include_usage: bool,
+}
+
+/// The messages.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Turns<'a> {
+    /// As the caller wrote them.
+    Whole(&'a RawValue),
+    /// One by one.
+    Each(Vec<Turn<'a>>),
+}
+
+impl Turns<'_> {
+    fn of(call: &Call) -> Result<Turns<'_>, ExpertError> {
+        if call.messages_json.is_empty() {
+            return call.body.messages.iter().map(Turn::of).collect::<Result<_, _>>().map(Turns::Each);
+        }
+        let whole: Option<&RawValue> = serde_json::from_slice(&call.messages_json).ok();
+        whole.map(Turns::Whole).ok_or_else(|| not_an_object("each message"))
+    }
+
+    /// About how many they take.
+    fn bytes(&self) -> usize {
+        match self {
+            Turns::Whole(whole) => whole.get().len(),
+            Turns::Each(turns) => turns.iter().map(|turn| turn.bytes() + 64).sum(),
+        }
+    }
 }
 
 /// One message.
@@ -106,6 +133,13 @@ impl Turn<'_> {
             .filter(|whole| whole.get().starts_with('{'))
             .map(Turn::Whole)
             .ok_or_else(|| not_an_object("a message"))
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Turn::Plain { content, .. } => content.len(),
+            Turn::Whole(whole) => whole.get().len(),
+        }
     }
 }
 
@@ -130,11 +164,22 @@ fn short(value: f32) -> Value {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn call() -> Call {
         let plain = Message { role: "user".into(), content: "hi".into(), json: String::new() };
-        Call { messages: vec![plain], max_tokens: 7, ..Call::default() }
+        asking(|body| body.messages = vec![plain])
+    }
+
+    fn asking(change: impl FnOnce(&mut GenerateRequest)) -> Call {
+        let mut body = GenerateRequest::default();
+        change(&mut body);
+        Call { body: Arc::new(body), max_tokens: 7, ..Call::default() }
+    }
+
+    fn asked(call: &mut Call) -> &mut GenerateRequest {
+        Arc::make_mut(&mut call.body)
     }
 
     fn check(call: &Call, host: &str, want: Value) {
@@ -158,11 +203,11 @@ mod tests {
     #[test]
     fn further_fields_pass_but_never_override_ours() {
         let mut call = call();
-        call.temperature = Some(0.7);
-        call.stop = vec!["x".into()];
-        call.seed = Some(-3);
-        call.top_p = Some(0.95);
-        call.extra_json = json!({
+        asked(&mut call).temperature = Some(0.7);
+        asked(&mut call).stop = vec!["x".into()];
+        asked(&mut call).seed = Some(-3);
+        asked(&mut call).top_p = Some(0.95);
+        asked(&mut call).extra_json = json!({
             "model": "evil", "messages": [], "stream": false, "max_tokens": 9999, "max_completion_tokens": 9999,
             "stream_options": {}, "temperature": 2.0, "tools": [{ "type": "function" }], "unknown": { "deep": [1] },
         })
@@ -181,13 +226,24 @@ mod tests {
     #[test]
     fn a_message_with_json_is_sent_as_it_is_and_bad_json_is_the_callers_fault() {
         let mut call = call();
-        call.messages[0].json = r#"{"role":"tool","content":null,"tool_call_id":"a"}"#.into();
+        asked(&mut call).messages[0].json = r#"{"role":"tool","content":null,"tool_call_id":"a"}"#.into();
         let got: Value = serde_json::from_slice(&body(&call, "m", "h").unwrap()).unwrap();
         assert_eq!(got["messages"][0], json!({ "role": "tool", "content": null, "tool_call_id": "a" }));
-        call.messages[0].json = "[1]".into();
+        asked(&mut call).messages[0].json = "[1]".into();
         assert_eq!(body(&call, "m", "h").unwrap_err().kind, ErrorKind::Rejected { status: 400 });
-        call.messages[0].json.clear();
-        call.extra_json = "nope".into();
+        asked(&mut call).messages[0].json.clear();
+        asked(&mut call).extra_json = "nope".into();
+        assert_eq!(body(&call, "m", "h").unwrap_err().kind, ErrorKind::Rejected { status: 400 });
+    }
+
+    #[test]
+    fn messages_that_came_as_json_are_handed_on_as_they_came() {
+        let mut call = call();
+        let json = r#"[ {"content": "h\u0069", "role":"user"} ]"#;
+        call.messages_json = json.into();
+        let got = String::from_utf8(body(&call, "m", "h").unwrap()).unwrap();
+        assert!(got.contains(json), "{got}");
+        call.messages_json = "[".into();
         assert_eq!(body(&call, "m", "h").unwrap_err().kind, ErrorKind::Rejected { status: 400 });
     }
 }

@@ -119,10 +119,8 @@ impl Reading {
             None => Ok(false),
             Some(Ok(frame)) => {
                 let bytes = frame.into_data().unwrap_or_default();
-                let mut records = Vec::new();
-                let fits = self.parser.push(&bytes, &mut records);
+                let fits = self.parser.push(&bytes, &mut self.records);
                 fits.map_err(|error| ExpertError::new(ErrorKind::Protocol, error.to_string()))?;
-                self.records.extend(records);
                 Ok(true)
             }
             Some(Err(error)) => Err(truncated(&format!("in the middle: {}", causes(&error)))),

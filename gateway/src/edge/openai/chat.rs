@@ -3,6 +3,8 @@
 use crate::edge::check;
 use crate::edge::json::{self, mistyped};
 use crate::error::{Fault, FaultCode};
+use bytes::Bytes;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sluice_proto::openai::content_text;
 use sluice_proto::v1;
@@ -11,6 +13,8 @@ use sluice_proto::v1;
 pub(super) struct Chat {
     /// What the spine gets.
     pub(super) body: v1::GenerateRequest,
+    /// The messages as the client wrote them.
+    pub(super) messages_json: Bytes,
     /// Whether the client reads a stream.
     pub(super) is_stream: bool,
     /// Whether that stream has a chunk with the usage.
@@ -21,14 +25,43 @@ pub(super) struct Chat {
 ///
 /// # Errors
 /// The fault names the field, or the place of a JSON error; it holds nothing of the text.
-pub(super) fn parse(bytes: &[u8]) -> Result<Chat, Fault> {
-    let map = json::object(bytes, "the body").map_err(|why| Fault::new(FaultCode::InvalidValue, why))?;
-    let mut fields = Fields(map);
+pub(super) fn parse(bytes: &Bytes) -> Result<Chat, Fault> {
+    let around = json::object_with(bytes, "messages");
+    let messages_json =
+        around.as_ref().map_or_else(Bytes::new, |(_, raw)| bytes.slice_ref(raw.get().as_bytes()));
+    let read = match around.and_then(|(rest, raw)| Some((Fields(rest), plain(raw)?))) {
+        Some((fields, messages)) => understand(fields, messages),
+        // Anything but messages of role and text, or something wrong somewhere: field by field.
+        None => {
+            let map =
+                json::object(bytes, "the body").map_err(|why| Fault::new(FaultCode::InvalidValue, why))?;
+            let mut fields = Fields(map);
+            let messages = fields.messages();
+            messages.and_then(|messages| understand(fields, messages))
+        }
+    };
+    read.map(|chat| Chat { messages_json, ..chat })
+}
+
+/// Messages that are all role and text. `None` where one is more than that, or is wrong.
+fn plain(messages: &RawValue) -> Option<Vec<v1::Message>> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Plain {
+        role: String,
+        content: String,
+    }
+    let plain: Vec<Plain> = serde_json::from_str(messages.get()).ok()?;
+    let message = |Plain { role, content }| v1::Message { role, content, json: String::new() };
+    Some(plain.into_iter().map(message).collect())
+}
+
+/// The fields but for the messages, which have been read.
+fn understand(mut fields: Fields, messages: Vec<v1::Message>) -> Result<Chat, Fault> {
     let is_stream = fields.boolean("stream")?.unwrap_or(false);
     let includes_usage = fields.includes_usage()?;
     let model =
         fields.string("model")?.ok_or_else(|| missing("model", "name a model, for instance \"auto\""))?;
-    let messages = fields.messages()?;
     let older = fields.tokens("max_tokens")?;
     let newer = fields.tokens("max_completion_tokens")?;
     let mut body = v1::GenerateRequest {
@@ -47,7 +80,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Chat, Fault> {
     if !fields.0.is_empty() {
         body.extra_json = Value::Object(fields.0).to_string();
     }
-    Ok(Chat { body, is_stream, includes_usage })
+    Ok(Chat { body, messages_json: Bytes::new(), is_stream, includes_usage })
 }
 
 fn missing(param: &str, advice: &str) -> Fault {
@@ -191,7 +224,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Chat {
-        parse(text.as_bytes()).unwrap_or_else(|fault| panic!("{text}: {fault}"))
+        parse(&Bytes::copy_from_slice(text.as_bytes())).unwrap_or_else(|fault| panic!("{text}: {fault}"))
     }
 
     #[test]
@@ -222,6 +255,55 @@ mod tests {
         assert_eq!(shown[2], ("", r#"{"role":"assistant","content":null,"tool_calls":[]}"#));
         assert_eq!(shown[3].0, "c\nd");
         assert!(shown[3].1.contains("image_url"));
+    }
+
+    #[test]
+    fn messages_are_handed_on_as_they_were_written() {
+        for messages in [
+            r#"[ {"content" : "h\u0069 \ud83d\ude00","role":"user"} ]"#,
+            r#"[{"role":"user","content":"b","name":"n"}, {"role":"assistant","content":null,"tool_calls":[]}]"#,
+        ] {
+            let chat = read(&format!(r#"{{"model":"m", "messages" : {messages} ,"seed":1}}"#));
+            assert_eq!(chat.messages_json, messages);
+        }
+        let chat = read(r#"{"model":"m","messages":[{"content":"h\u0069 \ud83d\ude00","role":"user"}]}"#);
+        assert_eq!((&*chat.body.messages[0].content, &*chat.body.messages[0].json), ("hi \u{1f600}", ""));
+    }
+
+    #[test]
+    fn what_is_read_quickly_is_what_is_read_field_by_field() {
+        let slowly = |text: &str| {
+            let map = json::object(text.as_bytes(), "the body")
+                .map_err(|why| Fault::new(FaultCode::InvalidValue, why))?;
+            let mut fields = Fields(map);
+            let messages = fields.messages()?;
+            understand(fields, messages)
+        };
+        let messages = [
+            r#"[{"role":"user","content":"a\nb"}]"#,
+            r#"[{"role":"user","content":"a","content":"b"}]"#,
+            r#"[{"role":"wizard","content":"a"}]"#,
+            r#"[{"role":"user","content":"\ud800"}]"#,
+            r#"[{"role":"user","content":["a"]}]"#,
+            r#"[{"role":"user"}]"#,
+            "[]",
+            "null",
+            "[",
+        ];
+        for rest in [
+            r#""model":"m""#,
+            r#""model":"m","n":2"#,
+            r#""model":"m","messages":[]"#,
+            r#""stop":{"a":[[1]]}"#,
+            "",
+        ] {
+            for messages in messages {
+                let text = format!(r#"{{"messages":{messages},{rest}}}"#);
+                let quickly = parse(&Bytes::copy_from_slice(text.as_bytes()));
+                let plain = |chat: Result<Chat, Fault>| chat.map(|chat| (chat.body, chat.is_stream));
+                assert_eq!(plain(quickly), plain(slowly(&text)), "{text}");
+            }
+        }
     }
 
     #[test]
@@ -262,11 +344,13 @@ mod tests {
             (of(r#"[{"role":"user","content":["secret"]}]"#), "messages[0].content[0]"),
         ];
         for (text, param) in cases {
-            let fault = parse(text.as_bytes()).err().unwrap_or_else(|| panic!("{text} must be refused"));
+            let fault = parse(&Bytes::copy_from_slice(text.as_bytes()))
+                .err()
+                .unwrap_or_else(|| panic!("{text} must be refused"));
             assert_eq!(fault.param.as_deref(), Some(param), "{text}: {fault}");
             assert!(!fault.detail.contains("secret"), "{fault}");
         }
-        let fault = parse(with(r#""n":3"#).as_bytes()).err().expect("refused");
+        let fault = parse(&with(r#""n":3"#).into()).err().expect("refused");
         assert_eq!(fault.code, FaultCode::UnsupportedParameter);
     }
 }

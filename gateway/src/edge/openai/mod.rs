@@ -72,9 +72,10 @@ async fn prepare(edge: &Edge, arrival: &Arrival, request: http::Request<Body>) -
     };
     let asked = hints::parse(request.headers(), arrival.at)?;
     let bytes = body::read(edge, request).await?;
-    let Chat { body, is_stream, includes_usage } = chat::parse(&bytes)?;
+    let Chat { body, messages_json, is_stream, includes_usage } = chat::parse(&bytes)?;
     let is_dry_run = asked.is_dry_run;
     let request = arrival.clone().request(&*edge.door, identity, Front::OpenAi, body, asked, is_stream);
+    let request = Request { messages_json, ..request };
     Ok(Prepared { request, includes_usage, is_dry_run })
 }
 

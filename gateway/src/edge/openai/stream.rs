@@ -49,6 +49,7 @@ pub(super) async fn respond(
         includes_usage,
         answer,
         ready: VecDeque::new(),
+        text_frame: None,
         has_ended: false,
         silence: silence(&edge.door),
         is_silent: true,
@@ -66,6 +67,9 @@ fn silence(door: &Arc<dyn Door>) -> BoxFuture<'static, ()> {
     door.sleep_until(door.now().plus_ms(KEEP_ALIVE_MS))
 }
 
+/// What most frames need.
+const FRAME_BYTES: usize = 512;
+
 /// Turns events into frames, one at a time.
 struct Events {
     id: String,
@@ -75,6 +79,8 @@ struct Events {
     includes_usage: bool,
     answer: Answer,
     ready: VecDeque<Bytes>,
+    /// What stands around the text in each frame that is text and nothing else, as nearly all are.
+    text_frame: Option<TextFrame>,
     has_ended: bool,
     silence: BoxFuture<'static, ()>,
     /// False when an event came since `silence` began; it is then begun again, which is cheaper than once an event.
@@ -112,11 +118,12 @@ impl Events {
         match event {
             OutEvent::Started(started) => {
                 self.started = started;
+                self.text_frame = None;
                 self.push_choice(Delta::Object(merge::plain("".into())), None, None);
             }
             OutEvent::Delta(delta) if delta.delta_json.is_empty() => {
                 if !delta.text.is_empty() {
-                    self.push_choice(Delta::Text { content: &delta.text }, None, None);
+                    self.push_text(&delta.text);
                 }
             }
             OutEvent::Delta(delta) => match merge::delta_object(&delta) {
@@ -133,7 +140,8 @@ impl Events {
         let about = About::new(&self.started, finished);
         if self.includes_usage {
             self.push_choice(Delta::Object(Map::new()), Some(&finished.finish_reason), None);
-            self.push(Vec::new(), Some(Some(usage(finished))), Some(about));
+            let last = frame(&self.chunk(Vec::new(), Some(Some(usage(finished))), Some(about)));
+            self.ready.push_back(last);
         } else {
             self.push_choice(Delta::Object(Map::new()), Some(&finished.finish_reason), Some(about));
         }
@@ -148,18 +156,35 @@ impl Events {
         self.has_ended = true;
     }
 
-    fn push_choice(&mut self, delta: Delta<'_>, finish_reason: Option<&str>, about: Option<About>) {
-        let choice = ChunkChoice { index: 0, delta, logprobs: None, finish_reason };
-        self.push(vec![choice], self.includes_usage.then_some(None), about);
+    fn push_text(&mut self, text: &str) {
+        if self.text_frame.is_none() {
+            self.text_frame = Some(TextFrame::of(&self.choice(Delta::Text { content: "" }, None, None)));
+        }
+        self.ready.extend(self.text_frame.as_ref().map(|frame| frame.with(text)));
     }
 
-    fn push(
-        &mut self,
-        choices: Vec<ChunkChoice<'_>>,
+    fn push_choice(&mut self, delta: Delta<'_>, finish_reason: Option<&str>, about: Option<About>) {
+        let frame = frame(&self.choice(delta, finish_reason, about));
+        self.ready.push_back(frame);
+    }
+
+    fn choice<'a>(
+        &'a self,
+        delta: Delta<'a>,
+        finish_reason: Option<&'a str>,
+        about: Option<About>,
+    ) -> Chunk<'a> {
+        let choice = ChunkChoice { index: 0, delta, logprobs: None, finish_reason };
+        self.chunk(vec![choice], self.includes_usage.then_some(None), about)
+    }
+
+    fn chunk<'a>(
+        &'a self,
+        choices: Vec<ChunkChoice<'a>>,
         usage: Option<Option<sluice_proto::openai::Usage>>,
         sluice: Option<About>,
-    ) {
-        let chunk = Chunk {
+    ) -> Chunk<'a> {
+        Chunk {
             id: &self.id,
             object: "chat.completion.chunk",
             created: self.created,
@@ -167,14 +192,72 @@ impl Events {
             choices,
             usage,
             sluice,
-        };
-        self.ready.push_back(frame(&chunk));
+        }
     }
 }
 
+/// A frame with its text left out: all frames of a stream that are text and nothing else differ in it alone.
+struct TextFrame {
+    before: Bytes,
+    after: Bytes,
+}
+
+impl TextFrame {
+    /// Of a chunk whose text is empty.
+    fn of(chunk: &Chunk<'_>) -> TextFrame {
+        // Within a string the quotes would have been escaped, so it is found nowhere else.
+        const EMPTY: &[u8] = br#""content":"""#;
+        let mut before = frame(chunk);
+        let at = before.windows(EMPTY.len()).position(|bytes| bytes == EMPTY).expect("it has a text");
+        let mut after = before.split_off(at + EMPTY.len() - 2);
+        TextFrame { before, after: after.split_off(2) }
+    }
+
+    fn with(&self, text: &str) -> Bytes {
+        let mut bytes = Vec::with_capacity(self.before.len() + text.len() + ESCAPES + self.after.len());
+        bytes.extend_from_slice(&self.before);
+        serde_json::to_writer(&mut bytes, text).expect("writing JSON to memory can't fail");
+        bytes.extend_from_slice(&self.after);
+        Bytes::from(bytes)
+    }
+}
+
+/// Room for quotes and a few characters that are written longer.
+const ESCAPES: usize = 32;
+
 fn frame(value: &impl serde::Serialize) -> Bytes {
-    let mut bytes = b"data: ".to_vec();
+    let mut bytes = Vec::with_capacity(FRAME_BYTES);
+    bytes.extend_from_slice(b"data: ");
     serde_json::to_writer(&mut bytes, value).expect("writing JSON to memory can't fail");
     bytes.extend_from_slice(b"\n\n");
     Bytes::from(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_text_is_the_chunk_with_that_text() {
+        for (model, usage) in [("small", None), ("odd \"content\":\"\" name", Some(None))] {
+            let chunk = |content| Chunk {
+                id: "chatcmpl-1",
+                object: "chat.completion.chunk",
+                created: 7,
+                model,
+                choices: vec![ChunkChoice {
+                    index: 0,
+                    delta: Delta::Text { content },
+                    logprobs: None,
+                    finish_reason: None,
+                }],
+                usage,
+                sluice: None,
+            };
+            let text_frame = TextFrame::of(&chunk(""));
+            for text in ["a", "", "\"\n\u{1f600}法", &"\u{1}".repeat(99)] {
+                assert_eq!(text_frame.with(text), frame(&chunk(text)), "{text:?}");
+            }
+        }
+    }
 }
