@@ -13,6 +13,7 @@ pub use report::{
     Booked, By, Group, Ledger, Offered, PriceBook, PurgeAsk, Purged, Report, ReportAsk, TokenSums, Used,
     Window,
 };
+pub use sqlite::JournalFile;
 
 use crate::record::Record;
 use futures::future::BoxFuture;
