@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod memory;
+mod packed;
 pub(crate) mod parcel;
 pub(crate) mod postgres;
 mod report;

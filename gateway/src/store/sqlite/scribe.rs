@@ -1,20 +1,25 @@
 //! A group of records as one transaction.
 
-use super::insert::Inserter;
+use super::insert::{Charging, Inserter, State};
 use crate::record::Record;
+use crate::store::packed::Packer;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 /// Writes to the file for one start of the gateway.
 pub(super) struct Scribe {
     connection: Connection,
     writer: i64,
-    sequence: i64,
+    state: State,
+    packer: Packer,
 }
 
 impl Scribe {
     /// The only one who writes for this start.
     pub(super) fn new(connection: Connection, writer: i64) -> Scribe {
-        Scribe { connection, writer, sequence: 1 }
+        let held = connection.query_row("SELECT EXISTS (SELECT 1 FROM holds)", [], |row| row.get(0));
+        // If that can't be told now, it is looked for with each request.
+        let state = State { sequence: 1, has_holds: held.unwrap_or(true) };
+        Scribe { connection, writer, state, packer: Packer::default() }
     }
 
     /// The group in one transaction; the reason of the first refused record.
@@ -31,10 +36,10 @@ impl Scribe {
 
     fn commit(&mut self, group: &[Record], apart: Apart) -> rusqlite::Result<Option<String>> {
         let work = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut inserter = Inserter { connection: &work, writer: self.writer, sequence: self.sequence };
+        let mut inserter = Inserter::new(&work, self.writer, self.state, apart.charging(), &mut self.packer)?;
         let mut refused = None;
         for record in group {
-            let at = inserter.sequence;
+            let before = inserter.state();
             let written = match apart {
                 Apart::No => inserter.record(record),
                 Apart::Each => whole(&work, || inserter.record(record)),
@@ -42,7 +47,7 @@ impl Scribe {
             let why = match written {
                 Ok(why) => why,
                 Err(error) if apart == Apart::Each && breaks_a_rule(&error) => {
-                    inserter.sequence = at;
+                    inserter.go_back(before);
                     let why = error.to_string();
                     inserter.refuse(record, &why)?;
                     Some(why)
@@ -51,9 +56,9 @@ impl Scribe {
             };
             refused = refused.or(why);
         }
-        let sequence = inserter.sequence;
+        let state = inserter.finish()?;
         work.commit()?;
-        self.sequence = sequence;
+        self.state = state;
         Ok(refused)
     }
 }
@@ -63,6 +68,15 @@ impl Scribe {
 enum Apart {
     No,
     Each,
+}
+
+impl Apart {
+    fn charging(self) -> Charging {
+        match self {
+            Apart::No => Charging::AtTheEnd,
+            Apart::Each => Charging::AtOnce,
+        }
+    }
 }
 
 /// Runs `insert` so that its rows are there all together or not at all.
