@@ -163,7 +163,7 @@ const LOOKS: u32 = 100;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// How long a group gathers that nobody waits for.
 const GATHERING: Duration = Duration::from_millis(10);
-/// Most records of one transaction: some 10 MB of log, synced in one go.
+/// Most records of one transaction: some 3 MB of log, synced in one go.
 const MOST_RECORDS: usize = 1_024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
