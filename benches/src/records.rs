@@ -1,7 +1,7 @@
 //! Requests as they are recorded: a decision between four experts, and a booking for each try.
 
 use crate::{experts, fleet, prompt, trained};
-use sluice_gateway::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
+use sluice_gateway::{Account, AttemptRecord, Charge, LedgerEntry, Phase, Record, Settled};
 use sluice_router::{
     Ask, NanoUsd, Needs, Objective, Params, PoolState, Receipt, Route, Tick, Tokens, Versions, WhenNone,
     classify, decide, estimate_tokens,
@@ -52,7 +52,7 @@ impl Records {
             receipt: Some(Box::new(decision)),
             attempts: (0..self.tries).map(|n| self.attempt(n)).collect(),
             entries: (0..self.tries).map(|n| self.entry(n)).collect(),
-            charges: vec![],
+            charges: vec![self.charge()],
         }))
     }
 
@@ -71,6 +71,11 @@ impl Records {
             ttft_ms: Some(120.5),
             total_ms: 1_800.25,
         }
+    }
+
+    fn charge(&self) -> Charge {
+        let amount = NanoUsd(1_000 * i64::from(self.tries));
+        Charge { account: "budget/acme/month/2026-11".to_owned(), amount }
     }
 
     fn entry(&self, attempt: u8) -> LedgerEntry {

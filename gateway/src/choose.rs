@@ -95,7 +95,7 @@ pub(crate) fn choose(app: &App, request: &Request, budget: Option<NanoUsd>) -> R
         let classified = app.clock.now();
         let pools = live.pool_states(classified, &request.asker(prefix.clone()));
         let receipt =
-            plan(&live.rules, &route, Asked { request, budget }, signals, pools, classified, app.new_id());
+            plan(&live.rules, &route, Asked { request, budget }, signals, pools, classified, request.id);
         let receipt = receipt.map_err(|fault| match live.cools_for_ms(&route, classified) {
             Some(ms) if fault.code == FaultCode::NoCapacity => Fault { retry: Retry::AfterMs(ms), ..fault },
             _ => fault,

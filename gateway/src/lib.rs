@@ -60,16 +60,16 @@ pub use observe::{
 };
 pub use offline::Offline;
 pub use promise::Promise;
-pub use record::{Account, AttemptRecord, LedgerEntry, Phase, Record, Settled};
+pub use record::{Account, AttemptRecord, Charge, LedgerEntry, Phase, Record, Settled};
 pub use request::{ClientLeft, Front, Hints, OUTLET_EVENTS, OutEvent, Outlet, Request};
 pub use running::{Running, load_model, start, start_on_cores, start_sharing};
 pub use serve::LONGEST_REQUEST_MS;
 pub use shared::{MemoryShared, OpenedShared, SHARED, Shared, SharedRow, Versioned, open_shared};
 pub use start_error::StartError;
 pub use store::{
-    Booked, By, Group, Journal, Ledger, MemoryJournal, Offered, PriceBook, PurgeAsk, Purged, Report,
-    ReportAsk, STORES, StoreError, StoreRow, Stored, TokenSums, Used, Window, open_journal, open_ledger,
-    ship,
+    Booked, By, Group, Journal, JournalFile, Ledger, MemoryJournal, Offered, PriceBook, PurgeAsk, Purged,
+    Report, ReportAsk, STORES, StoreError, StoreRow, Stored, TokenSums, Used, Window, open_journal,
+    open_ledger, ship,
 };
 pub use tenants::{
     AdminAsk, Budget, Digest, Identity, KeyRecord, KeyState, Level, LevelKind, Limits, Policy, Standing,

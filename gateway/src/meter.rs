@@ -54,42 +54,59 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
     money.cost
 }
 
-fn settled(app: &App, lease: Lease, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {
-    let attempts: Vec<AttemptRecord> =
-        lease.attempts.iter().map(|attempt| attempt_record(&lease, attempt)).collect();
+fn settled(app: &App, mut lease: Lease, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {
     let entries = lease.attempts.iter().flat_map(|attempt| entries(&lease, attempt)).collect();
-    let answered = lease.answered();
-    let chosen = lease.chosen.as_ref();
-    let name = |attempt: &Attempt| chosen.map(|chosen| chosen.expert_name(attempt.step.expert).to_owned());
-    let signal = |pick: fn(&sluice_router::Signals) -> Option<&sluice_router::Share>| {
-        chosen
-            .and_then(|chosen| pick(&chosen.receipt.signals))
-            .map(|share| share.name.clone())
-            .unwrap_or_default()
-    };
+    let answer = answer(&lease);
+    let route = route_name(app, &lease);
+    let ended = std::mem::take(&mut lease.attempts);
+    let attempts = ended.into_iter().map(|attempt| attempt_record(&lease, attempt)).collect();
+    let receipt = lease.chosen.map(|chosen| chosen.receipt);
+    let signals = receipt.as_ref().map(|receipt| &receipt.signals);
+    let name =
+        |share: Option<&sluice_router::Share>| share.map(|share| share.name.clone()).unwrap_or_default();
     Settled {
         request_id: lease.request.id,
-        label: lease.request.label.clone(),
+        label: lease.request.label,
         at_unix_ms: app.clock.unix_ms(),
         tenant: lease.request.identity.tenant.clone(),
         project: lease.request.identity.project.clone(),
         key: lease.request.identity.key.clone(),
-        route: route_name(app, &lease),
+        route,
         front: lease.request.front.name(),
-        domain: signal(sluice_router::Signals::domain),
-        language: signal(sluice_router::Signals::language),
+        domain: name(signals.and_then(sluice_router::Signals::domain)),
+        language: name(signals.and_then(sluice_router::Signals::language)),
         status: fault.map_or("ok", FaultCode::name),
-        expert: answered.and_then(name).unwrap_or_default(),
-        floor_held: answered.is_none_or(|attempt| attempt.step.floor_held),
+        expert: answer.expert,
+        floor_held: answer.floor_held,
         cost: money.cost,
         baseline: money.baseline,
-        ttft_ms: answered.and_then(|attempt| attempt.ttft_ms),
+        ttft_ms: answer.ttft_ms,
         total_ms: now.since_ms(lease.request.received),
-        tags: lease.request.hints.tags.clone(),
+        tags: lease.request.hints.tags,
         attempts,
         entries,
-        charges: lease.charges.clone(),
-        receipt: lease.chosen.map(|chosen| chosen.receipt),
+        charges: lease.charges,
+        receipt,
+    }
+}
+
+/// The try whose answer the client got, if it got one.
+struct Answer {
+    /// Who answered; empty when nobody did.
+    expert: String,
+    floor_held: bool,
+    ttft_ms: Option<f64>,
+}
+
+fn answer(lease: &Lease) -> Answer {
+    let answered = lease.answered();
+    let expert = answered.zip(lease.chosen.as_ref());
+    Answer {
+        expert: expert
+            .map(|(attempt, chosen)| chosen.expert_name(attempt.step.expert).to_owned())
+            .unwrap_or_default(),
+        floor_held: answered.is_none_or(|attempt| attempt.step.floor_held),
+        ttft_ms: answered.and_then(|attempt| attempt.ttft_ms),
     }
 }
 
@@ -105,15 +122,15 @@ fn route_name(app: &App, lease: &Lease) -> String {
     }
 }
 
-fn attempt_record(lease: &Lease, attempt: &Attempt) -> AttemptRecord {
+fn attempt_record(lease: &Lease, attempt: Attempt) -> AttemptRecord {
     let chosen = lease.decided();
     AttemptRecord {
         n: attempt.n,
         expert: chosen.expert_name(attempt.step.expert).to_owned(),
         pool: chosen.pool_name(attempt.step.pool).to_owned(),
-        replica: attempt.replica.clone(),
+        replica: attempt.replica,
         end: attempt.end.name(),
-        detail: attempt.detail.clone(),
+        detail: attempt.detail,
         tokens: attempt.tokens,
         estimated: attempt.estimated,
         cost: attempt.cost,
@@ -124,14 +141,13 @@ fn attempt_record(lease: &Lease, attempt: &Attempt) -> AttemptRecord {
 }
 
 /// The bookings of one try: what is paid for it, and what overran its cap; none of what is nothing.
-fn entries(lease: &Lease, attempt: &Attempt) -> impl Iterator<Item = LedgerEntry> {
-    let version = lease.chosen.as_ref().map(|chosen| chosen.live.rules.versions.config.clone());
-    let price_version = version.unwrap_or_default();
+fn entries<'a>(lease: &'a Lease, attempt: &Attempt) -> impl Iterator<Item = LedgerEntry> + use<'a> {
+    let version = lease.chosen.as_ref().map(|chosen| chosen.live.rules.versions.config.as_str());
     let n = attempt.n;
     let payer = if attempt.is_for_client() { Account::Spent } else { Account::Overhead };
     let booked = [(Phase::Settle, payer, attempt.cost), (Phase::Overrun, Account::Overrun, attempt.overrun)];
     booked.into_iter().filter(|(_, _, amount)| *amount > NanoUsd::ZERO).map(move |(phase, debit, amount)| {
-        let price_version = price_version.clone();
+        let price_version = version.unwrap_or_default().to_owned();
         LedgerEntry { attempt: n, phase, debit, credit: Account::Funded, amount, price_version }
     })
 }

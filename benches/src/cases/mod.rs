@@ -33,6 +33,7 @@ pub const CASES: &[Case] = &[
     Case { name: "sse-event", times: 2_000, run: codec::sse },
     Case { name: "stream-event", times: 500, run: whole::stream_event },
     Case { name: "journal-enqueue", times: 1_000, run: whole::enqueue },
+    Case { name: "journal-write", times: 1_024, run: whole::write },
     Case { name: "request-2k", times: 100, run: whole::request_short },
     Case { name: "request-220k", times: 20, run: whole::request_long },
 ];

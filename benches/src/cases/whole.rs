@@ -5,7 +5,7 @@ use crate::counted::Bench;
 use crate::peer::{Answers, KEY, Peer, STREAM_HEAD, canned_answer, engine, post_chat, runtime, token_chunk};
 use crate::{Records, experts, prompt};
 use sluice_gateway::config::{self, Overrides};
-use sluice_gateway::{Digest, Record, Running, open_journal};
+use sluice_gateway::{Digest, JournalFile, Record, Running, open_journal};
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::sync::mpsc;
@@ -90,6 +90,24 @@ pub(super) fn enqueue(bench: &Bench) {
     runtime.block_on(journal.flush()).expect("durable");
 }
 
+/// Records as the journal's thread writes them, in groups as they gather under load.
+pub(super) fn write(bench: &Bench) {
+    let folder = folder(bench);
+    let mut file = JournalFile::open(&folder.path().join("sluice.db")).expect("opens");
+    let records = Records::by(&model(bench), 1);
+    let mut ready: Vec<Record> = (0..bench.most()).map(|_| records.next()).rev().collect();
+    bench.count(|times| {
+        let mut left = times as usize;
+        while left > 0 {
+            let rest = ready.len() - left.min(GROUP);
+            // The last ones are the oldest.
+            let group: Vec<Record> = ready.drain(rest..).rev().collect();
+            file.write(&group).expect("durable");
+            left -= group.len();
+        }
+    });
+}
+
 fn folder(bench: &Bench) -> tempfile::TempDir {
     tempfile::TempDir::new_in(bench.folder()).expect("the case may write")
 }
@@ -126,3 +144,5 @@ fn configuration(model: &Path, engine: SocketAddr) -> String {
 }
 
 const ASKED: usize = 8;
+/// Records of one transaction at some 3,000 requests a second.
+const GROUP: usize = 32;

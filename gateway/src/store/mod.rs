@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod memory;
+mod packed;
 pub(crate) mod parcel;
 pub(crate) mod postgres;
 mod report;
@@ -13,6 +14,7 @@ pub use report::{
     Booked, By, Group, Ledger, Offered, PriceBook, PurgeAsk, Purged, Report, ReportAsk, TokenSums, Used,
     Window,
 };
+pub use sqlite::JournalFile;
 
 use crate::record::Record;
 use futures::future::BoxFuture;

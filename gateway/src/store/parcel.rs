@@ -6,8 +6,9 @@ use bytes::Bytes;
 pub(crate) struct Goods {
     /// Its name on both sides.
     pub(crate) table: &'static str,
-    /// Which rows of the outbox `o` it belongs to, and how `t` is joined to them.
-    pub(crate) from: &'static str,
+    /// Where the journal has rows `t` of it whose numbers in the outbox are above `?1` and at most `?2`: up to three places.
+    /// The outbox comes first, whatever a planner thinks: its range is short, and tables are looked up by their keys.
+    pub(crate) from: &'static [&'static str],
     /// Columns of both sides.
     pub(crate) columns: &'static [&'static str],
     /// Whether the common ledger has the gateway before them.
@@ -20,14 +21,19 @@ pub(crate) struct Goods {
 pub(crate) const GOODS: &[Goods] = &[
     Goods {
         table: "snapshots",
-        from: "JOIN snapshots AS t ON t.config = o.id WHERE o.kind = 'snapshot'",
+        from: &["more_outbox AS o CROSS JOIN snapshots AS t ON t.config = o.id
+                 WHERE o.kind = 'snapshot' AND o.seq > ?1 AND o.seq <= ?2"],
         columns: &["config", "json"],
         with_gateway: false,
         again: "DO NOTHING",
     },
     Goods {
         table: "requests",
-        from: "JOIN requests AS t ON t.request_id = o.id WHERE o.kind = 'request'",
+        from: &[
+            "more_outbox AS o CROSS JOIN early_requests AS t ON t.request_id = o.id
+                 WHERE o.kind = 'request' AND o.seq > ?1 AND o.seq <= ?2",
+            "settled_requests AS t WHERE t.seq > ?1 AND t.seq <= ?2",
+        ],
         columns: &[
             "request_id",
             "label",
@@ -54,15 +60,24 @@ pub(crate) const GOODS: &[Goods] = &[
     },
     Goods {
         table: "decisions",
-        from: "JOIN requests AS r ON r.request_id = o.id JOIN decisions AS t ON t.decision_id = r.decision_id
-               WHERE o.kind = 'request'",
+        from: &[
+            "more_outbox AS o CROSS JOIN early_requests AS r ON r.request_id = o.id
+                 CROSS JOIN early_decisions AS t ON t.decision_id = r.decision_id
+                 WHERE o.kind = 'request' AND o.seq > ?1 AND o.seq <= ?2",
+            "settled_decisions AS t WHERE t.seq > ?1 AND t.seq <= ?2",
+        ],
         columns: &["decision_id", "request_id", "config", "receipt"],
         with_gateway: false,
         again: "DO NOTHING",
     },
     Goods {
         table: "attempts",
-        from: "JOIN attempts AS t ON t.request_id = o.id WHERE o.kind = 'request'",
+        from: &[
+            "more_outbox AS o CROSS JOIN more_attempts AS t ON t.request_id = o.id
+                 WHERE o.kind = 'request' AND o.seq > ?1 AND o.seq <= ?2",
+            "settled_attempts AS t WHERE t.seq > ?1 AND t.seq <= ?2",
+            "settled AS o CROSS JOIN more_attempts AS t ON t.request_id = o.request_id WHERE o.seq > ?1 AND o.seq <= ?2",
+        ],
         columns: &[
             "request_id",
             "attempt",
@@ -86,7 +101,12 @@ pub(crate) const GOODS: &[Goods] = &[
     },
     Goods {
         table: "entries",
-        from: "JOIN entries AS t ON t.request_id = o.id WHERE o.kind = 'request'",
+        from: &[
+            "more_outbox AS o CROSS JOIN more_entries AS t ON t.request_id = o.id
+                 WHERE o.kind = 'request' AND o.seq > ?1 AND o.seq <= ?2",
+            "settled_entries AS t WHERE t.seq > ?1 AND t.seq <= ?2",
+            "settled AS o CROSS JOIN more_entries AS t ON t.request_id = o.request_id WHERE o.seq > ?1 AND o.seq <= ?2",
+        ],
         columns: &[
             "request_id",
             "attempt",
@@ -103,9 +123,9 @@ pub(crate) const GOODS: &[Goods] = &[
     },
     Goods {
         table: "closings",
-        from:
-            "JOIN closings AS t ON t.account = substr(o.id, instr(o.id, ':') + 1)
-               AND t.writer = CAST(substr(o.id, 1, instr(o.id, ':') - 1) AS INTEGER) WHERE o.kind = 'closing'",
+        from: &["more_outbox AS o CROSS JOIN closings AS t ON t.account = substr(o.id, instr(o.id, ':') + 1)
+                 AND t.writer = CAST(substr(o.id, 1, instr(o.id, ':') - 1) AS INTEGER)
+                 WHERE o.kind = 'closing' AND o.seq > ?1 AND o.seq <= ?2"],
         columns: &["account", "writer", "tenant", "at_unix_ms", "spent_nanousd", "unattributed_nanousd"],
         with_gateway: true,
         again: "(gateway, account, writer) DO UPDATE SET at_unix_ms = excluded.at_unix_ms,
@@ -113,7 +133,8 @@ pub(crate) const GOODS: &[Goods] = &[
     },
     Goods {
         table: "minutes",
-        from: "JOIN minutes AS t ON t.id = o.id WHERE o.kind = 'minute'",
+        from: &["more_outbox AS o CROSS JOIN minutes AS t ON t.id = o.id
+                 WHERE o.kind = 'minute' AND o.seq > ?1 AND o.seq <= ?2"],
         columns: &[
             "id",
             "writer",
@@ -129,7 +150,8 @@ pub(crate) const GOODS: &[Goods] = &[
     },
     Goods {
         table: "refused",
-        from: "JOIN refused AS t ON t.request_id = o.id WHERE o.kind = 'refused'",
+        from: &["more_outbox AS o CROSS JOIN refused AS t ON t.request_id = o.id
+                 WHERE o.kind = 'refused' AND o.seq > ?1 AND o.seq <= ?2"],
         columns: &["request_id", "why", "record"],
         with_gateway: true,
         again: "DO NOTHING",

@@ -5,8 +5,11 @@ mod insert;
 mod lock;
 mod opening;
 mod outbox;
+mod purge;
 mod read;
+mod receipt;
 mod schema;
+mod scribe;
 mod writer;
 
 pub(crate) use fault::explain;
@@ -18,6 +21,7 @@ use crate::record::Record;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use read::{Question, SqliteLedger};
+use scribe::Scribe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -65,7 +69,7 @@ impl SqliteJournal {
     ) -> Result<SqliteJournal, StoreError> {
         let shared = Arc::new(Shared::default());
         let (records, inbox) = mpsc::channel(WAITING_RECORDS);
-        let writer = writer::spawn(path, connection, writer_id, inbox, shared.clone())?;
+        let writer = writer::spawn(path, Scribe::new(connection, writer_id), inbox, shared.clone())?;
         let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
         let reader = read::spawn(path, asked)?;
         Ok(SqliteJournal(Arc::new(Inner {
@@ -77,6 +81,37 @@ impl SqliteJournal {
             opening,
             _lock: lock,
         })))
+    }
+}
+
+/// The journal's file without its thread: groups are written where one is handed over. For benchmarks, which count what
+/// the thread does.
+pub struct JournalFile {
+    path: PathBuf,
+    scribe: Scribe,
+    _lock: lock::WriterLock,
+}
+
+impl JournalFile {
+    /// Takes the file for this process.
+    ///
+    /// # Errors
+    /// As of [`super::open_journal`].
+    pub fn open(path: &Path) -> Result<JournalFile, StoreError> {
+        let lock = lock::WriterLock::take(path)?;
+        let (connection, writer_id) = schema::open_to_write(path)?;
+        Ok(JournalFile { path: path.to_owned(), scribe: Scribe::new(connection, writer_id), _lock: lock })
+    }
+
+    /// Writes records as one transaction.
+    ///
+    /// # Errors
+    /// The disk's, or the rule that a record breaks.
+    pub fn write(&mut self, group: &[Record]) -> Result<(), StoreError> {
+        match self.scribe.write(group) {
+            Ok(refused) => refused.map_or(Ok(()), |why| Err(StoreError(why))),
+            Err(error) => Err(fault::explain(&self.path, &error)),
+        }
     }
 }
 

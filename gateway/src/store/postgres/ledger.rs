@@ -48,6 +48,15 @@ impl Tables for PostgresLedger {
     const DIALECT: Dialect = Dialect {
         day: "to_char(to_timestamp(r.at_unix_ms / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
         tag: |tag| format!("coalesce(r.tags::json ->> {}, '')", quoted(tag)),
+        attempts: "requests AS r JOIN attempts USING (request_id)",
+        entries: "requests AS r JOIN entries USING (request_id)",
+        used:
+            "(SELECT r.at_unix_ms, a.expert AS asked, a.prompt_tokens, a.cached_tokens, a.cache_write_tokens,
+                    a.output_tokens, a.estimated, e.amount, e.version
+                FROM requests AS r JOIN attempts AS a USING (request_id) LEFT JOIN
+                    (SELECT request_id, attempt, max(price_version) AS version,
+                         CAST(sum(amount_nanousd) AS bigint) AS amount
+                     FROM entries GROUP BY request_id, attempt) AS e USING (request_id, attempt)) AS r",
     };
 
     fn read(&self, queries: &[Query], window: Window) -> Result<Vec<Vec<Line>>, StoreError> {

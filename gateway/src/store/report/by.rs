@@ -82,6 +82,13 @@ pub(in crate::store) struct Dialect {
     pub(in crate::store) day: &'static str,
     /// The value of a tag in `r.tags`, empty when there is none.
     pub(in crate::store) tag: fn(&str) -> String,
+    /// The attempts, each with its request, called `r`.
+    pub(in crate::store) attempts: &'static str,
+    /// The bookings of requests, each with its request, called `r`.
+    pub(in crate::store) entries: &'static str,
+    /// The attempts with `at_unix_ms`, who was `asked`, and the `amount` and price `version` of what was booked for them, all
+    /// called `r`.
+    pub(in crate::store) used: &'static str,
 }
 
 /// A text as SQL writes it.

@@ -34,8 +34,8 @@ impl Line {
 
 /// Rows that have sums of their own: requests, tries, entries of requests, and two kinds of entries of none.
 pub(super) struct Part {
-    /// What they are, the requests called `r`.
-    tables: &'static str,
+    /// Where they are, the requests called `r`.
+    tables: fn(Dialect) -> &'static str,
     /// Sums, one column each.
     sums: &'static [&'static str],
     /// Adds them to a group.
@@ -49,7 +49,8 @@ impl Part {
         let sums = self.sums.iter().map(|sum| format!("CAST(coalesce({sum}, 0) AS bigint)"));
         let selected: Vec<String> = columns.into_iter().chain(sums).collect();
         let group = ordinals(by.len());
-        let sql = format!("SELECT {} FROM {} WHERE {SPAN} {group}", selected.join(", "), self.tables);
+        let sql =
+            format!("SELECT {} FROM {} WHERE {SPAN} {group}", selected.join(", "), (self.tables)(dialect));
         Query { sql, texts: by.len(), numbers: self.sums.len() }
     }
 }
@@ -57,7 +58,7 @@ impl Part {
 /// What is asked for a report. Apart, as each has rows of its own.
 pub(super) const PARTS: &[Part] = &[
     Part {
-        tables: "requests AS r",
+        tables: |_| "requests AS r",
         sums: &["count(*)", "sum(1 - floor_held)", "sum(cost_nanousd)", "sum(baseline_nanousd)"],
         take: |group, line| {
             group.requests = line.count(0);
@@ -67,7 +68,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        tables: "requests AS r JOIN attempts USING (request_id)",
+        tables: |dialect| dialect.attempts,
         sums: &[
             "count(*)",
             "sum(prompt_tokens)",
@@ -84,7 +85,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        tables: "requests AS r JOIN entries USING (request_id)",
+        tables: |dialect| dialect.entries,
         sums: &[
             "count(*)",
             "sum(amount_nanousd) FILTER (WHERE debit = 'overhead')",
@@ -97,7 +98,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        tables: "(SELECT * FROM ledger_entries WHERE phase = 'abandon') AS r",
+        tables: |_| "(SELECT * FROM ledger_entries WHERE phase = 'abandon') AS r",
         sums: &["count(*)", "sum(amount_nanousd)"],
         take: |group, line| {
             group.entries += line.count(0);
@@ -105,7 +106,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        tables: "(SELECT * FROM ledger_entries WHERE phase = 'idle') AS r",
+        tables: |_| "(SELECT * FROM ledger_entries WHERE phase = 'idle') AS r",
         sums: &["count(*)", "sum(amount_nanousd)"],
         take: |group, line| {
             group.entries += line.count(0);
@@ -131,18 +132,16 @@ pub(super) fn booked(dialect: Dialect) -> Query {
 
 /// What each expert was asked to do on each day, whether or not it cost anything.
 pub(super) fn used(dialect: Dialect) -> Query {
-    let sums = ["e.amount", "a.prompt_tokens", "a.cached_tokens", "a.cache_write_tokens", "a.output_tokens"]
-        .map(|column| format!("CAST(coalesce(sum({column}), 0) AS bigint)"));
+    let sums = ["amount", "prompt_tokens", "cached_tokens", "cache_write_tokens", "output_tokens"]
+        .map(|column| format!("CAST(coalesce(sum(r.{column}), 0) AS bigint)"));
     let sql = format!(
-        "SELECT {}, a.expert, coalesce(e.version, ''),
-             count(*) FILTER (WHERE a.prompt_tokens + a.output_tokens > 0), {},
-             CAST(coalesce(sum(e.amount) FILTER (WHERE a.estimated = 1), 0) AS bigint)
-         FROM requests AS r JOIN attempts AS a USING (request_id) LEFT JOIN
-             (SELECT request_id, attempt, max(price_version) AS version, CAST(sum(amount_nanousd) AS bigint) AS amount
-              FROM entries GROUP BY request_id, attempt) AS e USING (request_id, attempt)
-         WHERE {SPAN} {group} {order}",
+        "SELECT {}, r.asked, coalesce(r.version, ''),
+             count(*) FILTER (WHERE r.prompt_tokens + r.output_tokens > 0), {},
+             CAST(coalesce(sum(r.amount) FILTER (WHERE r.estimated = 1), 0) AS bigint)
+         FROM {} WHERE {SPAN} {group} {order}",
         dialect.day,
         sums.join(", "),
+        dialect.used,
         group = ordinals(3),
         order = ordinals(3).replace("GROUP", "ORDER"),
     );

@@ -1,23 +1,83 @@
 //! One record as rows.
 
+mod settled;
+
 use crate::invariants;
-use crate::record::{
-    Account, AttemptRecord, Charge, Closing, Held, LedgerEntry, Minute, Phase, Record, Settled,
-};
+use crate::record::{Charge, Closing, Held, Minute, Record, Settled};
+use crate::store::packed::Packer;
 use rusqlite::{Connection, params};
+use settled::Rows;
+use std::collections::BTreeMap;
 
 /// Writes records within the caller's transaction.
 pub(super) struct Inserter<'a> {
-    pub(super) connection: &'a Connection,
+    connection: &'a Connection,
     /// This start of the gateway.
-    pub(super) writer: i64,
-    /// The number of the next entry of this writer.
-    pub(super) sequence: i64,
+    writer: i64,
+    state: State,
+    rows: Rows<'a>,
+    /// The next number of the outbox; asked for when something else may have drawn one.
+    number: Option<i64>,
+    /// What each account was charged, where that is written once for all records.
+    sums: Option<BTreeMap<String, i64>>,
 }
 
-impl Inserter<'_> {
+/// What outlives a transaction that was committed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct State {
+    /// The number of the next entry of this writer.
+    pub(super) sequence: i64,
+    /// Whether money may be held for requests, by the tables.
+    pub(super) has_holds: bool,
+}
+
+/// When the accounts of a group are charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charging {
+    /// Once for all records.
+    AtTheEnd,
+    /// With each record, so that it can be undone with it.
+    AtOnce,
+}
+
+impl<'a> Inserter<'a> {
+    pub(super) fn new(
+        connection: &'a Connection,
+        writer: i64,
+        state: State,
+        charging: Charging,
+        packer: &'a mut Packer,
+    ) -> rusqlite::Result<Inserter<'a>> {
+        let sums = (charging == Charging::AtTheEnd).then(BTreeMap::new);
+        let rows = Rows::new(connection, packer)?;
+        Ok(Inserter { connection, writer, state, rows, number: None, sums })
+    }
+
+    /// How things stand, for going back to it.
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// A record was undone, and whatever it had drawn.
+    pub(super) fn go_back(&mut self, state: State) {
+        (self.state, self.number) = (state, None);
+    }
+
+    /// Writes what is left to be written.
+    pub(super) fn finish(mut self) -> rusqlite::Result<State> {
+        for (account, amount) in self.sums.take().unwrap_or_default() {
+            self.charge_now(&account, amount)?;
+        }
+        Ok(self.state)
+    }
+
     /// Writes the rows of a record, unless it is stored already; the rule that it breaks, if it was refused.
     pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<Option<String>> {
+        if let Record::Settled(settled) = record {
+            return self.checked(record, settled);
+        }
+        // It may go out too, by a trigger that draws the number.
+        self.number = None;
         match record {
             Record::Snapshot { config, json } => {
                 let sql = "INSERT INTO snapshots (config, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
@@ -28,18 +88,23 @@ impl Inserter<'_> {
             Record::Closed(closing) => self.closed(closing).map(|()| None),
             Record::Kept { account, epochs } => self.kept(account, epochs).map(|()| None),
             Record::Minute(minute) => self.minute(minute).map(|()| None),
-            Record::Settled(settled) => match invariants::check_settled(settled) {
-                Ok(()) => self.settled(settled).map(|()| None),
-                Err(breach) => {
-                    self.refuse(record, &breach.to_string())?;
-                    Ok(Some(breach.to_string()))
-                }
-            },
+            Record::Settled(_) => Ok(None),
+        }
+    }
+
+    fn checked(&mut self, record: &Record, settled: &Settled) -> rusqlite::Result<Option<String>> {
+        match invariants::check_settled(settled) {
+            Ok(()) => self.settled(settled).map(|()| None),
+            Err(breach) => {
+                self.refuse(record, &breach.to_string())?;
+                Ok(Some(breach.to_string()))
+            }
         }
     }
 
     /// Keeps a record that breaks a rule where it is in nobody's sums.
     pub(super) fn refuse(&mut self, record: &Record, why: &str) -> rusqlite::Result<()> {
+        self.number = None;
         let id = match record {
             Record::Settled(settled) => settled.request_id.to_string(),
             Record::Snapshot { config, .. } => config.clone(),
@@ -53,31 +118,25 @@ impl Inserter<'_> {
         self.execute(sql, params![id, why, format!("{record:?}")]).map(drop)
     }
 
-    fn settled(&mut self, settled: &Settled) -> rusqlite::Result<()> {
-        let id = settled.request_id.to_string();
-        if self.request(&id, settled)? == 0 {
+    fn charge(&mut self, of: &Charge) -> rusqlite::Result<()> {
+        let Some(sums) = &mut self.sums else { return self.charge_now(&of.account, of.amount.0) };
+        let Some(sum) = sums.get_mut(&of.account) else {
+            sums.insert(of.account.clone(), of.amount.0);
+            return Ok(());
+        };
+        if let Some(more) = sum.checked_add(of.amount.0) {
+            *sum = more;
             return Ok(());
         }
-        if let Some(receipt) = &settled.receipt {
-            let json = serde_json::to_string(receipt).map_err(|error| to_sql(error.into()))?;
-            let sql =
-                "INSERT INTO decisions (decision_id, request_id, config, receipt) VALUES (?1, ?2, ?3, ?4)
-                       ON CONFLICT DO NOTHING";
-            self.execute(sql, params![receipt.id, id, receipt.versions.config, json])?;
-        }
-        settled.attempts.iter().try_for_each(|attempt| self.attempt(&id, attempt))?;
-        settled.entries.iter().try_for_each(|entry| self.entry(&id, entry))?;
-        settled.charges.iter().try_for_each(|charge| self.charge(charge))?;
-        if !settled.charges.is_empty() {
-            self.execute("DELETE FROM holds WHERE request_id = ?1", [&id])?;
-        }
-        Ok(())
+        // More than a number can hold: the table says what becomes of that.
+        let before = std::mem::replace(sum, of.amount.0);
+        self.charge_now(&of.account, before)
     }
 
-    fn charge(&self, of: &Charge) -> rusqlite::Result<()> {
+    fn charge_now(&self, account: &str, amount: i64) -> rusqlite::Result<()> {
         let sql = "INSERT INTO charged (account, writer, amount_nanousd) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET amount_nanousd = amount_nanousd + excluded.amount_nanousd";
-        self.execute(sql, params![of.account, self.writer, of.amount.0]).map(drop)
+        self.execute(sql, params![account, self.writer, amount]).map(drop)
     }
 
     fn mark(&self, account: &str, amount: i64) -> rusqlite::Result<()> {
@@ -86,7 +145,8 @@ impl Inserter<'_> {
         self.execute(sql, params![account, self.writer, amount]).map(drop)
     }
 
-    fn held(&self, of: &Held) -> rusqlite::Result<()> {
+    fn held(&mut self, of: &Held) -> rusqlite::Result<()> {
+        self.state.has_holds = true;
         let id = of.request_id.to_string();
         let sql = "INSERT INTO holds (request_id, hold, account, writer, amount_nanousd)
              VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
@@ -127,104 +187,18 @@ impl Inserter<'_> {
         format!("{}:{}:{}", self.writer, of.start_ms, of.pool)
     }
 
-    /// How many rows were added: 0 when the request is there already.
-    fn request(&mut self, id: &str, of: &Settled) -> rusqlite::Result<usize> {
-        let tags: serde_json::Map<String, serde_json::Value> =
-            of.tags.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
-        let tags = serde_json::Value::Object(tags).to_string();
-        let decision = of.receipt.as_ref().map(|receipt| &receipt.id);
-        self.execute(
-            "INSERT INTO requests (request_id, label, at_unix_ms, tenant, route, front, domain, language, status,
-                 expert, floor_held, cost_nanousd, baseline_nanousd, ttft_ms, total_ms, tags, decision_id, project, key_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
-             ON CONFLICT (request_id) DO NOTHING",
-            params![
-                id,
-                of.label,
-                of.at_unix_ms,
-                of.tenant,
-                of.route,
-                of.front,
-                of.domain,
-                of.language,
-                of.status,
-                of.expert,
-                of.floor_held,
-                of.cost.0,
-                of.baseline.0,
-                of.ttft_ms,
-                of.total_ms,
-                tags,
-                decision,
-                of.project,
-                of.key
-            ],
-        )
-    }
-
-    fn attempt(&mut self, id: &str, of: &AttemptRecord) -> rusqlite::Result<()> {
-        self.execute(
-            "INSERT INTO attempts (request_id, attempt, expert, pool, replica, ended, detail, prompt_tokens,
-                 cached_tokens, output_tokens, estimated, cost_nanousd, wait_ms, ttft_ms, total_ms,
-                 cache_write_tokens)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-            params![
-                id,
-                of.n,
-                of.expert,
-                of.pool,
-                of.replica,
-                of.end,
-                of.detail,
-                of.tokens.prompt,
-                of.tokens.cached,
-                of.tokens.output,
-                of.estimated,
-                of.cost.0,
-                of.wait_ms,
-                of.ttft_ms,
-                of.total_ms,
-                of.tokens.cache_write
-            ],
-        )
-        .map(drop)
-    }
-
-    fn entry(&mut self, id: &str, of: &LedgerEntry) -> rusqlite::Result<()> {
-        let (phase, debit, credit) = (phase_name(of.phase), account_name(of.debit), account_name(of.credit));
-        let (amount, version) = (of.amount.0, &of.price_version);
-        let number = self.sequence;
-        self.execute(
-            "INSERT INTO entries (request_id, attempt, phase, debit, credit, amount_nanousd, price_version, writer,
-                 sequence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![id, of.attempt, phase, debit, credit, amount, version, self.writer, number],
-        )?;
-        self.sequence += 1;
-        Ok(())
+    /// The next number of the outbox.
+    fn next_number(&mut self) -> rusqlite::Result<i64> {
+        if let Some(number) = self.number {
+            return Ok(number);
+        }
+        let sql = "SELECT seq + 1 FROM outbox_newest";
+        let number = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        self.number = Some(number);
+        Ok(number)
     }
 
     fn execute(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<usize> {
         self.connection.prepare_cached(sql)?.execute(values)
-    }
-}
-
-fn to_sql(error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(error)
-}
-
-fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Settle => "settle",
-        Phase::Overrun => "overrun",
-    }
-}
-
-fn account_name(account: Account) -> &'static str {
-    match account {
-        Account::Funded => "funded",
-        Account::Spent => "spent",
-        Account::Overhead => "overhead",
-        Account::Overrun => "overrun",
     }
 }

@@ -1,6 +1,6 @@
 //! The journal as the outbox of a fleet's common ledger: what has not gone out yet, in the order of its commits.
 
-use super::{Look, explain, prepare};
+use super::{Look, explain, prepare, receipt};
 use crate::store::StoreError;
 use crate::store::parcel::{GOODS, Goods, Parcel};
 use crate::store::postgres::Rows;
@@ -40,6 +40,7 @@ impl Outbox {
 
     fn open(path: &Path) -> Result<Outbox, StoreError> {
         let connection = prepare(path, Look::AtItsHead)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // What is written here is a copy that may be lost: no sync of its own, and no waiting for the writer.
         let set = connection
             .pragma_update(None, "synchronous", "NORMAL")
@@ -76,13 +77,17 @@ impl Outbox {
     }
 
     fn read_waiting(&self, after: i64) -> rusqlite::Result<Waiting> {
-        // Numbers have no gaps: they are drawn under the writer's lock.
-        let newest = "SELECT coalesce(max(seq), 0) FROM outbox";
-        let newest: i64 = self.connection.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
-        let oldest = "SELECT r.at_unix_ms FROM outbox AS o CROSS JOIN requests AS r ON r.request_id = o.id
-                      WHERE o.seq > ?1 AND o.kind = 'request' ORDER BY o.seq LIMIT 1";
-        let oldest_ms =
-            self.connection.prepare_cached(oldest)?.query_row([after], |row| row.get(0)).optional()?;
+        let one = |sql: &str| {
+            let mut query = self.connection.prepare_cached(sql)?;
+            query.query_row([after], |row| row.get::<_, i64>(0)).optional()
+        };
+        // Numbers have no gaps: they are drawn under the writer's lock. Those from before come first.
+        let newest = one("SELECT seq FROM outbox_newest WHERE seq >= ?1")?.unwrap_or(after);
+        let early =
+            "SELECT r.at_unix_ms FROM more_outbox AS o CROSS JOIN early_requests AS r ON r.request_id = o.id
+                     WHERE o.seq > ?1 AND o.kind = 'request' ORDER BY o.seq LIMIT 1";
+        let later = "SELECT at_unix_ms FROM settled WHERE seq > ?1 ORDER BY seq LIMIT 1";
+        let oldest_ms = one(early)?.map_or_else(|| one(later), |found| Ok(Some(found)))?;
         Ok(Waiting { count: u64::try_from(newest - after).unwrap_or(0), oldest_ms })
     }
 
@@ -111,6 +116,8 @@ impl Outbox {
 }
 
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
+/// As many as there are here, and some to spare.
+const STATEMENTS: usize = 32;
 
 fn read(
     state: &Connection,
@@ -120,25 +127,30 @@ fn read(
     last: i64,
 ) -> rusqlite::Result<(u64, Bytes)> {
     let columns: Vec<String> = goods.columns.iter().map(|column| format!("t.{column}")).collect();
-    // The outbox first, whatever the planner thinks: its range is short, and the tables are looked up by their keys.
-    let from = goods.from.replace("JOIN", "CROSS JOIN");
-    let sql = format!("SELECT {} FROM outbox AS o {from} AND o.seq > ?1 AND o.seq <= ?2", columns.join(", "));
-    let mut query = state.prepare_cached(&sql)?;
-    let mut found = query.query([after, last])?;
     let mut rows = Rows::new();
-    while let Some(row) = found.next()? {
-        rows.row(columns.len() + usize::from(goods.with_gateway));
-        if goods.with_gateway {
-            rows.text(gateway.as_bytes());
-        }
-        for at in 0..columns.len() {
-            match row.get_ref(at)? {
-                ValueRef::Null => rows.null(),
-                ValueRef::Integer(value) => rows.int(value),
-                ValueRef::Real(value) => rows.real(value),
-                ValueRef::Text(value) | ValueRef::Blob(value) => rows.text(value),
+    for from in goods.from {
+        let sql = format!("SELECT {} FROM {from}", columns.join(", "));
+        let mut query = state.prepare_cached(&sql)?;
+        let mut found = query.query([after, last])?;
+        while let Some(row) = found.next()? {
+            rows.row(columns.len() + usize::from(goods.with_gateway));
+            if goods.with_gateway {
+                rows.text(gateway.as_bytes());
             }
+            (0..columns.len()).try_for_each(|at| field(&mut rows, row.get_ref(at)?))?;
         }
     }
     Ok((rows.count(), rows.finish()))
+}
+
+/// A value as the common ledger has it: nothing is packed there.
+fn field(rows: &mut Rows, value: ValueRef<'_>) -> rusqlite::Result<()> {
+    match value {
+        ValueRef::Null => rows.null(),
+        ValueRef::Integer(value) => rows.int(value),
+        ValueRef::Real(value) => rows.real(value),
+        ValueRef::Text(value) => rows.text(value),
+        ValueRef::Blob(_) => rows.text(receipt::text(value)?.as_bytes()),
+    }
+    Ok(())
 }

@@ -1,12 +1,10 @@
 //! The read side: receipts for the gateway, sums for reports.
 
-use super::fault;
 use super::schema::{self, Look};
+use super::{fault, purge, receipt};
 use crate::store::StoreError;
-use crate::store::report::{
-    ATTEMPTS, DECISIONS, Dialect, Line, PurgeAsk, Purged, Query, REQUESTS, Tables, Window, quoted,
-};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use crate::store::report::{Dialect, Line, PurgeAsk, Purged, Query, Tables, Window, quoted};
+use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
@@ -25,26 +23,13 @@ pub(super) fn spawn(path: &Path, mut asked: mpsc::Receiver<Question>) -> Result<
     let connection = schema::open_to_read(&path)?;
     let work = move || {
         while let Some(question) = asked.blocking_recv() {
-            let found = receipt(&connection, &question.decision_id, Some(&question.tenant));
+            let found = receipt::find(&connection, &question.decision_id, Some(&question.tenant));
             // Whoever asked may have gone.
             let _ = question.answer.send(found.map_err(|error| fault::explain(&path, &error)));
         }
     };
     let thread = std::thread::Builder::new().name("sluice-receipts".to_owned());
     thread.spawn(work).map_err(|error| StoreError(format!("journal thread: {error}")))
-}
-
-/// A decision of this tenant; of any for `None`.
-fn receipt(
-    connection: &Connection,
-    decision_id: &str,
-    tenant: Option<&str>,
-) -> rusqlite::Result<Option<(String, String)>> {
-    let sql = "SELECT d.receipt, s.json FROM decisions AS d JOIN snapshots AS s USING (config)
-               JOIN requests AS r USING (request_id)
-               WHERE d.decision_id = ?1 AND r.tenant = coalesce(?2, r.tenant)";
-    let mut query = connection.prepare_cached(sql)?;
-    query.query_row((decision_id, tenant), |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 /// A ledger file, read beside its writer.
@@ -56,7 +41,11 @@ pub(super) struct SqliteLedger {
 
 impl SqliteLedger {
     pub(super) fn open(path: &Path) -> Result<SqliteLedger, StoreError> {
-        Ok(SqliteLedger { path: path.to_owned(), connection: schema::open_to_read(path)? })
+        let connection = schema::open_to_read(path)?;
+        let made = schema::version(&connection)
+            .and_then(|version| connection.execute_batch(if version < 4 { EARLY_VIEWS } else { VIEWS }));
+        made.map_err(|error| fault::explain(path, &error))?;
+        Ok(SqliteLedger { path: path.to_owned(), connection })
     }
 }
 
@@ -67,6 +56,9 @@ impl Tables for SqliteLedger {
             let path = format!("$.{}", serde_json::Value::from(tag));
             format!("coalesce(json_extract(r.tags, {}), '')", quoted(&path))
         },
+        attempts: "tries AS r",
+        entries: "bookings AS r",
+        used: "tries AS r",
     };
 
     fn read(&self, queries: &[Query], window: Window) -> Result<Vec<Vec<Line>>, StoreError> {
@@ -77,14 +69,18 @@ impl Tables for SqliteLedger {
     }
 
     fn find_receipt(&self, decision_id: &str) -> Result<Option<(String, String)>, StoreError> {
-        receipt(&self.connection, decision_id, None).map_err(|error| fault::explain(&self.path, &error))
+        receipt::find(&self.connection, decision_id, None).map_err(|error| fault::explain(&self.path, &error))
     }
 
     fn forget(&self, ask: &PurgeAsk) -> Result<Purged, StoreError> {
         let mut connection = schema::prepare(&self.path, Look::AtItsHead)?;
-        purge(&mut connection, ask).map_err(|error| fault::explain(&self.path, &error))
+        purge::purge(&mut connection, ask).map_err(|error| fault::explain(&self.path, &error))
     }
 }
+
+/// What reports read, as this connection alone sees it.
+const VIEWS: &str = include_str!("read/v4.sql");
+const EARLY_VIEWS: &str = include_str!("read/early.sql");
 
 fn lines(state: &Connection, query: &Query, window: Window) -> rusqlite::Result<Vec<Line>> {
     let mut statement = state.prepare(&query.sql)?;
@@ -94,18 +90,4 @@ fn lines(state: &Connection, query: &Query, window: Window) -> rusqlite::Result<
         Ok(Line { texts, numbers: numbers.collect::<rusqlite::Result<_>>()? })
     })?;
     rows.collect()
-}
-
-/// What is removed is written over, in the file and in its write-ahead log.
-fn purge(connection: &mut Connection, ask: &PurgeAsk) -> rusqlite::Result<Purged> {
-    connection.pragma_update(None, "secure_delete", true)?;
-    let work = Transaction::new(connection, TransactionBehavior::Immediate)?;
-    let run = |sql: &str| work.execute(sql, params![ask.tenant, ask.before_ms]).map(|rows| rows as u64);
-    // Attempts and decisions are found by their requests.
-    let (decisions, attempts) = (run(DECISIONS)?, run(ATTEMPTS)?);
-    let purged = Purged { decisions, attempts, requests: run(REQUESTS)? };
-    work.commit()?;
-    // The log is emptied unless somebody reads it just now; then the next checkpoint will.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    Ok(purged)
 }

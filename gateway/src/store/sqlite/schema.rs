@@ -96,9 +96,6 @@ fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 
 /// Applies what is missing, all in one transaction.
 fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
-    let version = |connection: &Connection| -> rusqlite::Result<i64> {
-        connection.query_row("PRAGMA user_version", [], |row| row.get(0))
-    };
     // Without a lock first: most files have nothing to be done, and another process may be writing.
     if version(connection)? == LATEST {
         return Ok(());
@@ -111,6 +108,11 @@ fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
     work.pragma_update(None, "application_id", APPLICATION_ID)?;
     work.pragma_update(None, "user_version", LATEST)?;
     work.commit()
+}
+
+/// Which version of the tables a file has.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// Notes this start.
@@ -139,4 +141,5 @@ const VERSIONS: &[&str] = &[
         include_str!("schema/v2-outbox.sql")
     ),
     include_str!("schema/v3.sql"),
+    include_str!("schema/v4.sql"),
 ];

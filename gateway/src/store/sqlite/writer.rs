@@ -1,10 +1,9 @@
 //! The writer thread: takes as many records as are waiting, commits them as one transaction, and keeps at it.
 
-use super::insert::Inserter;
+use super::scribe::Scribe;
 use super::{NONE_WAITING, Shared, fault};
 use crate::record::Record;
 use crate::store::StoreError;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,22 +30,19 @@ pub(super) struct State {
 /// Starts the thread; it ends when the line is closed and empty.
 pub(super) fn spawn(
     path: &Path,
-    connection: Connection,
-    writer: i64,
+    file: Scribe,
     inbox: mpsc::Receiver<Record>,
     shared: Arc<Shared>,
 ) -> Result<JoinHandle<()>, StoreError> {
     let path = path.to_owned();
-    let work = Writer { path, connection, writer, sequence: 1, inbox, shared, group: Vec::new() };
+    let work = Writer { path, file, inbox, shared, group: Vec::new() };
     let thread = std::thread::Builder::new().name("sluice-journal".to_owned());
     thread.spawn(move || work.run()).map_err(|error| StoreError(format!("journal thread: {error}")))
 }
 
 struct Writer {
     path: PathBuf,
-    connection: Connection,
-    writer: i64,
-    sequence: i64,
+    file: Scribe,
     inbox: mpsc::Receiver<Record>,
     shared: Arc<Shared>,
     group: Vec<Record>,
@@ -107,7 +103,7 @@ impl Writer {
         let mut pause = FIRST_PAUSE;
         let mut last_tries = TRIES_AFTER_CLOSE;
         loop {
-            let error = match self.write_group() {
+            let error = match self.file.write(&self.group) {
                 Ok(refused) => {
                     self.report_written(refused);
                     return true;
@@ -129,46 +125,6 @@ impl Writer {
             std::thread::park_timeout(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-    }
-
-    /// The group in one transaction; the reason of the first refused record.
-    ///
-    /// Where a record breaks a rule of the tables, which is a bug, the group is written once more with a savepoint
-    /// around each record, so that this one can be set aside. Having them always would double the work: SQLite keeps a
-    /// copy of each page that changes within one.
-    fn write_group(&mut self) -> rusqlite::Result<Option<String>> {
-        match self.write(Apart::No) {
-            Err(error) if breaks_a_rule(&error) => self.write(Apart::Each),
-            done => done,
-        }
-    }
-
-    fn write(&mut self, apart: Apart) -> rusqlite::Result<Option<String>> {
-        let work = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut inserter = Inserter { connection: &work, writer: self.writer, sequence: self.sequence };
-        let mut refused = None;
-        for record in &self.group {
-            let at = inserter.sequence;
-            let written = match apart {
-                Apart::No => inserter.record(record),
-                Apart::Each => whole(&work, || inserter.record(record)),
-            };
-            let why = match written {
-                Ok(why) => why,
-                Err(error) if apart == Apart::Each && breaks_a_rule(&error) => {
-                    inserter.sequence = at;
-                    let why = error.to_string();
-                    inserter.refuse(record, &why)?;
-                    Some(why)
-                }
-                Err(error) => return Err(error),
-            };
-            refused = refused.or(why);
-        }
-        let sequence = inserter.sequence;
-        work.commit()?;
-        self.sequence = sequence;
-        Ok(refused)
     }
 
     fn report_written(&mut self, refused: Option<String>) {
@@ -202,39 +158,12 @@ impl Drop for Writer {
     }
 }
 
-/// Whether each record of a group can be undone by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Apart {
-    No,
-    Each,
-}
-
-/// Runs `insert` so that its rows are there all together or not at all.
-fn whole<T>(connection: &Connection, insert: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-    let run = |sql| connection.prepare_cached(sql)?.execute([]).map(drop);
-    run("SAVEPOINT record")?;
-    match insert() {
-        Ok(done) => run("RELEASE record").map(|()| done),
-        Err(error) => {
-            let undone = run("ROLLBACK TO record").and_then(|()| run("RELEASE record"));
-            // After a full disk SQLite has undone the whole transaction already: then `error` is what to tell.
-            if breaks_a_rule(&error) { undone.and(Err(error)) } else { Err(error) }
-        }
-    }
-}
-
-/// Whether the record is at fault rather than the disk, so that trying again can't help.
-fn breaks_a_rule(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch))
-        || matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
-}
-
 /// Looks for a record before the thread goes to sleep: some 100 ms.
 const LOOKS: u32 = 100;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// How long a group gathers that nobody waits for.
 const GATHERING: Duration = Duration::from_millis(10);
-/// Most records of one transaction: some 10 MB of log, synced in one go.
+/// Most records of one transaction: some 3 MB of log, synced in one go.
 const MOST_RECORDS: usize = 1_024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

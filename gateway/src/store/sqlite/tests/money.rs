@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::record::{Account, Closing, LedgerEntry, Minute, Phase};
-use crate::store::fixtures::{CONFIG, attempt, decision_id, entry};
+use crate::store::fixtures::{CONFIG, attempt, decision_id, entry, id};
 use crate::store::{By, Group, OpenShare, PurgeAsk, Purged, Report, ReportAsk};
 
 fn report(path: &Path, ask: &ReportAsk) -> Report {
@@ -257,5 +257,145 @@ async fn a_purge_forgets_one_tenant_s_requests_and_no_money() {
     );
     let bytes = std::fs::read(&path).expect("readable");
     let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    assert!(!holds("decision-12\"") && holds("decision-13\""), "written over, not only unlinked");
+    // A receipt has its id, and its route after that: a text of four bytes.
+    let receipt = |n| format!("decision-{n}\t\u{4}auto");
+    assert!(!holds(&receipt(12)) && holds(&receipt(13)), "written over, not only unlinked");
+}
+
+fn charge(account: &str, amount: i64) -> crate::record::Charge {
+    crate::record::Charge { account: account.to_owned(), amount: NanoUsd(amount) }
+}
+
+/// Records that are in the line before anybody waits are one group, most likely.
+async fn write(path: &Path, records: Vec<crate::record::Settled>) -> Option<String> {
+    let journal = SqliteJournal::open(path).expect("opens");
+    for settled in records {
+        journal.record(Record::Settled(Box::new(settled))).await;
+    }
+    journal.flush().await.expect("durable");
+    journal.trouble()
+}
+
+#[tokio::test]
+async fn accounts_are_charged_what_their_requests_were_whoever_shares_a_group() {
+    let (_folder, path) = place();
+    let charged = |n: u64, charges| crate::record::Settled { charges, ..settled(n) };
+    let of = |n| charged(n, vec![charge("a", n as i64), charge("b", 1)]);
+    // The last one is there already.
+    assert_eq!(write(&path, (0..100).chain([7]).map(of).collect()).await, None);
+    assert_eq!(ask(&path, "SELECT amount_nanousd FROM charged WHERE account = 'a'"), 99 * 100 / 2);
+    assert_eq!(ask(&path, "SELECT amount_nanousd FROM charged WHERE account = 'b'"), 100);
+    assert_eq!(ask(&path, "SELECT count(*) FROM charged"), 2);
+}
+
+#[tokio::test]
+async fn what_is_refused_charges_nobody_and_leaves_no_gap_in_any_count() {
+    let (_folder, path) = place();
+    let of = |n: u64, amounts: &[i64]| crate::record::Settled {
+        charges: amounts.iter().map(|amount| charge("a", *amount)).collect(),
+        ..settled(n)
+    };
+    // A second attempt that calls itself the first one.
+    let mut twice = of(2, &[1_000_000]);
+    twice.attempts = vec![attempt(0, "done", twice.cost), attempt(0, "done", twice.cost)];
+    twice.entries = vec![entry(0, Account::Spent, twice.cost)];
+    let timeless = crate::record::Settled { total_ms: f64::NAN, ..of(3, &[1_000_000]) };
+    let huge = of(4, &[i64::MAX, i64::MAX]);
+    let records = vec![of(1, &[5]), twice, timeless, huge, of(5, &[6])];
+    assert!(write(&path, records).await.is_some(), "told");
+    assert_eq!(ask(&path, "SELECT count(*) FROM requests"), 2);
+    assert_eq!(ask(&path, "SELECT count(*) FROM refused"), 3);
+    assert_eq!(ask(&path, "SELECT amount_nanousd FROM charged WHERE account = 'a'"), 11);
+    assert_eq!(ask(&path, "SELECT count(*) FROM more_attempts"), 2);
+    // Four bookings, and two requests and three refused ones that go out.
+    for (column, table, most) in [("sequence", "entries", 4), ("seq", "outbox", 5)] {
+        let sql = format!("SELECT count(DISTINCT {column}) * (max({column}) = count(*)) FROM {table}");
+        assert_eq!(ask(&path, &sql), most, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn money_that_was_held_is_let_go_with_its_request_also_after_a_start() {
+    let (_folder, path) = place();
+    let held = |n| {
+        let accounts = vec!["a".to_owned()];
+        Record::Held(crate::record::Held {
+            request_id: settled(n).request_id,
+            hold: 0,
+            accounts,
+            amount: NanoUsd(9),
+        })
+    };
+    let journal = SqliteJournal::open(&path).expect("opens");
+    for n in 0..3 {
+        journal.record(held(n)).await;
+    }
+    let ended = |n| crate::record::Settled { charges: vec![charge("a", 1)], ..settled(n) };
+    journal.record(Record::Settled(Box::new(ended(0)))).await;
+    drop(journal);
+    assert_eq!(ask(&path, "SELECT count(*) FROM holds"), 2);
+    assert_eq!(write(&path, vec![ended(1)]).await, None);
+    assert_eq!(ask(&path, "SELECT count(*) FROM holds"), 1);
+}
+
+/// The first attempt and its settlement are in the request's row, whatever else there is isn't.
+#[tokio::test]
+async fn tables_show_each_attempt_and_booking_wherever_it_is_kept() {
+    let (_folder, path) = place();
+    let mut over = settled(1);
+    (over.attempts, over.entries) = (over.attempts.split_off(1), over.entries.split_off(1));
+    over.cost = over.attempts[0].cost;
+    let beyond = LedgerEntry { phase: Phase::Overrun, ..entry(1, Account::Overrun, NanoUsd(77)) };
+    over.entries.push(LedgerEntry { price_version: "other".to_owned(), ..beyond });
+    let mut nothing = settled(2);
+    (nothing.attempts, nothing.entries, nothing.receipt) = (vec![], vec![], None);
+    (nothing.cost, nothing.label, nothing.expert) = (NanoUsd::ZERO, id(2).to_string(), String::new());
+    let last = settled(3);
+    let costs = [over.cost, last.attempts[0].cost, last.attempts[1].cost].map(|cost| cost.0);
+    assert_eq!(write(&path, vec![over, nothing, last]).await, None);
+    let bookings = "SELECT concat_ws(' ', r.label, l.attempt, l.phase, l.debit, l.credit, l.amount_nanousd, a.expert, l.pool,
+                        a.ended, l.price_version, l.sequence, l.decision_id)
+                    FROM ledger_entries AS l JOIN attempts AS a USING (request_id, attempt)
+                    JOIN requests AS r USING (request_id) ORDER BY l.sequence";
+    let expected = [
+        format!("r-1 1 settle spent funded {} small small-a done {CONFIG} 1 decision-1", costs[0]),
+        "r-1 1 overrun overrun funded 77 small small-a done other 2 decision-1".to_owned(),
+        format!("r-3 0 settle overhead funded {} small small-a broken {CONFIG} 3 decision-3", costs[1]),
+        format!("r-3 1 settle spent funded {} small small-a done {CONFIG} 4 decision-3", costs[2]),
+    ];
+    assert_eq!(texts(&path, bookings), expected);
+    let requests = "SELECT concat_ws(' ', label = request_id, expert, coalesce(decision_id, 'none'),
+                        (SELECT count(*) FROM attempts AS a WHERE a.request_id = r.request_id),
+                        (SELECT count(*) FROM decisions AS d WHERE d.request_id = r.request_id))
+                    FROM requests AS r ORDER BY request_id";
+    assert_eq!(texts(&path, requests), ["0 small decision-1 1 1", "1  none 0 0", "0 small decision-3 2 1"]);
+}
+
+fn texts(path: &Path, sql: &str) -> Vec<String> {
+    let connection = Connection::open(path).expect("opens");
+    let mut query = connection.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let rows = query.query_map([], |row| row.get(0)).expect("runs");
+    rows.collect::<rusqlite::Result<_>>().expect("readable")
+}
+
+#[tokio::test]
+async fn a_decision_with_the_id_of_its_request_is_found_by_that() {
+    let (_folder, path) = place();
+    let mut one = settled(1);
+    let own = one.request_id.to_string();
+    one.receipt.as_mut().expect("has one").id.clone_from(&own);
+    let journal = SqliteJournal::open(&path).expect("opens");
+    journal.record(snapshot()).await;
+    for settled in [one.clone(), settled(2)] {
+        journal.record(Record::Settled(Box::new(settled))).await;
+    }
+    let found = journal.receipt(own.clone(), one.tenant.clone()).await.expect("readable").expect("stored");
+    assert_eq!(found.0, serde_json::to_string(&one.receipt).expect("is JSON"), "to the byte");
+    assert_eq!(journal.receipt(own, "another".to_owned()).await, Ok(None));
+    assert_eq!(
+        journal.receipt(id(2).to_string(), settled(2).tenant).await,
+        Ok(None),
+        "that has one of its own"
+    );
+    assert_eq!(ask(&path, "SELECT count(*) FROM ledger_entries WHERE decision_id = request_id"), 2);
 }
