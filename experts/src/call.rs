@@ -18,8 +18,8 @@ pub struct Call {
     /// The conversation and how it is to be answered, shared by all who have a part in it. Its `model` and `max_tokens` are
     /// what its client said: the endpoint's model and the field below are what counts.
     pub body: Arc<v1::GenerateRequest>,
-    /// The messages as their client wrote them, one JSON array that says what those of `body` do; empty where they did
-    /// not come as JSON. A dialect that speaks the same JSON hands it on as it is.
+    /// The messages as their client wrote them: one JSON array, valid, that says what those of `body` do. Empty where
+    /// they did not come as JSON. A dialect that speaks the same JSON hands it on as it is.
     pub messages_json: Bytes,
     /// Most tokens to produce, at least 1.
     pub max_tokens: u32,

@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use sluice_experts::{Dial, EndpointError};
 use sluice_proto::v1;
 use sluice_router::{
-    Binding, Entrant, Fleet, HedgeBudget, Params, Pool, PoolState, Route, Signals, Snapshot, Tick, Versions,
-    classify,
+    Binding, Entrant, Fleet, HedgeBudget, OutOfDomain, Params, Pool, PoolState, Route, Signals, Snapshot,
+    Tick, Versions, classify,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -159,11 +159,16 @@ impl Rules {
     }
 }
 
-/// Each route's experts in the model, by the route's name. Of a route and an expert with one name the route is meant,
-/// as in [`Snapshot::route`].
+/// The experts in the model of each route that asks it, by the route's name. Of a route and an expert with one name the
+/// route is meant, as in [`Snapshot::route`].
+///
+/// Whoever pins an expert has decided already, so nothing is asked there, but whether an expert may see the prompt that
+/// refuses what is outside its domains.
 pub(crate) fn bindings(params: &Params, fleet: &[&str], snapshot: &Snapshot) -> BTreeMap<String, Binding> {
+    let refuses = |&at: &usize| snapshot.fleet.experts[at].out_of_domain == OutOfDomain::Refuse;
+    let asks = |route: &&Arc<Route>| !route.pinned || route.experts.iter().any(refuses);
     let bind = |route: &Arc<Route>| (route.name.clone(), params.bind_some(fleet, &route.experts));
-    snapshot.routes.iter().rev().map(bind).collect()
+    snapshot.routes.iter().rev().filter(asks).map(bind).collect()
 }
 
 /// Keeps lanes whose pools are as they were but for their endpoints, makes the others.

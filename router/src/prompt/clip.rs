@@ -10,14 +10,31 @@ pub(super) fn clip(text: &str) -> Cow<'_, str> {
     if text.len() <= HEAD + TAIL {
         return Cow::Borrowed(text); // no more characters than bytes
     }
-    let Some((head_end, _)) = text.char_indices().nth(HEAD) else { return Cow::Borrowed(text) };
+    let Some(head_end) = end_of_head(text) else { return Cow::Borrowed(text) };
     let rest = &text[head_end..];
-    let Some((tail_start, _)) = rest.char_indices().rev().nth(TAIL - 1) else { return Cow::Borrowed(text) };
+    let Some(tail_start) = start_of_tail(rest) else { return Cow::Borrowed(text) };
     if tail_start == 0 {
         return Cow::Borrowed(text);
     }
     let tail = &rest[tail_start..];
     Cow::Owned(format!("{}\n{tail}", &text[..head_end]))
+}
+
+/// Where the first [`HEAD`] characters end; `None` if there are no more.
+fn end_of_head(text: &str) -> Option<usize> {
+    if text.as_bytes().get(..HEAD)?.is_ascii() {
+        return Some(HEAD).filter(|&end| end < text.len());
+    }
+    text.char_indices().nth(HEAD).map(|(end, _)| end)
+}
+
+/// Where the last [`TAIL`] characters begin; `None` if there are fewer.
+fn start_of_tail(text: &str) -> Option<usize> {
+    let start = text.len().checked_sub(TAIL)?;
+    if text.as_bytes()[start..].is_ascii() {
+        return Some(start);
+    }
+    text.char_indices().rev().nth(TAIL - 1).map(|(start, _)| start)
 }
 
 /// NFKC. ASCII and plain Chinese take short cuts, since the general tables cost more than all the counting.
@@ -47,9 +64,9 @@ fn narrow(c: char) -> char {
 }
 
 /// Characters looked at from the start.
-const HEAD: usize = 3_072;
+const HEAD: usize = 1_024;
 /// Characters looked at from the end.
-const TAIL: usize = 1_024;
+const TAIL: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -68,6 +85,13 @@ mod tests {
     fn head_and_tail_are_kept() {
         let exact = "x".repeat(HEAD + TAIL);
         assert_eq!(clip(&exact), exact);
+        let plain = format!("{}{}{}", "a".repeat(HEAD), "b".repeat(9), "z".repeat(TAIL));
+        assert_eq!(clip(&plain), format!("{}\n{}", "a".repeat(HEAD), "z".repeat(TAIL)));
+        for wide in ["法".repeat(HEAD + TAIL), format!("{}{}", "é".repeat(HEAD), "z".repeat(TAIL))] {
+            assert_eq!(clip(&wide), wide);
+            let longer = format!("{wide}z");
+            assert_eq!(clip(&longer).chars().count(), HEAD + 1 + TAIL);
+        }
         let long = format!("{}{}{}", "a".repeat(HEAD), "法".repeat(9), "z".repeat(TAIL));
         assert_eq!(clip(&long), format!("{}\n{}", "a".repeat(HEAD), "z".repeat(TAIL)));
     }

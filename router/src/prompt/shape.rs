@@ -2,6 +2,7 @@
 //!
 //! Shape tells difficulty where words don't: how many numbers, options, negations and relations a question has.
 
+use super::keywords;
 use super::tokens::is_cjk;
 
 /// How many shape counts there are.
@@ -303,19 +304,18 @@ impl Pass<'_> {
             return;
         }
         let word = std::mem::take(&mut self.word);
-        let mut lower = [0; LONGEST_KEYWORD];
-        let text = keyword(&self.bytes[word.begins..self.at], &mut lower);
+        let meaning = keywords::meaning(&self.bytes[word.begins..self.at]);
         self.scripts.latin_words += u32::from(word.is_latin);
         self.scripts.accented_words += u32::from(word.is_accented);
-        self.scripts.english_words += u32::from(is_english(text));
-        self.scripts.foreign_words += u32::from(is_foreign(text));
+        self.scripts.english_words += u32::from(meaning.is_english);
+        self.scripts.foreign_words += u32::from(meaning.is_foreign);
         if word.chars < 2 {
             return;
         }
         self.words += 1;
         self.word_chars += word.chars;
-        self.negations += u32::from(is_negation(text));
-        self.relations += relation(text);
+        self.negations += u32::from(meaning.is_negation);
+        self.relations += u32::from(meaning.is_relation);
     }
 
     fn begin_option(&mut self) {
@@ -368,141 +368,6 @@ impl Pass<'_> {
     }
 }
 
-/// A word in lower case, where it may be a keyword; else nothing.
-fn keyword<'a>(word: &[u8], lower: &'a mut [u8; LONGEST_KEYWORD]) -> &'a [u8] {
-    let Some(lower) = lower.get_mut(..word.len()) else { return &[] };
-    lower.copy_from_slice(word);
-    lower.make_ascii_lowercase();
-    lower
-}
-
-fn is_negation(word: &[u8]) -> bool {
-    matches!(word, b"not" | b"except" | b"least" | b"never" | b"false" | b"incorrect" | b"without")
-}
-
-/// Words that relate quantities or steps: what multi-step word problems are made of.
-fn relation(word: &[u8]) -> u32 {
-    u32::from(matches!(
-        word,
-        b"half"
-            | b"twice"
-            | b"times"
-            | b"each"
-            | b"every"
-            | b"per"
-            | b"more"
-            | b"less"
-            | b"than"
-            | b"total"
-            | b"remaining"
-            | b"left"
-            | b"rest"
-            | b"if"
-            | b"then"
-            | b"percent"
-            | b"third"
-            | b"quarter"
-            | b"average"
-            | b"ratio"
-            | b"before"
-            | b"after"
-            | b"first"
-            | b"last"
-    ))
-}
-
-/// Frequent English words that are rare in other languages.
-fn is_english(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"the"
-            | b"of"
-            | b"and"
-            | b"to"
-            | b"is"
-            | b"are"
-            | b"what"
-            | b"which"
-            | b"how"
-            | b"my"
-            | b"you"
-            | b"for"
-            | b"with"
-            | b"this"
-            | b"that"
-            | b"it"
-            | b"from"
-            | b"have"
-            | b"can"
-            | b"your"
-            | b"be"
-            | b"by"
-            | b"was"
-            | b"please"
-            | b"not"
-            | b"if"
-            | b"when"
-            | b"would"
-            | b"should"
-            | b"does"
-            | b"at"
-    )
-}
-
-/// Frequent words of French, German, Spanish, Italian, Portuguese and Dutch that are rare in English.
-fn is_foreign(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"le"
-            | b"les"
-            | b"des"
-            | b"et"
-            | b"est"
-            | b"une"
-            | b"que"
-            | b"qui"
-            | b"dans"
-            | b"pour"
-            | b"pas"
-            | b"sur"
-            | b"der"
-            | b"das"
-            | b"und"
-            | b"ist"
-            | b"ich"
-            | b"nicht"
-            | b"ein"
-            | b"eine"
-            | b"mit"
-            | b"wie"
-            | b"auf"
-            | b"el"
-            | b"los"
-            | b"las"
-            | b"del"
-            | b"por"
-            | b"con"
-            | b"una"
-            | b"como"
-            | b"para"
-            | b"di"
-            | b"che"
-            | b"il"
-            | b"della"
-            | b"sono"
-            | b"uma"
-            | b"dos"
-            | b"het"
-            | b"een"
-            | b"niet"
-            | b"wat"
-            | b"van"
-            | b"du"
-    )
-}
-
-/// Longer words are no keyword.
-const LONGEST_KEYWORD: usize = 10;
 /// Distinct numerals are counted up to here.
 const MOST_NUMERALS: usize = 64;
 

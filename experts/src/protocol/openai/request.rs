@@ -16,12 +16,33 @@ const OWN: &[&str] =
 /// # Errors
 /// [`ErrorKind::Rejected`] with 400 when the caller's JSON is none.
 pub(super) fn body(call: &Call, model: &str, host: &str) -> Result<Vec<u8>, ExpertError> {
-    let messages = Turns::of(call)?;
-    let size = messages.bytes() + call.body.extra_json.len() + 256;
-    let body = Body { call, model, limit: limit_field(host), extra: extra(&call.body)?, messages };
-    let mut bytes = Vec::with_capacity(size);
-    serde_json::to_writer(&mut bytes, &body).expect("writing JSON to memory can't fail");
+    let rest = Rest { call, model, limit: limit_field(host), extra: extra(&call.body)? };
+    let rest = serde_json::to_vec(&rest).expect("writing JSON to memory can't fail");
+    let mut bytes = Vec::with_capacity(messages_bytes(call) + rest.len());
+    bytes.extend_from_slice(br#"{"messages":"#);
+    write_messages(call, &mut bytes)?;
+    bytes.push(b',');
+    bytes.extend_from_slice(&rest[1..]); // it has a model at least
     Ok(bytes)
+}
+
+/// The messages as their client wrote them, where it did, else written now.
+fn write_messages(call: &Call, bytes: &mut Vec<u8>) -> Result<(), ExpertError> {
+    if !call.messages_json.is_empty() {
+        bytes.extend_from_slice(&call.messages_json);
+        return Ok(());
+    }
+    let turns = call.body.messages.iter().map(Turn::of).collect::<Result<Vec<_>, _>>()?;
+    serde_json::to_writer(bytes, &turns).expect("writing JSON to memory can't fail");
+    Ok(())
+}
+
+/// About how many bytes the messages take.
+fn messages_bytes(call: &Call) -> usize {
+    if !call.messages_json.is_empty() {
+        return call.messages_json.len() + 16;
+    }
+    call.body.messages.iter().map(|message| message.content.len() + message.json.len() + 64).sum()
 }
 
 /// The caller's further fields, without those that are ours.
@@ -41,16 +62,15 @@ fn extra(call: &GenerateRequest) -> Result<Map<String, Value>, ExpertError> {
     Ok(extra)
 }
 
-/// What is written.
-struct Body<'a> {
+/// What is written beside the messages.
+struct Rest<'a> {
     call: &'a Call,
     model: &'a str,
     limit: &'static str,
     extra: Map<String, Value>,
-    messages: Turns<'a>,
 }
 
-impl Serialize for Body<'_> {
+impl Serialize for Rest<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (call, asked) = (self.call, &*self.call.body);
         let mut map = serializer.serialize_map(None)?;
@@ -58,7 +78,6 @@ impl Serialize for Body<'_> {
             map.serialize_entry(name, value)?;
         }
         map.serialize_entry("model", self.model)?;
-        map.serialize_entry("messages", &self.messages)?;
         if call.whole.is_none() {
             map.serialize_entry("stream", &true)?;
             map.serialize_entry("stream_options", &StreamOptions { include_usage: true })?;
@@ -85,34 +104,6 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-/// The messages.
-#[derive(serde::Serialize)]
-#[serde(untagged)]
-enum Turns<'a> {
-    /// As the caller wrote them.
-    Whole(&'a RawValue),
-    /// One by one.
-    Each(Vec<Turn<'a>>),
-}
-
-impl Turns<'_> {
-    fn of(call: &Call) -> Result<Turns<'_>, ExpertError> {
-        if call.messages_json.is_empty() {
-            return call.body.messages.iter().map(Turn::of).collect::<Result<_, _>>().map(Turns::Each);
-        }
-        let whole: Option<&RawValue> = serde_json::from_slice(&call.messages_json).ok();
-        whole.map(Turns::Whole).ok_or_else(|| not_an_object("each message"))
-    }
-
-    /// About how many they take.
-    fn bytes(&self) -> usize {
-        match self {
-            Turns::Whole(whole) => whole.get().len(),
-            Turns::Each(turns) => turns.iter().map(|turn| turn.bytes() + 64).sum(),
-        }
-    }
-}
-
 /// One message.
 #[derive(serde::Serialize)]
 #[serde(untagged)]
@@ -133,13 +124,6 @@ impl Turn<'_> {
             .filter(|whole| whole.get().starts_with('{'))
             .map(Turn::Whole)
             .ok_or_else(|| not_an_object("a message"))
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Turn::Plain { content, .. } => content.len(),
-            Turn::Whole(whole) => whole.get().len(),
-        }
     }
 }
 
@@ -243,7 +227,5 @@ mod tests {
         call.messages_json = json.into();
         let got = String::from_utf8(body(&call, "m", "h").unwrap()).unwrap();
         assert!(got.contains(json), "{got}");
-        call.messages_json = "[".into();
-        assert_eq!(body(&call, "m", "h").unwrap_err().kind, ErrorKind::Rejected { status: 400 });
     }
 }
