@@ -179,7 +179,8 @@ impl Server {
         let (front, of_request) = (self.front.clone(), conn.clone());
         let service = service_fn(move |request| {
             let (front, conn) = (front.clone(), of_request.clone());
-            async move { Ok::<_, Infallible>(front.answer(&conn, request).await) }
+            // In a box: its connection keeps room for what makes an answer until the last byte is out.
+            async move { Ok::<_, Infallible>(Box::pin(front.answer(&conn, request)).await) }
         });
         let io = TokioIo::new(socket);
         match is_http2 {
