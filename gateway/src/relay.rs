@@ -69,6 +69,9 @@ async fn hand_on(
 ) -> Result<(), Stop> {
     note_answering(app, n, lease);
     out.send(OutEvent::Started(Box::new(who_answers(n, lease)))).await?;
+    if !out.is_untouched() {
+        lease.request.forget_messages(); // nobody is asked again
+    }
     let first = once(std::future::ready(Ok(begun.first)));
     let mut events = first.chain(begun.rest).chain(iter([Err(unfinished())]));
     while let Some(event) = events.next().await {

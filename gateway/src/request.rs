@@ -44,6 +44,12 @@ impl Request {
         self.deadline.unwrap_or(self.received.plus_ms(LONGEST_REQUEST_MS))
     }
 
+    /// Lets go of the messages as the client wrote them, once no engine will be asked any more: a stream may be open for
+    /// long, and they may be large.
+    pub(crate) fn forget_messages(&mut self) {
+        self.messages_json = Bytes::new();
+    }
+
     /// The request as pools' lines see it before anything is decided.
     pub(crate) fn asker(&self, prefix: Prefix) -> Entrant {
         Entrant {
