@@ -83,7 +83,7 @@ impl Chosen {
 ///
 /// # Errors
 /// A wrong request, an unknown model, or nobody who may answer.
-pub(crate) fn choose(app: &App, request: &Request, budget: Option<NanoUsd>) -> Result<Chosen, Fault> {
+pub(crate) fn choose(app: &App, request: &Request, budget: Option<NanoUsd>) -> Result<Box<Chosen>, Fault> {
     let live = app.live();
     let route = live.rules.route(&request.body.model)?.clone();
     tenants::check_policy(request, &route, &live.rules.snapshot.fleet)?;
@@ -104,7 +104,7 @@ pub(crate) fn choose(app: &App, request: &Request, budget: Option<NanoUsd>) -> R
     });
     let (receipt, classified) = planned?;
     let decided = app.clock.now();
-    let chosen = Chosen {
+    let chosen = Box::new(Chosen {
         needs: receipt.needs.clone(),
         budget,
         prefix,
@@ -114,7 +114,7 @@ pub(crate) fn choose(app: &App, request: &Request, budget: Option<NanoUsd>) -> R
         decide_us: decided.since_us(begun),
         live,
         route,
-    };
+    });
     let first = chosen.decision().steps[0].expert;
     span.decided(&chosen.receipt.id, chosen.expert_name(first), chosen.decision().propensity);
     Ok(chosen)

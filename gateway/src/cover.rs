@@ -17,7 +17,7 @@ use sluice_router::{NanoUsd, Step};
 ///
 /// # Errors
 /// A wrong request, nobody who may answer, a budget that is used up or can't be asked.
-pub(crate) async fn choose_within(app: &App, lease: &mut Lease) -> Result<Chosen, Fault> {
+pub(crate) async fn choose_within(app: &App, lease: &mut Lease) -> Result<Box<Chosen>, Fault> {
     if !lease.purse.is_bounded() {
         let chosen = choose(app, &lease.request, None)?;
         may_be_paid(app, chosen.worst(&chosen.decision().steps[0]))?;

@@ -65,10 +65,10 @@ mod tests {
         for is_stream in [true, false] {
             let (mut out, mut events) = Outlet::new();
             let mut delivery = Delivery::new(&mut out, is_stream);
-            delivery.send(OutEvent::Started(v1::Started::default())).await.expect("the client is there");
+            delivery.send(OutEvent::Started(Box::default())).await.expect("the client is there");
             delivery.send(delta(10)).await.expect("the client is there");
             assert_eq!((events.try_recv().is_ok(), delivery.is_untouched()), (is_stream, !is_stream));
-            delivery.send(OutEvent::Finished(v1::Finished::default())).await.expect("the client is there");
+            delivery.send(OutEvent::Finished(Box::default())).await.expect("the client is there");
             let left = std::iter::from_fn(|| events.try_recv().ok()).count();
             assert_eq!((left, delivery.is_untouched()), (if is_stream { 2 } else { 3 }, false));
         }

@@ -61,14 +61,12 @@ impl Door for Entrance {
             return events;
         }
         let app = self.app.clone();
-        self.app.spawn_request(Box::pin(async move {
-            match request.hints.idempotency_key.clone() {
-                None => {
-                    serve::serve(&app, request, out).await;
-                }
-                Some(key) => once::serve(&app, request, &key, out).await,
-            }
-        }));
+        self.app.spawn_request(match request.hints.idempotency_key.clone() {
+            None => Box::pin(async move {
+                serve::serve(&app, request, out).await;
+            }),
+            Some(key) => Box::pin(async move { once::serve(&app, request, &key, out).await }),
+        });
         events
     }
 

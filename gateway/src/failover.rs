@@ -28,7 +28,8 @@ use std::time::Duration;
 pub(crate) async fn walk(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fault> {
     let mut race = Race::new(lease);
     loop {
-        let (answering, begun) = race.first(app, lease, out).await?;
+        // In a box, as all that is over when the answer begins: it may take long, and what waits for it is to be small.
+        let (answering, begun) = Box::pin(race.first(app, lease, out)).await?;
         race.give_up_others(app, lease);
         match relay::relay(app, answering, begun, lease, out).await {
             Ok(()) => return Ok(()),

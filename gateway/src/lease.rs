@@ -23,7 +23,7 @@ pub(crate) struct Lease {
     /// The request.
     pub(crate) request: Request,
     /// Its decision, once made.
-    pub(crate) chosen: Option<Chosen>,
+    pub(crate) chosen: Option<Box<Chosen>>,
     /// Tries that have ended, in the order in which they did.
     pub(crate) attempts: Vec<Attempt>,
     /// What it holds of its limits.
@@ -102,7 +102,7 @@ impl Lease {
 
     /// The decision that every try follows.
     pub(crate) fn decided(&self) -> &Chosen {
-        self.chosen.as_ref().expect("a try follows a decision")
+        self.chosen.as_deref().expect("a try follows a decision")
     }
 
     /// Keeps a try that begins.
@@ -128,7 +128,7 @@ impl Lease {
     /// Ends a running try, and frees its place; `None` when it has ended already.
     pub(crate) fn close(&mut self, n: u8, ending: Ending<'_>, now: Tick) -> Option<&Attempt> {
         let at = self.open.iter().position(|open| open.n() == n)?;
-        let bounds = usage::Bounds::of(self.chosen.as_ref(), self.open[at].step());
+        let bounds = usage::Bounds::of(self.chosen.as_deref(), self.open[at].step());
         let Closed { attempt, held, occupied } = self.open.swap_remove(at).close(ending, bounds, now);
         let of_tokens = self.price(attempt.step).cost(attempt.tokens);
         let cost = occupied.map_or(of_tokens, |occupied| occupied.end(now, of_tokens));

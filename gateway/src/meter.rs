@@ -33,7 +33,7 @@ pub(crate) fn money(lease: &Lease) -> Money {
 }
 
 /// Ends a request: closes what is open, books it, tells it. Returns what it cost. Runs after the answer and is never cut.
-pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, span: &Span) -> NanoUsd {
+pub(crate) async fn settle(app: &App, mut lease: Box<Lease>, fault: Option<Fault>, span: &Span) -> NanoUsd {
     let now = app.clock.now();
     for n in lease.running_all() {
         lease.close(n, Ending::Cut, now);
@@ -54,7 +54,7 @@ pub(crate) async fn settle(app: &App, mut lease: Lease, fault: Option<Fault>, sp
     money.cost
 }
 
-fn settled(app: &App, mut lease: Lease, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {
+fn settled(app: &App, mut lease: Box<Lease>, fault: Option<FaultCode>, money: Money, now: Tick) -> Settled {
     let entries = lease.attempts.iter().flat_map(|attempt| entries(&lease, attempt)).collect();
     let answer = answer(&lease);
     let route = route_name(app, &lease);

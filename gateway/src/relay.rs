@@ -68,7 +68,10 @@ async fn hand_on(
     out: &mut Delivery<'_>,
 ) -> Result<(), Stop> {
     note_answering(app, n, lease);
-    out.send(OutEvent::Started(who_answers(n, lease))).await?;
+    out.send(OutEvent::Started(Box::new(who_answers(n, lease)))).await?;
+    if !out.is_untouched() {
+        lease.request.forget_messages(); // nobody is asked again
+    }
     let first = once(std::future::ready(Ok(begun.first)));
     let mut events = first.chain(begun.rest).chain(iter([Err(unfinished())]));
     while let Some(event) = events.next().await {
@@ -78,14 +81,14 @@ async fn hand_on(
                 if running_mut(lease, n).overruns(piece) {
                     drop(events); // cancels the engine's work
                     let finished = end_overrun(app, n, lease);
-                    return Ok(out.send(OutEvent::Finished(finished)).await?);
+                    return Ok(out.send(OutEvent::Finished(Box::new(finished))).await?);
                 }
                 note_relayed(app, n, lease, piece);
                 out.send(OutEvent::Delta(v1::TextDelta { text, delta_json: json })).await?;
             }
             EngineEvent::Finished(finish) => {
                 let finished = end_complete(app, n, finish, lease);
-                return Ok(out.send(OutEvent::Finished(finished)).await?);
+                return Ok(out.send(OutEvent::Finished(Box::new(finished))).await?);
             }
         }
     }

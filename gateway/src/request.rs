@@ -44,6 +44,12 @@ impl Request {
         self.deadline.unwrap_or(self.received.plus_ms(LONGEST_REQUEST_MS))
     }
 
+    /// Lets go of the messages as the client wrote them, once no engine will be asked any more: a stream may be open for
+    /// long, and they may be large.
+    pub(crate) fn forget_messages(&mut self) {
+        self.messages_json = Bytes::new();
+    }
+
     /// The request as pools' lines see it before anything is decided.
     pub(crate) fn asker(&self, prefix: Prefix) -> Entrant {
         Entrant {
@@ -97,16 +103,18 @@ pub struct Hints {
 
 /// What goes back to an edge, in this order: one `Started`, any number of deltas, one `Finished`; or `Failed` at any
 /// point, which is the last.
+///
+/// What comes once in an answer is in a box: a channel makes room for many events of the largest kind.
 #[derive(Debug, Clone)]
 pub enum OutEvent {
     /// Who answers.
-    Started(v1::Started),
+    Started(Box<v1::Started>),
     /// More of the answer.
     Delta(v1::TextDelta),
     /// The answer is complete.
-    Finished(v1::Finished),
+    Finished(Box<v1::Finished>),
     /// The answer will not come, or will not be complete.
-    Failed(Fault),
+    Failed(Box<Fault>),
 }
 
 /// The sending half: the spine writes, the edge reads. Closed when the client has left.
@@ -144,7 +152,7 @@ impl Outlet {
     /// Hands the last event over, once. A client that has left, or that doesn't read, does not hold the gateway up.
     pub fn fail(&mut self, fault: Fault) {
         if let Some(place) = self.last.take() {
-            drop(place.send(OutEvent::Failed(fault)));
+            drop(place.send(OutEvent::Failed(Box::new(fault))));
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) -> NanoU
     let deadline = request.ends_by();
     let cut = cut(app, deadline, out.closed());
     let purse = app.books.purse(&request.identity);
-    let mut lease = Lease::new(request, purse);
+    let mut lease = Box::new(Lease::new(request, purse)); // it is handed on, and a task keeps room for each hand
     let end = tokio::select! {
         biased;
         end = unpanicked(answer(app, &mut lease, &mut out)).within(&span) => end,
@@ -34,10 +34,10 @@ pub(crate) async fn serve(app: &App, request: Request, mut out: Outlet) -> NanoU
 
 /// A bug must not lose what was spent before it was met: a panic ends the answer as any other fault does. The panic
 /// itself has been told on stderr by then.
-async fn unpanicked(answer: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+fn unpanicked(answer: impl Future<Output = Result<(), Fault>>) -> impl Future<Output = Result<(), Fault>> {
     let bug = || Fault::new(FaultCode::Internal, "the gateway met a bug of its own; please report it");
     // Lease and outlet are written to as things happen, so they are true whenever the answer stops.
-    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| Err(bug()))
+    AssertUnwindSafe(answer).catch_unwind().map(move |end| end.unwrap_or_else(|_| Err(bug())))
 }
 
 /// Resolves when the request must not go on: its client has left, its time is up, or the drain's is.
@@ -57,7 +57,7 @@ pub(crate) async fn cut(app: &App, deadline: Tick, client_left: impl Future<Outp
 /// Chooses, then walks the plan until one expert has answered. Whatever happens is noted in the lease.
 async fn answer(app: &App, lease: &mut Lease, out: &mut Outlet) -> Result<(), Fault> {
     lease.pass = app.limits.enter(&lease.request.identity).await?;
-    let chosen = choose_within(app, lease).await?;
+    let chosen = Box::pin(choose_within(app, lease)).await?;
     app.limits.take_tokens(&lease.request.identity, &mut lease.pass, chosen.expected_tokens()).await?;
     if let Some(hedges) = &chosen.hedges {
         hedges.earn();

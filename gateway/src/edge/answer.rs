@@ -43,7 +43,7 @@ impl Answer {
         tokio::select! {
             biased;
             event = self.next() => match event {
-                OutEvent::Failed(fault) => Err(fault),
+                OutEvent::Failed(fault) => Err(*fault),
                 event => {
                     self.held = Some(event);
                     Ok(())
@@ -62,10 +62,12 @@ impl Answer {
         let mut message = Message::default();
         loop {
             match self.next().await {
-                OutEvent::Started(who) => started = who,
+                OutEvent::Started(who) => started = *who,
                 OutEvent::Delta(delta) => message.push(delta)?,
-                OutEvent::Finished(finished) => return Ok(Complete { started, message, finished }),
-                OutEvent::Failed(fault) => return Err(fault),
+                OutEvent::Finished(finished) => {
+                    return Ok(Complete { started, message, finished: *finished });
+                }
+                OutEvent::Failed(fault) => return Err(*fault),
             }
         }
     }
@@ -92,13 +94,17 @@ impl Answer {
         tokio::select! {
             biased;
             event = self.events.recv() => event.unwrap_or_else(|| {
-                OutEvent::Failed(Fault::new(FaultCode::Internal, "the answer ended without saying how"))
+                failed(FaultCode::Internal, "the answer ended without saying how")
             }),
             () = cut => {
                 self.events.close();
                 self.cut = None;
-                OutEvent::Failed(Fault::new(FaultCode::DeadlineExceeded, "the deadline passed"))
+                failed(FaultCode::DeadlineExceeded, "the deadline passed")
             }
         }
     }
+}
+
+fn failed(code: FaultCode, why: &str) -> OutEvent {
+    OutEvent::Failed(Box::new(Fault::new(code, why)))
 }

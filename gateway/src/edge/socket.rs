@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 /// How long the head of a request may take from its first byte, in milliseconds.
 const HEAD_MS: u64 = 10_000;
@@ -32,6 +32,8 @@ pub(crate) struct Socket {
     conn: Arc<Conn>,
     door: Arc<dyn Door>,
     protocol: Protocol,
+    /// Bytes by which that was told, until they are read once more.
+    first: Vec<u8>,
     /// When the last bytes came.
     heard: Tick,
     /// When the head that is being read began.
@@ -70,6 +72,7 @@ impl Socket {
             conn,
             door,
             protocol: Protocol::Unknown(0),
+            first: Vec::new(),
             heard: now,
             head_began: now,
             head_of: 0,
@@ -79,6 +82,37 @@ impl Socket {
             reading: None,
             writing: None,
         }
+    }
+
+    /// Waits until the client's first bytes have told whether it speaks HTTP/2. Whoever reads next gets them once more,
+    /// and what follows them in the same turn: a reader that met them alone would double its buffer for the rest.
+    ///
+    /// # Errors
+    /// As any read, and where nothing has come at all.
+    pub(crate) async fn speaks_http2(&mut self) -> io::Result<bool> {
+        let mut first = Vec::new();
+        while let Protocol::Unknown(seen) = self.protocol {
+            let mut bytes = [0; H2_PREFACE.len()];
+            match self.read(&mut bytes[seen..]).await? {
+                0 if seen == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                0 => break,
+                count => first.extend_from_slice(&bytes[seen..seen + count]),
+            }
+        }
+        self.first = first;
+        Ok(self.protocol == Protocol::Http2)
+    }
+
+    /// Gives the first bytes once more. True when there were any.
+    fn give_first(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let count = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first[..count]);
+        if count == self.first.len() {
+            self.first = Vec::new();
+        } else {
+            self.first.drain(..count);
+        }
+        count > 0
     }
 
     /// Takes note of bytes that came.
@@ -176,13 +210,15 @@ impl AsyncRead for Socket {
         if socket.has_half_closed {
             return socket.poll_answered(cx);
         }
+        let has_given = socket.give_first(buf);
         let before = buf.filled().len();
         match Pin::new(&mut socket.stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) if buf.filled().len() > before => {
                 Poll::Ready(socket.hear(&buf.filled()[before..]))
             }
-            Poll::Ready(Ok(())) => socket.poll_end(cx),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ if has_given => Poll::Ready(Ok(())),
+            Poll::Ready(Ok(())) => socket.poll_end(cx),
             Poll::Pending => socket.poll_patience(cx),
         }
     }

@@ -9,15 +9,16 @@ use crate::edge::socket::Socket;
 use crate::edge::{Spawn, admin, openai};
 use crate::machine::{Accepted, Port, Ports, TcpPorts};
 use axum::Router;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
 use sluice_experts::Duplex;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -103,7 +104,8 @@ impl Bound {
             open: open.clone(),
             draining: draining.clone(),
         });
-        let server = Arc::new(Server { front, builder: builder(spawn.clone()), kill: kill.clone() });
+        let server =
+            Arc::new(Server { front, http1: http1(), http2: http2(spawn.clone()), kill: kill.clone() });
 
         let drained = async {
             stop.await;
@@ -160,20 +162,35 @@ async fn accept(
 /// What all connections of a listener share.
 struct Server {
     front: Arc<Front>,
-    builder: auto::Builder<SpawnExecutor>,
+    http1: http1::Builder,
+    http2: http2::Builder<SpawnExecutor>,
     kill: CancellationToken,
 }
 
 impl Server {
     async fn connection(&self, stream: Box<dyn Duplex>) {
         let conn = Arc::new(Conn::default());
-        let socket = Socket::new(stream, conn.clone(), self.front.door.clone());
+        let mut socket = Socket::new(stream, conn.clone(), self.front.door.clone());
+        let is_http2 = tokio::select! {
+            biased;
+            is_http2 = socket.speaks_http2() => is_http2,
+            () = self.kill.cancelled() => return,
+        };
         let (front, of_request) = (self.front.clone(), conn.clone());
         let service = service_fn(move |request| {
             let (front, conn) = (front.clone(), of_request.clone());
-            async move { Ok::<_, Infallible>(front.answer(&conn, request).await) }
+            // In a box: its connection keeps room for what makes an answer until the last byte is out.
+            async move { Ok::<_, Infallible>(Box::pin(front.answer(&conn, request)).await) }
         });
-        let mut serving = pin!(self.builder.serve_connection(TokioIo::new(socket), service));
+        let io = TokioIo::new(socket);
+        match is_http2 {
+            Ok(true) => self.drive(pin!(self.http2.serve_connection(io, service)), &conn).await,
+            Ok(false) => self.drive(pin!(self.http1.serve_connection(io, service)), &conn).await,
+            Err(_) => {}
+        }
+    }
+
+    async fn drive(&self, mut serving: Pin<&mut impl GracefulConnection>, conn: &Conn) {
         let goodbye = async {
             tokio::select! {
                 biased;
@@ -197,13 +214,20 @@ impl Server {
     }
 }
 
-/// Every limit of both protocols, set by ourselves: some defaults are far too generous for an open port.
-fn builder(spawn: Spawn) -> auto::Builder<SpawnExecutor> {
-    let mut builder = auto::Builder::new(SpawnExecutor(spawn));
-    // Slow heads and idle connections are the socket's business, which can tell the two apart.
-    builder.http1().header_read_timeout(None).max_headers(64).max_buf_size(HEAD_BYTES as usize);
+// Every limit is set by ourselves: some defaults are far too generous for an open port.
+
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // Slow heads and idle connections are the socket's business, which can tell the two apart. A buffer may take in more
+    // than it is asked to, so the head has a bound of its own.
+    builder.header_read_timeout(None).max_headers(64);
+    builder.max_buf_size(HEAD_BYTES as usize).max_header_size(HEAD_BYTES as usize);
     builder
-        .http2()
+}
+
+fn http2(spawn: Spawn) -> http2::Builder<SpawnExecutor> {
+    let mut builder = http2::Builder::new(SpawnExecutor(spawn));
+    builder
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(10))

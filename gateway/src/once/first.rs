@@ -19,7 +19,7 @@ pub(super) async fn serve(app: &App, request: Request, ask: &Ask, place: Place<'
     let asked = request.clone();
     let (inner, events) = Outlet::new();
     let mut relay = Relay { events, tape: Tape::default(), next: None, end: None };
-    let cost = relay.run(serve::serve(app, request, inner), &mut out).await;
+    let cost = relay.run(Box::pin(serve::serve(app, request, inner)), &mut out).await;
     let (rest, outcome) = relay.finish(cost);
     let end = outcome.claim(&place, ask);
     let mut kept = place.end(&*app.shared, ask, &end).await;

@@ -44,11 +44,11 @@ pub(crate) async fn serve(app: &App, request: Request, key: &str, mut out: Outle
 async fn again(app: &App, request: &Request, claim: Claim, out: &mut Outlet) {
     let events = outcome::replay(claim);
     let started = events.iter().find_map(|event| match event {
-        OutEvent::Started(started) => Some(started.clone()),
+        OutEvent::Started(started) => Some((**started).clone()),
         _ => None,
     });
     let fault = events.iter().find_map(|event| match event {
-        OutEvent::Failed(fault) => Some(fault.clone()),
+        OutEvent::Failed(fault) => Some((**fault).clone()),
         _ => None,
     });
     let cut = match hand_over(app, request, events, out).await {
@@ -72,7 +72,7 @@ async fn hand_over(
     let handing = async {
         for event in events {
             match event {
-                OutEvent::Failed(fault) => out.fail(fault),
+                OutEvent::Failed(fault) => out.fail(*fault),
                 event => {
                     // Whoever has left ends this by `cut`.
                     let _ = out.send(event).await;

@@ -31,9 +31,9 @@ impl Tape {
     /// Writes an event down.
     pub(super) fn keep(&mut self, event: &OutEvent) {
         let event = match event.clone() {
-            OutEvent::Started(started) => Event::Started(started),
+            OutEvent::Started(started) => Event::Started(*started),
             OutEvent::Delta(delta) => Event::Text(delta),
-            OutEvent::Finished(finished) => Event::Finished(finished),
+            OutEvent::Finished(finished) => Event::Finished(*finished),
             OutEvent::Failed(_) => return,
         };
         let event = v1::GenerateEvent { event: Some(event) };
@@ -52,14 +52,14 @@ impl Tape {
                 (OutEvent::Failed(fault), Outcome::Nothing)
             }
             Some(OutEvent::Failed(fault)) => {
-                let fault = Fault {
+                let fault = Box::new(Fault {
                     retry: Retry::Never,
                     detail: format!(
                         "{}; it was charged, so a retry needs a new idempotency key",
                         fault.detail
                     ),
-                    ..fault
-                };
+                    ..*fault
+                });
                 let kept = KeptFault {
                     code: fault.code.name().to_owned(),
                     detail: fault.detail.clone(),
@@ -70,7 +70,7 @@ impl Tape {
             Some(end) => (end, self.outcome(None)),
             None => {
                 let fault = Fault::new(FaultCode::Internal, "the answer ended without saying how");
-                (OutEvent::Failed(fault), Outcome::Nothing)
+                (OutEvent::Failed(Box::new(fault)), Outcome::Nothing)
             }
         }
     }
@@ -97,11 +97,11 @@ impl Outcome {
 /// The events of a kept outcome, marked as given again.
 pub(super) fn replay(claim: Claim) -> Vec<OutEvent> {
     let events = claim.events.into_iter().filter_map(|event| event.event);
-    let fault = claim.fault.map(|kept| OutEvent::Failed(fault(kept)));
+    let fault = claim.fault.map(|kept| OutEvent::Failed(Box::new(fault(kept))));
     let again = events.map(|event| match event {
-        Event::Started(started) => OutEvent::Started(v1::Started { replayed: true, ..started }),
+        Event::Started(started) => OutEvent::Started(Box::new(v1::Started { replayed: true, ..started })),
         Event::Text(delta) => OutEvent::Delta(delta),
-        Event::Finished(finished) => OutEvent::Finished(finished),
+        Event::Finished(finished) => OutEvent::Finished(Box::new(finished)),
     });
     again.chain(fault).collect()
 }

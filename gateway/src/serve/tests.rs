@@ -352,3 +352,34 @@ async fn an_engine_that_counts_nothing_gives_no_answer_away() {
     assert_eq!((settled.status, settled.entries.len()), ("ok", 1));
     assert!(settled.attempts[0].estimated && settled.attempts[0].tokens.output >= 5);
 }
+
+#[tokio::test]
+async fn an_open_stream_has_let_go_of_the_messages_as_its_client_wrote_them() {
+    let (app, _) = gateway(Scripted { deltas: 1, then: Then::Hang });
+    let written: Arc<[u8]> = Arc::from(&b"[]"[..]);
+    let request = Request { messages_json: Bytes::from_owner(written.clone()), ..request(&app) };
+    let (out, mut events) = Outlet::new();
+    let mut serving = std::pin::pin!(serve(&app, request, out));
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut serving => panic!("its engine hangs"),
+            event = events.recv() => match event {
+                Some(OutEvent::Delta(_)) => break,
+                event => assert!(matches!(event, Some(OutEvent::Started(_))), "{event:?}"),
+            },
+        }
+    }
+    assert_eq!(Arc::strong_count(&written), 1);
+}
+
+/// Thousands of them are open at once, for as long as engines take.
+#[tokio::test]
+async fn what_waits_for_an_engine_is_small() {
+    let (app, _) = gateway(Scripted { deltas: 1, then: Then::Hang });
+    let (out, _events) = Outlet::new();
+    let task = size_of_val(&serve(&app, request(&app), out));
+    assert!(task <= 4_096, "a request's task takes {task} bytes");
+    let event = size_of::<OutEvent>();
+    assert!(event <= 48, "an outlet has room for {OUTLET_EVENTS} events of {event} bytes");
+}

@@ -167,8 +167,9 @@ async fn bad_requests_are_invalid_argument_with_the_field() {
 
 #[tokio::test]
 async fn a_failure_before_the_first_event_is_the_calls_status_with_retry_advice() {
-    let script =
-        |_: &_| vec![OutEvent::Failed(Fault::passing(FaultCode::NoCapacity, 1_500, "every line is full"))];
+    let script = |_: &_| {
+        vec![OutEvent::Failed(Box::new(Fault::passing(FaultCode::NoCapacity, 1_500, "every line is full")))]
+    };
     let server = serve(&ScriptedDoor::scripted(script)).await;
     let mut client = client(&server).await;
     let status = refused(client.generate_once(ask()).await, Code::Unavailable, "no_capacity");
@@ -180,7 +181,11 @@ async fn a_failure_before_the_first_event_is_the_calls_status_with_retry_advice(
 #[tokio::test]
 async fn a_failure_in_a_stream_is_its_status() {
     let script = |_: &_| {
-        vec![started(), text("Hel"), OutEvent::Failed(Fault::new(FaultCode::UpstreamError, "broke off"))]
+        vec![
+            started(),
+            text("Hel"),
+            OutEvent::Failed(Box::new(Fault::new(FaultCode::UpstreamError, "broke off"))),
+        ]
     };
     let server = serve(&ScriptedDoor::scripted(script)).await;
     let mut stream = client(&server).await.generate(ask()).await.expect("begun").into_inner();

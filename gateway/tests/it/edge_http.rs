@@ -151,7 +151,7 @@ async fn a_failure_before_the_first_event_has_its_own_status_and_retry_advice() 
     for (is_stream, more) in [(true, r#","stream":true"#), (false, "")] {
         let script = |_: &_| {
             let busy = Fault::passing(FaultCode::NoCapacity, 1_200, "every line of pool law-a is full");
-            vec![OutEvent::Failed(busy)]
+            vec![OutEvent::Failed(Box::new(busy))]
         };
         let door = ScriptedDoor::scripted(script);
         let server = serve(&door).await;
@@ -170,7 +170,7 @@ async fn a_failure_before_the_first_event_has_its_own_status_and_retry_advice() 
 async fn a_failure_in_a_stream_is_its_last_line_and_the_connection_closes() {
     let script = |_: &_| {
         let fault = Fault::new(FaultCode::UpstreamError, "the engine broke off");
-        vec![started(), text("Hel"), OutEvent::Failed(fault)]
+        vec![started(), text("Hel"), OutEvent::Failed(Box::new(fault))]
     };
     let server = serve(&ScriptedDoor::scripted(script)).await;
     let body = chat(r#","stream":true"#);

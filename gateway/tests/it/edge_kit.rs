@@ -292,7 +292,7 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub(crate) fn started() -> OutEvent {
-    OutEvent::Started(v1::Started {
+    OutEvent::Started(Box::new(v1::Started {
         decision_id: "dec-1".to_owned(),
         expert: "law-7b".to_owned(),
         pool: "law-a".to_owned(),
@@ -301,7 +301,7 @@ pub(crate) fn started() -> OutEvent {
         decide_us: 100,
         replica: 2,
         replayed: false,
-    })
+    }))
 }
 
 pub(crate) fn text(text: &str) -> OutEvent {
@@ -313,7 +313,7 @@ pub(crate) fn delta(json: &str) -> OutEvent {
 }
 
 pub(crate) fn finished() -> OutEvent {
-    OutEvent::Finished(v1::Finished {
+    OutEvent::Finished(Box::new(v1::Finished {
         finish_reason: "stop".to_owned(),
         usage: Some(v1::Usage {
             prompt_tokens: 12,
@@ -325,7 +325,7 @@ pub(crate) fn finished() -> OutEvent {
         baseline_nanousd: 9_000,
         simulated: true,
         truncated: String::new(),
-    })
+    }))
 }
 
 /// `Hello`, in two pieces.

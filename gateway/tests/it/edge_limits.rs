@@ -260,3 +260,18 @@ async fn floods_of_http2_frames_end_their_connection_and_no_other() {
         assert_eq!(exchange(server.addr, &get("/health")).await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn a_request_is_read_however_its_first_bytes_are_cut() {
+    let server = serve(&ScriptedDoor::by_hand()).await;
+    let ask = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    for cut in [1, 2, 23, 24, 25, ask.len() - 1] {
+        let mut client = connect(server.addr).await;
+        for part in [&ask[..cut], &ask[cut..]] {
+            client.write_all(part).await.expect("sent");
+            tokio::task::yield_now().await;
+        }
+        let answer = read_until(&mut client, "{\"status\":\"ok\"}").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{cut}: {answer}");
+    }
+}

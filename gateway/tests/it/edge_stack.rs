@@ -133,7 +133,10 @@ async fn a_hundred_streams_run_side_by_side_on_one_connection_and_on_many() {
 async fn a_stream_that_breaks_on_http2_leaves_the_others_of_its_connection_alone() {
     let door = ScriptedDoor::scripted(|request| match request.streams {
         true => {
-            vec![started(), OutEvent::Failed(Fault::new(FaultCode::UpstreamError, "the engine broke off"))]
+            vec![
+                started(),
+                OutEvent::Failed(Box::new(Fault::new(FaultCode::UpstreamError, "the engine broke off"))),
+            ]
         }
         false => hello(request),
     });

@@ -172,12 +172,12 @@ fn events(call: Call, answer: Answer) -> BoxStream<'static, Result<v1::GenerateE
         match answer.next().await {
             OutEvent::Started(started) => {
                 decision_id.clone_from(&started.decision_id);
-                Some((message(Event::Started(started)), Some((call, answer, decision_id))))
+                Some((message(Event::Started(*started)), Some((call, answer, decision_id))))
             }
             OutEvent::Delta(delta) => Some((message(Event::Text(delta)), Some((call, answer, decision_id)))),
             OutEvent::Finished(finished) => {
                 call.trailers.set(&decision_id, &finished);
-                Some((message(Event::Finished(finished)), None))
+                Some((message(Event::Finished(*finished)), None))
             }
             OutEvent::Failed(fault) => Some((Err(call.status(&fault)), None)),
         }

@@ -117,7 +117,7 @@ impl Events {
     fn take(&mut self, event: OutEvent) {
         match event {
             OutEvent::Started(started) => {
-                self.started = started;
+                self.started = *started;
                 self.text_frame = None;
                 self.push_choice(Delta::Object(merge::plain("".into())), None, None);
             }
