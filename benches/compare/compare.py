@@ -82,8 +82,8 @@ def prompt(draw, size):
     return " ".join(words)[:size]
 
 
-def request(model, text, stream):
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": text}]} | ({"stream": True, "max_tokens": TOKENS} if stream else {})).encode()
+def request(model, text, stream, tokens=TOKENS):
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": text}]} | ({"stream": True, "max_tokens": tokens} if stream else {})).encode()
     return (b"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer " + KEY.encode()
             + b"\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 
@@ -177,10 +177,10 @@ def train(sluice, run):
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def start(sluice, run):
+def start(sluice, run, changed=None):
     here = os.path.dirname(os.path.abspath(__file__))
     text = open(f"{here}/sluice.toml").read()
-    for name, value in {"@PORT@": PORT, "@UP1@": UP[0], "@UP2@": UP[1], "@RUN@": run}.items():
+    for name, value in {"@PORT@": PORT, "@UP1@": UP[0], "@UP2@": UP[1], "@RUN@": run, **(changed or {})}.items():
         text = text.replace(name, str(value))
     with open(f"{run}/sluice.toml", "w") as f:
         f.write(text)

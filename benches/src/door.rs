@@ -116,5 +116,5 @@ fn answer() -> [OutEvent; 3] {
         baseline_nanousd: 9_000,
         ..v1::Finished::default()
     };
-    [OutEvent::Started(started), OutEvent::Delta(delta), OutEvent::Finished(finished)]
+    [OutEvent::Started(Box::new(started)), OutEvent::Delta(delta), OutEvent::Finished(Box::new(finished))]
 }

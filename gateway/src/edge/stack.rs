@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Connections that one listener holds. Further ones wait in the kernel's queue until one ends.
-const MAX_CONNECTIONS: usize = 8_192;
+const MAX_CONNECTIONS: usize = 16_384;
 /// How long to wait after a failed accept (no file descriptors left), in milliseconds, instead of spinning.
 const ACCEPT_PAUSE_MS: u64 = 100;
 /// How long the last bytes may take to leave after the last answer is complete, in milliseconds.
