@@ -13,11 +13,13 @@ pub struct Lexicon {
     pub(crate) frequencies: Vec<u32>,
     /// How many texts there were.
     pub(crate) documents: u32,
-    /// For each hash row an [`Entry`], packed.
-    index: Vec<u32>,
-    /// A bit for each hash row that is known: 64 KiB, which stay near the processor, where the index does not. Most
-    /// n-grams of a text that is unlike those of the training need no more.
+    /// A bit for each hash row that is known: 64 KiB, which stay near the processor. Most n-grams of a text that is unlike
+    /// those of the training need no more.
     seen: Vec<u64>,
+    /// How many rows are known before each word of `seen`.
+    before: Vec<u32>,
+    /// What is known of each of them, by row.
+    entries: Vec<Entry>,
     /// The weight of each class of equally frequent n-grams.
     classes: Vec<f32>,
     unseen_idf: f32,
@@ -25,13 +27,10 @@ pub struct Lexicon {
 
 /// What is known of a hash row: its number, and the class that its weight is found by. Packed into four bytes, since
 /// looking it up is a cache miss for nearly every n-gram, and should be the only one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Entry(u32);
 
 impl Entry {
-    /// Nothing is known.
-    const UNSEEN: Entry = Entry(u32::MAX);
-
     fn new(number: usize, class: usize) -> Entry {
         Entry((class.min(SPILLED) as u32) << NUMBER_BITS | number as u32)
     }
@@ -47,8 +46,8 @@ impl Entry {
 
 /// Enough for every row.
 const NUMBER_BITS: u32 = (TABLES as u32 * HASH_ROWS).trailing_zeros();
-/// The class of all n-grams for whose class there is no room; the one above it is left to [`Entry::UNSEEN`].
-const SPILLED: usize = (1 << (u32::BITS - NUMBER_BITS)) - 2;
+/// The class of all n-grams for whose class there is no room.
+const SPILLED: usize = (1 << (u32::BITS - NUMBER_BITS)) - 1;
 
 impl Lexicon {
     /// Counts the n-grams of `texts`; those that occur in fewer than `least` texts stay unseen.
@@ -70,19 +69,36 @@ impl Lexicon {
 
     /// From rows that are all below [`TABLES`] `*` [`HASH_ROWS`].
     pub(crate) fn new(rows: Vec<u32>, frequencies: Vec<u32>, documents: u32) -> Lexicon {
-        let mut index = vec![Entry::UNSEEN.0; TABLES * HASH_ROWS as usize];
         let mut seen = vec![0u64; TABLES * HASH_ROWS as usize / 64];
         let mut classes: Vec<f32> = Vec::new();
+        let mut by_row: Vec<(u32, Entry)> = Vec::with_capacity(rows.len());
         let mut last = None;
         for (number, (&row, &times)) in rows.iter().zip(&frequencies).enumerate() {
             if last.replace(times) != Some(times) {
                 classes.push(idf(documents, times));
             }
-            index[row as usize] = Entry::new(number, classes.len() - 1).0;
+            by_row.push((row, Entry::new(number, classes.len() - 1)));
             seen[row as usize / 64] |= 1 << (row % 64);
         }
         classes.truncate(SPILLED);
-        Lexicon { rows, frequencies, documents, index, seen, classes, unseen_idf: idf(documents, 0) }
+        by_row.sort_unstable_by_key(|(row, _)| *row);
+        let entries = by_row.into_iter().map(|(_, entry)| entry).collect();
+        let counted = seen.iter().scan(0, |sum, word| {
+            let before = *sum;
+            *sum += word.count_ones();
+            Some(before)
+        });
+        let before = counted.collect();
+        Lexicon {
+            rows,
+            frequencies,
+            documents,
+            seen,
+            before,
+            entries,
+            classes,
+            unseen_idf: idf(documents, 0),
+        }
     }
 
     /// How many n-grams are known.
@@ -113,13 +129,10 @@ impl Lexicon {
         out.clear();
         let mut squares = [0.0f32; TABLES];
         for gram in grams {
-            let row = gram.row() as usize;
-            let known = (self.seen[row / 64] >> (row % 64)) & 1 == 1;
-            let entry = if known { Entry(self.index[row]) } else { Entry::UNSEEN };
-            let idf = if known { self.idf_of(entry) } else { self.unseen_idf };
-            let value = damped(gram.times()) * idf;
+            let entry = self.entry(gram.row());
+            let value = damped(gram.times()) * entry.map_or(self.unseen_idf, |entry| self.idf_of(entry));
             squares[gram.table()] += value * value;
-            if known {
+            if let Some(entry) = entry {
                 out.push((entry.number() | (gram.table() as u32) << NUMBER_BITS, value));
             }
         }
@@ -128,6 +141,14 @@ impl Lexicon {
             *value *= scales[(*number >> NUMBER_BITS) as usize];
             *number &= (1 << NUMBER_BITS) - 1;
         }
+    }
+
+    /// What is known of a row.
+    fn entry(&self, row: u32) -> Option<Entry> {
+        let (word, bit) = (row as usize / 64, 1 << (row % 64));
+        let seen = self.seen[word];
+        let at = || self.before[word] + (seen & (bit - 1)).count_ones();
+        (seen & bit != 0).then(|| self.entries[at() as usize])
     }
 
     fn idf_of(&self, entry: Entry) -> f32 {
@@ -169,7 +190,7 @@ mod tests {
         let lexicon = Lexicon::from_texts(texts.iter().map(|text| &text.grams[..]), 1);
         let idf_of = |word: &str| {
             let gram = count(word).grams.into_iter().find(|gram| gram.table() == 0).expect("a word");
-            lexicon.idf(Entry(lexicon.index[gram.row() as usize]).number())
+            lexicon.idf(lexicon.entry(gram.row()).expect("known").number())
         };
         assert!(idf_of("pear") > idf_of("apple"));
     }
@@ -182,8 +203,9 @@ mod tests {
         let frequencies: Vec<u32> = (0..count).map(|n| 2 * count - n).collect();
         let lexicon = Lexicon::new(rows.clone(), frequencies, 3 * count);
         assert_eq!(lexicon.classes.len(), SPILLED);
+        assert_eq!(lexicon.entry(2), None);
         for (number, &row) in rows.iter().enumerate() {
-            let entry = Entry(lexicon.index[row as usize]);
+            let entry = lexicon.entry(row).expect("known");
             assert_eq!(entry.number(), number as u32);
             assert_eq!(lexicon.idf_of(entry), lexicon.idf(number as u32));
         }

@@ -50,7 +50,8 @@ impl Gate {
         let languages = language::languages(&counts.scripts);
         let parts = &params.parts;
         let mut features = Vec::with_capacity(counts.grams.len());
-        if parts.weights.outputs > 0 {
+        // With one panel and no domains there is nothing to tell apart.
+        if !parts.domains.is_empty() || parts.scope.is_some() || params.panels.len() > 1 {
             parts.lexicon.weigh(&counts.grams, &mut features);
         }
         let sums = parts.weights.apply(&features);

@@ -64,7 +64,7 @@ fn narrow(c: char) -> char {
 }
 
 /// Characters looked at from the start.
-const HEAD: usize = 1_024;
+const HEAD: usize = 512;
 /// Characters looked at from the end.
 const TAIL: usize = 512;
 

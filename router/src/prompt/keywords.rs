@@ -1,67 +1,59 @@
 //! Words that say something by themselves, found with one look at a table.
 
-/// What a word says; nothing, if it is none of those that are listed here.
+use super::hash;
+
+/// What a word says, in 0 or 1; nothing, if it is none of those that are listed here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Meaning {
-    pub(super) is_negation: bool,
+pub(super) struct Meaning(u8);
+
+impl Meaning {
+    pub(super) fn is_negation(self) -> u32 {
+        self.of_list(0)
+    }
+
     /// It relates quantities or steps: what multi-step word problems are made of.
-    pub(super) is_relation: bool,
+    pub(super) fn is_relation(self) -> u32 {
+        self.of_list(1)
+    }
+
     /// Frequent in English, and rare in other languages.
-    pub(super) is_english: bool,
+    pub(super) fn is_english(self) -> u32 {
+        self.of_list(2)
+    }
+
     /// Frequent in French, German, Spanish, Italian, Portuguese or Dutch, and rare in English.
-    pub(super) is_foreign: bool,
+    pub(super) fn is_foreign(self) -> u32 {
+        self.of_list(3)
+    }
+
+    fn of_list(self, list: u32) -> u32 {
+        u32::from(self.0) >> list & 1
+    }
 }
 
-/// What a word says, in whatever case.
-pub(super) fn meaning(word: &[u8]) -> Meaning {
-    let key = if word.len() <= LONGEST { key(word) } else { 0 };
-    if key == 0 {
-        return NOTHING;
-    }
-    let mut at = slot(key);
-    while TABLE[at].0 != key && TABLE[at].0 != 0 {
-        at = (at + 1) % SLOTS;
-    }
-    TABLE[at].1
-}
-
-/// Five bits for each letter; 0 where there is anything but letters.
-const fn key(word: &[u8]) -> u64 {
-    let (mut key, mut at) = (0, 0);
-    while at < word.len() {
-        if !word[at].is_ascii_alphabetic() {
-            return 0;
-        }
-        key = key << 5 | (word[at] & 31) as u64;
-        at += 1;
-    }
-    key
+/// What the word with this hash says; see [`hash::word`]. That another word has the hash of one that is listed is as likely
+/// as guessing 64 bits.
+pub(super) fn meaning(hash: u64) -> Meaning {
+    let (key, meaning) = TABLE[slot(hash)];
+    // By arithmetic: whether a word is one of them is guessed wrong too often.
+    Meaning(meaning.0 * u8::from(key == hash))
 }
 
 const fn slot(key: u64) -> usize {
-    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SLOTS.trailing_zeros())) as usize
+    (key.wrapping_mul(SPREAD) >> (64 - SLOTS.trailing_zeros())) as usize
 }
 
-/// An open hash table of all of them.
+/// Each of them in a place of its own.
 static TABLE: [(u64, Meaning); SLOTS] = {
-    let mut table = [(0, NOTHING); SLOTS];
+    let mut table = [(0, Meaning(0)); SLOTS];
     let mut list = 0;
     while list < LISTS.len() {
         let mut word = 0;
         while word < LISTS[list].len() {
-            let key = key(LISTS[list][word].as_bytes());
-            let mut at = slot(key);
-            while table[at].0 != 0 && table[at].0 != key {
-                at = (at + 1) % SLOTS;
-            }
-            table[at].0 = key;
-            let meaning = &mut table[at].1;
-            match list {
-                0 => meaning.is_negation = true,
-                1 => meaning.is_relation = true,
-                2 => meaning.is_english = true,
-                _ => meaning.is_foreign = true,
-            }
+            let key = hash::word(LISTS[list][word].as_bytes());
+            let place = &mut table[slot(key)];
+            assert!(place.0 == 0 || place.0 == key, "two words in one place: look for another SPREAD");
+            *place = (key, Meaning(place.1.0 | 1 << list));
             word += 1;
         }
         list += 1;
@@ -69,12 +61,10 @@ static TABLE: [(u64, Meaning); SLOTS] = {
     table
 };
 
-const NOTHING: Meaning =
-    Meaning { is_negation: false, is_relation: false, is_english: false, is_foreign: false };
-/// Less than half of them are taken.
-const SLOTS: usize = 256;
-/// Letters of the longest, at most.
-const LONGEST: usize = 10;
+/// A fifth of them are taken.
+const SLOTS: usize = 512;
+/// An odd number by which no two of the words below come to the same place, found by trying.
+const SPREAD: u64 = 0xD8E3_EABE_9196_5BF7;
 
 const LISTS: [&[&str]; 4] = [NEGATIONS, RELATIONS, ENGLISH, FOREIGN];
 #[rustfmt::skip]
@@ -107,16 +97,16 @@ mod tests {
     #[test]
     fn each_word_is_found_in_its_lists_and_no_other_is() {
         for word in LISTS.iter().copied().flatten() {
-            assert!(word.len() <= LONGEST);
-            let listed = LISTS.map(|list| list.contains(word));
+            let listed = LISTS.map(|list| u32::from(list.contains(word)));
             for word in [(*word).to_owned(), word.to_uppercase()] {
-                let found = meaning(word.as_bytes());
-                let found = [found.is_negation, found.is_relation, found.is_english, found.is_foreign];
+                let found = meaning(hash::word(word.as_bytes()));
+                let found =
+                    [found.is_negation(), found.is_relation(), found.is_english(), found.is_foreign()];
                 assert_eq!(found, listed, "{word}");
             }
         }
         for word in ["", "a", "thee", "no", "th3", "it's", "the_", "où", "incorrectly", "zzzzzzzzzz"] {
-            assert_eq!(meaning(word.as_bytes()), NOTHING, "{word}");
+            assert_eq!(meaning(hash::word(word.as_bytes())), Meaning(0), "{word}");
         }
     }
 }

@@ -93,7 +93,7 @@ mod tests {
             let mut times: BTreeMap<u32, u32> = BTreeMap::new();
             labels(text).iter().for_each(|(row, _)| *times.entry(*row).or_default() += 1);
             let counted: BTreeMap<u32, u32> =
-                grams::collect(text).iter().map(|gram| (gram.row(), gram.times())).collect();
+                grams::collect(text, None).iter().map(|gram| (gram.row(), gram.times())).collect();
             assert_eq!(times, counted, "{text}");
         }
     }

@@ -2,8 +2,11 @@
 //!
 //! Shape tells difficulty where words don't: how many numbers, options, negations and relations a question has.
 
-use super::keywords;
+mod ascii;
+
+use super::ascii::Tokens;
 use super::tokens::is_cjk;
+use super::{hash, keywords};
 
 /// How many shape counts there are.
 pub const SHAPE: usize = 25;
@@ -53,7 +56,15 @@ pub(crate) struct Scripts {
 }
 
 /// Counts the shape and the scripts of a normalised text. Case makes no difference: people retype.
-pub(super) fn measure(text: &str) -> ([f32; SHAPE], Scripts) {
+///
+/// `tokens` are the text's where it is all ASCII.
+pub(super) fn measure(text: &str, tokens: Option<&Tokens>) -> ([f32; SHAPE], Scripts) {
+    let pass = tokens.map_or_else(|| read(text), |tokens| ascii::read(text.as_bytes(), tokens));
+    (pass.shape(), pass.scripts)
+}
+
+/// Any text, character by character, but for what most are: letters, digits and spaces, which come in runs.
+fn read(text: &str) -> Pass<'_> {
     let mut pass = Pass { at_line_start: true, bytes: text.as_bytes(), ..Pass::default() };
     while let Some(&byte) = pass.bytes.get(pass.at) {
         pass.at += match byte {
@@ -66,7 +77,7 @@ pub(super) fn measure(text: &str) -> ([f32; SHAPE], Scripts) {
     pass.end_word();
     pass.end_numeral();
     pass.end_line();
-    (pass.shape(), pass.scripts)
+    pass
 }
 
 #[derive(Default)]
@@ -127,16 +138,18 @@ struct Numeral {
 impl Numeral {
     fn add(&mut self, digits: &[u8]) {
         self.digits += digits.len() as u32; // clipped long before
-        let (mut value, mut scale) = (self.value, self.scale);
-        for digit in digits.iter().map(|digit| f64::from(digit - b'0')) {
-            if scale > 0.0 {
-                value += digit * scale;
-                scale *= 0.1;
-            } else {
-                value = (value * 10.0 + digit).min(1e15);
+        let digits = digits.iter().map(|digit| digit - b'0');
+        if self.scale > 0.0 {
+            for digit in digits {
+                self.value += f64::from(digit) * self.scale;
+                self.scale *= 0.1;
             }
+            return;
         }
-        (self.value, self.scale) = (value, scale);
+        // Whole up to here, so that it is exact as an integer, which is quicker to count with.
+        let whole =
+            digits.fold(self.value as u64, |whole, digit| (whole * 10 + u64::from(digit)).min(LARGEST));
+        self.value = whole as f64;
     }
 }
 
@@ -281,6 +294,10 @@ impl Pass<'_> {
             return;
         }
         let Numeral { value, scale, .. } = std::mem::take(&mut self.numeral);
+        self.count_numeral(value, scale);
+    }
+
+    fn count_numeral(&mut self, value: f64, scale: f64) {
         self.numerals += 1;
         self.decimals += u32::from(scale > 0.0);
         self.largest = self.largest.max(value);
@@ -304,18 +321,21 @@ impl Pass<'_> {
             return;
         }
         let word = std::mem::take(&mut self.word);
-        let meaning = keywords::meaning(&self.bytes[word.begins..self.at]);
         self.scripts.latin_words += u32::from(word.is_latin);
         self.scripts.accented_words += u32::from(word.is_accented);
-        self.scripts.english_words += u32::from(meaning.is_english);
-        self.scripts.foreign_words += u32::from(meaning.is_foreign);
-        if word.chars < 2 {
-            return;
-        }
-        self.words += 1;
-        self.word_chars += word.chars;
-        self.negations += u32::from(meaning.is_negation);
-        self.relations += u32::from(meaning.is_relation);
+        self.count_word(hash::word(&self.bytes[word.begins..self.at]), word.chars);
+    }
+
+    /// A word with this hash, of so many characters.
+    fn count_word(&mut self, hash: u64, chars: u32) {
+        let (meaning, is_long) = (keywords::meaning(hash), u32::from(chars >= 2));
+        self.scripts.english_words += meaning.is_english();
+        self.scripts.foreign_words += meaning.is_foreign();
+        self.words += is_long;
+        self.word_chars += is_long * chars;
+        // None of these has a single letter.
+        self.negations += meaning.is_negation();
+        self.relations += meaning.is_relation();
     }
 
     fn begin_option(&mut self) {
@@ -368,15 +388,23 @@ impl Pass<'_> {
     }
 }
 
+/// Larger numerals count as this one.
+const LARGEST: u64 = 1_000_000_000_000_000;
 /// Distinct numerals are counted up to here.
 const MOST_NUMERALS: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::odd;
+
+    fn counted(text: &str) -> ([f32; SHAPE], Scripts) {
+        let tokens = text.is_ascii().then(|| Tokens::of(text.as_bytes()));
+        measure(text, tokens.as_ref())
+    }
 
     fn check(text: &str, expected: &[(&str, f64)]) {
-        let (shape, _) = measure(text);
+        let (shape, _) = counted(text);
         for &(name, value) in expected {
             let at = SHAPE_NAMES.iter().position(|&known| known == name).expect("a shape count");
             assert!(
@@ -414,8 +442,24 @@ mod tests {
     }
 
     #[test]
+    fn ascii_is_counted_like_any_text() {
+        #[rustfmt::skip]
+        const PIECES: &[&str] = &[
+            "a", "B.", "A) ", "K. ", "word", "Not", "each ", "the", "7", "12", "1,200", "2.5", "3.", ".5", "0", "\n",
+            "\nC. ", "\nj)", " ", "\t", "\u{b}", "\u{1c}", "\u{0}", ".", "? ", "!", ",", "$", "%", "\\", "(", "_", "+",
+            "'s", "x1y", "99999999999999999999", "1.234567",
+        ];
+        for text in odd::texts(PIECES, 3_000) {
+            let short = ascii::read(text.as_bytes(), &Tokens::of(text.as_bytes()));
+            let long = read(&text);
+            assert_eq!(short.shape().map(f32::to_bits), long.shape().map(f32::to_bits), "{text:?}");
+            assert_eq!(short.scripts, long.scripts, "{text:?}");
+        }
+    }
+
+    #[test]
     fn scripts_are_told_apart() {
-        let scripts = |text| measure(text).1;
+        let scripts = |text| counted(text).1;
         assert_eq!(scripts("法律かな").han, 2);
         assert_eq!(scripts("法律かな").kana, 2);
         assert_eq!(scripts("the law of the sea").english_words, 3);
