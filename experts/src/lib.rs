@@ -6,6 +6,7 @@ mod codec;
 mod dial;
 mod error;
 mod hook;
+mod http1;
 mod patience;
 mod protocol;
 mod report;

@@ -5,6 +5,7 @@ use crate::{call, endpoint, engine, read};
 use futures::StreamExt as _;
 use sluice_experts::{Call, Endpoint, ErrorKind, Event, Finish, Usage};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const HI: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n";
 const STOP: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
@@ -223,6 +224,25 @@ async fn a_request_is_sent_once_even_when_a_kept_alive_connection_dies_under_it(
     for connections in 2..5 {
         read(engine.generate(call("next", 9)).await.unwrap()).await;
         assert_eq!(peer.connections(), connections);
+    }
+}
+
+#[tokio::test]
+async fn an_engine_may_refuse_before_it_has_the_whole_request() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let engine = engine("openai", endpoint(listener.local_addr().unwrap()));
+    // More than the sockets hold on their way.
+    let long = "x".repeat(32 << 20);
+    for _ in 0..2 {
+        let refusing = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.read_exact(&mut [0; 64]).await.unwrap();
+            socket.write_all(&response("413 Too Large", "", "{}")).await.unwrap();
+            socket
+        };
+        // The second call doesn't go on where the first one broke off.
+        let (answer, _socket) = tokio::join!(engine.generate(call(&long, 9)), refusing);
+        assert_eq!(answer.err().unwrap().kind, ErrorKind::Rejected { status: 413 });
     }
 }
 

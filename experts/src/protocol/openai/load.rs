@@ -7,7 +7,6 @@ use crate::patience::Patience;
 use crate::report::{LoadReport, of_metrics};
 use futures::stream::{StreamExt as _, unfold};
 use http::StatusCode;
-use http_body_util::{BodyExt as _, Limited};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +24,8 @@ pub(super) fn reports(inner: Arc<Inner>, every: Duration) -> Reports {
 
 async fn ask(inner: &Inner) -> Result<Option<LoadReport>, ExpertError> {
     let mut patience = Patience::for_probe(&inner.endpoint);
-    let answer = inner.get("/metrics", &mut patience).await?;
-    match answer.status() {
+    let mut answer = inner.get("/metrics", &mut patience).await?;
+    match answer.status {
         StatusCode::OK => {}
         status if status.is_server_error() => {
             return Err(ExpertError::new(ErrorKind::Failed, format!("the metrics page answered {status}")));
@@ -34,9 +33,9 @@ async fn ask(inner: &Inner) -> Result<Option<LoadReport>, ExpertError> {
         // Not switched on (404, 501), or not for us (401, 403).
         _ => return Ok(None),
     }
-    let body = patience.wait(Limited::new(answer.into_body(), MAX_PAGE_BYTES).collect()).await?;
+    let body = patience.wait(answer.body.rest(MAX_PAGE_BYTES)).await?;
     let body = body.map_err(|_| ExpertError::new(ErrorKind::Truncated, "the metrics page broke off"))?;
-    Ok(of_metrics(&String::from_utf8_lossy(&body.to_bytes())))
+    Ok(of_metrics(&String::from_utf8_lossy(&body)))
 }
 
 /// Most bytes of a metrics page that are read: vLLM's histograms make long ones.

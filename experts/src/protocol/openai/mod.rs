@@ -15,23 +15,20 @@ mod usage;
 
 use self::reuse::Reuse;
 use crate::call::{Call, Endpoint, Engine, Events, Reports};
-use crate::channel::{Connector, Version, address, causes};
+use crate::channel::{address, causes};
 use crate::error::{ErrorKind, ExpertError};
+use crate::http1::{Client, HttpError, Outgoing, Response};
 use crate::patience::Patience;
 use crate::protocol::{EndpointError, Row};
 use crate::scrub::Scrub;
-use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::capture_connection;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use http::{Method, StatusCode, Uri};
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-use thread_local::ThreadLocal;
 
 pub(super) const ROW: Row = Row {
     name: "openai",
@@ -43,9 +40,6 @@ pub(super) const ROW: Row = Row {
 /// meet a connection that is just going away.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
-/// Most bytes that are read ahead of what the client has taken; a response's head must fit too.
-const MAX_BUFFER_BYTES: usize = 64 * 1024;
-
 /// Most bytes of a probe's answer that are read.
 const MAX_PROBE_BYTES: usize = 256 * 1024;
 
@@ -53,10 +47,11 @@ struct OpenAi(Arc<Inner>);
 
 struct Inner {
     endpoint: Endpoint,
-    /// One with connections of its own for each thread, so that a call and its connection wake each other on the same one.
-    clients: ThreadLocal<Client<Connector, Full<Bytes>>>,
+    client: Client,
     base: Uri,
     headers: HeaderMap,
+    /// The head of each call, up to its own headers.
+    chat: Vec<u8>,
     reuse: Reuse,
 }
 
@@ -79,76 +74,73 @@ impl Engine for OpenAi {
 impl Inner {
     fn new(endpoint: Endpoint) -> Result<Inner, EndpointError> {
         let base = address(&endpoint)?;
-        let headers = headers(&endpoint)?;
-        Ok(Inner { endpoint, clients: ThreadLocal::new(), base, headers, reuse: Reuse::default() })
-    }
-
-    /// This thread's.
-    fn client(&self) -> &Client<Connector, Full<Bytes>> {
-        self.clients.get_or(|| {
-            Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(POOL_IDLE)
-                .http1_max_buf_size(MAX_BUFFER_BYTES)
-                .build(Connector::new(Version::Http1, &self.endpoint))
-        })
+        let headers = headers(&endpoint, &base)?;
+        let client = Client::new(&endpoint, base.clone(), POOL_IDLE);
+        let chat = head(&Method::POST, &at(&base, "/chat/completions"), &headers);
+        Ok(Inner { endpoint, client, base, headers, chat, reuse: Reuse::default() })
     }
 
     async fn generate(&self, call: Call) -> Result<Events, ExpertError> {
         let body = request::body(&call, &self.endpoint.model, self.base.host().unwrap_or_default())?;
-        let mut request = self.request(Method::POST, "/chat/completions", Full::new(body.into()));
-        if let Ok(id) = HeaderValue::from_str(&call.request_id)
-            && !id.is_empty()
-        {
-            request.headers_mut().insert("x-request-id", id);
-        }
         let mut patience = Patience::for_call(&self.endpoint, call.time_left)?;
         let scrub = Scrub::new(vec![call.body.clone()], self.endpoint.api_key.clone());
-        let response = self.send(request, &mut patience, call.whole).await?;
-        if response.status() != StatusCode::OK {
+        let response = self.send(self.post(&call, body), &mut patience, call.whole).await?;
+        if response.status != StatusCode::OK {
             return Err(refusal::of_response(response, &scrub, &mut patience).await);
         }
         stream::open(response, scrub, patience).await
+    }
+
+    fn post(&self, call: &Call, body: Vec<u8>) -> Outgoing {
+        let mut head = self.chat.clone();
+        let id = HeaderValue::from_str(&call.request_id).ok().filter(|id| !id.is_empty());
+        if let Some(id) = id {
+            write_line(&mut head, "x-request-id", id.as_bytes());
+        }
+        write!(head, "content-length: {}\r\n\r\n", body.len()).expect("writing to memory can't fail");
+        Outgoing { head, body }
     }
 
     /// Sends once, and gives back the response's head. An engine that lives may be silent for so much longer than the
     /// first token may take.
     async fn send(
         &self,
-        mut request: Request<Full<Bytes>>,
+        request: Outgoing,
         patience: &mut Patience,
         longer: Option<Duration>,
-    ) -> Result<Response<Incoming>, ExpertError> {
-        let mut connection = capture_connection(&mut request);
-        let mut response = std::pin::pin!(self.client().request(request));
-        let early = patience
-            .wait(async {
-                tokio::select! {
-                    biased;
-                    response = &mut response => Some(response),
-                    _ = connection.wait_for_connection_metadata() => None,
+    ) -> Result<Response, ExpertError> {
+        loop {
+            let connection = patience.wait(self.client.connection()).await?;
+            let connection = connection.map_err(|error| self.unreachable(&*error))?;
+            patience.connected();
+            let head = std::pin::pin!(connection.send(&request));
+            match self.patiently(head, patience, longer.unwrap_or_default()).await? {
+                Ok(mut response) => {
+                    if !self.reuse.note_response(&response.headers) {
+                        response.body.close_in_the_end();
+                    }
+                    return Ok(response);
                 }
-            })
-            .await?;
-        // A head that overtook the news of its connection is no first event yet: the timer runs in either case.
-        patience.connected();
-        let response = match early {
-            Some(response) => response,
-            None => self.patiently(response, patience, longer.unwrap_or_default()).await?,
-        };
-        let response = response.map_err(|error| self.unanswered(&error))?;
-        self.reuse.note_response(response.headers(), &connection);
-        Ok(response)
+                Err(HttpError::Unsent) => {}
+                Err(error) => return Err(self.unanswered(&error)),
+            }
+        }
     }
 
-    fn unanswered(&self, error: &hyper_util::client::legacy::Error) -> ExpertError {
-        let at = self.base.authority().map_or("", |authority| authority.as_str());
-        if error.is_connect() {
-            return ExpertError::new(ErrorKind::Unreachable, format!("can't reach {at}: {}", causes(error)));
-        }
+    fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ExpertError {
+        let detail = format!("can't reach {}: {}", self.name(), causes(error));
+        ExpertError::new(ErrorKind::Unreachable, detail)
+    }
+
+    fn unanswered(&self, error: &HttpError) -> ExpertError {
         self.reuse.note_death();
-        let kind = if is_parse_error(error) { ErrorKind::Protocol } else { ErrorKind::Truncated };
-        ExpertError::new(kind, format!("{at} gave no answer: {}", causes(error)))
+        let kind =
+            if matches!(error, HttpError::Malformed(_)) { ErrorKind::Protocol } else { ErrorKind::Truncated };
+        ExpertError::new(kind, format!("{} gave no answer: {}", self.name(), causes(error)))
+    }
+
+    fn name(&self) -> &str {
+        self.base.authority().map_or("", |authority| authority.as_str())
     }
 
     /// Waits for a head that may take `longer` than a first token: each time that this much has passed in silence, the
@@ -193,29 +185,48 @@ impl Inner {
     /// `/health` where there is one, as the cheapest honest answer; else the model list, which every dialect has.
     async fn probe(&self) -> Result<(), ExpertError> {
         let mut patience = Patience::for_probe(&self.endpoint);
-        let health = self.get("/health", &mut patience).await?;
-        let no_such_path = matches!(health.status().as_u16(), 401 | 403 | 404 | 405 | 501);
-        let answer = if no_such_path { self.get("/v1/models", &mut patience).await? } else { health };
-        if !answer.status().is_success() {
+        let mut answer = self.get("/health", &mut patience).await?;
+        let no_such_path = matches!(answer.status.as_u16(), 401 | 403 | 404 | 405 | 501);
+        if no_such_path {
+            // Read to its end, the connection can serve again; whether that works says nothing about the engine.
+            let _ = patience.wait(answer.body.rest(MAX_PROBE_BYTES)).await;
+            answer = self.get("/v1/models", &mut patience).await?;
+        }
+        if !answer.status.is_success() {
             let scrub = Scrub::new(Vec::new(), self.endpoint.api_key.clone());
             return Err(refusal::of_response(answer, &scrub, &mut patience).await);
         }
-        // Read to its end, the connection can serve again; whether that works says nothing about the engine.
-        let _ = patience.wait(Limited::new(answer.into_body(), MAX_PROBE_BYTES).collect()).await;
+        let _ = patience.wait(answer.body.rest(MAX_PROBE_BYTES)).await;
         Ok(())
     }
 
-    async fn get(&self, path: &str, patience: &mut Patience) -> Result<Response<Incoming>, ExpertError> {
-        self.send(self.request(Method::GET, path, Full::default()), patience, None).await
+    async fn get(&self, path: &str, patience: &mut Patience) -> Result<Response, ExpertError> {
+        let mut head = head(&Method::GET, &at(&self.base, path), &self.headers);
+        head.extend_from_slice(b"\r\n");
+        self.send(Outgoing { head, body: Vec::new() }, patience, None).await
     }
+}
 
-    fn request(&self, method: Method, path: &str, body: Full<Bytes>) -> Request<Full<Bytes>> {
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        *request.uri_mut() = at(&self.base, path);
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
+/// The head of a request up to its own headers.
+fn head(method: &Method, uri: &Uri, headers: &HeaderMap) -> Vec<u8> {
+    let mut head = format!("{method} {} HTTP/1.1\r\n", uri.path()).into_bytes();
+    headers.iter().for_each(|(name, value)| write_line(&mut head, name.as_str(), value.as_bytes()));
+    head
+}
+
+fn write_line(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+    [name.as_bytes(), b": ", value, b"\r\n"].into_iter().for_each(|part| head.extend_from_slice(part));
+}
+
+/// Host and port as a request names them: a port that goes without saying is left out.
+fn host(base: &Uri) -> Result<HeaderValue, EndpointError> {
+    let usual = if base.scheme_str() == Some("https") { 443 } else { 80 };
+    let name = base.host().unwrap_or_default();
+    let text = match base.port_u16().filter(|&port| port != usual) {
+        Some(port) => format!("{name}:{port}"),
+        None => name.to_owned(),
+    };
+    HeaderValue::from_str(&text).map_err(|_| EndpointError::Header(HOST.to_string()))
 }
 
 /// A path below the base address. Addresses with and without a final `/v1` mean the same; `/health` is beside it.
@@ -229,8 +240,9 @@ fn at(base: &Uri, path: &str) -> Uri {
 }
 
 /// The headers of every request, the key among them.
-fn headers(endpoint: &Endpoint) -> Result<HeaderMap, EndpointError> {
+fn headers(endpoint: &Endpoint, base: &Uri) -> Result<HeaderMap, EndpointError> {
     let mut headers = HeaderMap::new();
+    headers.insert(HOST, host(base)?);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("sluice/", env!("CARGO_PKG_VERSION"))));
@@ -256,11 +268,6 @@ fn headers(endpoint: &Endpoint) -> Result<HeaderMap, EndpointError> {
 /// Headers that say how a request is framed; they are the connection's to write.
 const FRAMING: &[&str] =
     &["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
-
-fn is_parse_error(error: &hyper_util::client::legacy::Error) -> bool {
-    let hyper = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<hyper::Error>());
-    hyper.is_some_and(hyper::Error::is_parse)
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,10 @@
 //! What an engine says instead of an answer, turned into an error: by status, by body, in the middle of a stream.
 
 use crate::error::{ErrorKind, ExpertError};
+use crate::http1::Response;
 use crate::patience::Patience;
 use crate::retry_after::retry_after;
 use crate::scrub::Scrub;
-use http::Response;
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -15,14 +13,14 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// The error that a response other than 200 means.
 pub(super) async fn of_response(
-    response: Response<Incoming>,
+    mut response: Response,
     scrub: &Scrub,
     patience: &mut Patience,
 ) -> ExpertError {
-    let status = response.status().as_u16();
-    let wait = retry_after(response.headers());
-    let body = patience.wait(Limited::new(response.into_body(), MAX_ERROR_BYTES).collect()).await;
-    let bytes = body.ok().and_then(Result::ok).map(|body| body.to_bytes()).unwrap_or_default();
+    let status = response.status.as_u16();
+    let wait = retry_after(&response.headers);
+    let body = patience.wait(response.body.rest(MAX_ERROR_BYTES)).await;
+    let bytes = body.ok().and_then(Result::ok).unwrap_or_default();
     let words = Words::of_body(serde_json::from_slice(&bytes).ok().as_ref());
     of_status(status, wait, &words, scrub)
 }

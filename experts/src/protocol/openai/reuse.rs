@@ -6,7 +6,6 @@
 
 use http::HeaderMap;
 use http::header::SERVER;
-use hyper_util::client::legacy::connect::CaptureConnection;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Responses after a silent death whose connections are not used again. A restart of the engine looks the same, and
@@ -20,16 +19,12 @@ pub(super) struct Reuse {
 }
 
 impl Reuse {
-    /// A response's head has come over `connection`.
-    pub(super) fn note_response(&self, headers: &HeaderMap, connection: &CaptureConnection) {
+    /// A response's head has come; whether its connection may be used again.
+    pub(super) fn note_response(&self, headers: &HeaderMap) -> bool {
         let is_wary =
             self.wary.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
         let closes = headers.get(SERVER).is_some_and(|server| server.as_bytes().starts_with(b"llama.cpp"));
-        if (is_wary || closes)
-            && let Some(connected) = connection.connection_metadata().as_ref()
-        {
-            connected.poison();
-        }
+        !is_wary && !closes
     }
 
     /// A connection ended after a request had been sent and before anything was answered.

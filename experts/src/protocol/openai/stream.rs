@@ -4,17 +4,13 @@ use crate::call::{Event, Events};
 use crate::channel::causes;
 use crate::codec::{SseEvent, SseParser};
 use crate::error::{ErrorKind, ExpertError};
+use crate::http1::{Body, Response};
 use crate::patience::Patience;
 use crate::protocol::openai::answer::Answer;
 use crate::protocol::openai::refusal;
 use crate::scrub::Scrub;
-use bytes::Bytes;
 use futures::stream::{StreamExt as _, once, try_unfold};
-use http::Response;
 use http::header::CONTENT_TYPE;
-use http_body::Body as _;
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -31,11 +27,11 @@ const LAST_BYTES: Duration = Duration::from_millis(20);
 /// # Errors
 /// As [`crate::Engine::generate`].
 pub(super) async fn open(
-    response: Response<Incoming>,
+    response: Response,
     scrub: Scrub,
     patience: Patience,
 ) -> Result<Events, ExpertError> {
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_json = kind.starts_with("application/json");
     // No type at all is let pass: what it holds will show.
     if !is_json && !kind.is_empty() && !kind.starts_with("text/event-stream") {
@@ -44,9 +40,8 @@ pub(super) async fn open(
             format!("the engine answered with {}", scrub.clean(kind)),
         ));
     }
-    let body = response.into_body();
     let mut reading = Reading {
-        body,
+        body: response.body,
         parser: SseParser::new(),
         records: VecDeque::new(),
         answer: Answer::default(),
@@ -67,7 +62,7 @@ pub(super) async fn open(
 }
 
 struct Reading {
-    body: Incoming,
+    body: Body,
     parser: SseParser,
     records: VecDeque<SseEvent>,
     answer: Answer,
@@ -115,23 +110,21 @@ impl Reading {
         if self.begun && !self.answer.is_complete() {
             self.patience.alive();
         }
-        match self.patience.wait(self.body.frame()).await? {
-            None => Ok(false),
-            Some(Ok(frame)) => {
-                let bytes = frame.into_data().unwrap_or_default();
-                let fits = self.parser.push(&bytes, &mut self.records);
+        match self.patience.wait(self.body.next()).await? {
+            Ok(None) => Ok(false),
+            Ok(Some(bytes)) => {
+                let fits = self.parser.push(bytes, &mut self.records);
                 fits.map_err(|error| ExpertError::new(ErrorKind::Protocol, error.to_string()))?;
                 Ok(true)
             }
-            Some(Err(error)) => Err(truncated(&format!("in the middle: {}", causes(&error)))),
+            Err(error) => Err(truncated(&format!("in the middle: {}", causes(&error)))),
         }
     }
 
     /// An answer in one piece; what it holds is the first event, its end the next.
     async fn whole(&mut self) -> Result<Option<Event>, ExpertError> {
-        let body = self.patience.wait(Limited::new(&mut self.body, MAX_WHOLE_BYTES).collect()).await?;
-        let body: Bytes =
-            body.map_err(|error| truncated(&format!("in the middle: {}", causes(&*error))))?.to_bytes();
+        let body = self.patience.wait(self.body.rest(MAX_WHOLE_BYTES)).await?;
+        let body = body.map_err(|error| truncated(&format!("in the middle: {}", causes(&error))))?;
         match self.answer.take_whole(&body, &self.scrub)? {
             Some(event) => Ok(Some(event)),
             None => self.next().await,
@@ -140,11 +133,11 @@ impl Reading {
 
     async fn finish(&mut self) -> Event {
         self.ended = true;
-        if self.body.is_end_stream() {
+        if self.body.is_over() {
             return self.answer.finish(); // no timer for what needs none
         }
         self.patience.at_most(LAST_BYTES);
-        while let Ok(Some(Ok(_))) = self.patience.wait(self.body.frame()).await {}
+        while let Ok(Ok(Some(_))) = self.patience.wait(self.body.next()).await {}
         self.answer.finish()
     }
 
