@@ -2,9 +2,10 @@
 //!
 //! JSON costs its writer most for floats, which it prints digit by digit, and for the names of fields, which each quote
 //! and each pool repeats. Here a float is its eight bytes, or four where those say the same, and the fields of a struct
-//! are named once. What is stored still names everything that it holds, so a later version reads it without knowing the
-//! structs of this one, and [`json`] gives to the byte what `serde_json` would have written.
+//! are named once, by numbers where they have any ([`names`]). What is stored still names everything that it holds, so a later
+//! version reads it without knowing the structs of this one, and [`json`] gives to the byte what `serde_json` would have written.
 
+mod names;
 mod read;
 mod write;
 
@@ -41,14 +42,24 @@ impl Packer {
 /// The JSON of what was written; `None` when it is damaged.
 pub(super) fn json(packed: &[u8]) -> Option<String> {
     match packed.split_first()? {
-        (&FORM, values) => read::json(values),
+        (&FORM, values) => read::json(values, Named::ByNumber),
+        (&SPELLED, values) => read::json(values, Named::InFull),
         _ => std::str::from_utf8(packed).ok().map(str::to_owned),
     }
 }
 
 /// The first byte says which form this is; no JSON begins with it. A form that was released is never changed: the next one
 /// has another number.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+/// The first one, in which each name was spelled out.
+const SPELLED: u8 = 1;
+
+/// How a struct names its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    InFull,
+    ByNumber,
+}
 
 /// What follows, by the byte before it.
 mod tag {
@@ -73,7 +84,8 @@ mod tag {
     pub(super) const LIST: u8 = 10;
     /// How many, then each name, a text, with its value.
     pub(super) const MAP: u8 = 11;
-    /// A struct that is seen for the first time: how many fields, their names, each a text without a tag, then each value.
+    /// A struct that is seen for the first time: how many fields, their names, then each value. A name
+    /// is its number as a count, or 0 and a text without a tag; in the first form only that text.
     /// Such structs are counted.
     pub(super) const STRUCT: u8 = 12;
     /// A struct with the same fields as an earlier one: which, from 0, then each value.

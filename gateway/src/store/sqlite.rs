@@ -6,6 +6,7 @@ mod lock;
 mod opening;
 mod outbox;
 mod purge;
+mod queued;
 mod read;
 mod receipt;
 mod schema;
@@ -20,6 +21,7 @@ use super::{Journal, Ledger, Opening, StoreError, Stored};
 use crate::record::Record;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use queued::Queued;
 use read::{Question, SqliteLedger};
 use scribe::Scribe;
 use std::path::{Path, PathBuf};
@@ -107,8 +109,9 @@ impl JournalFile {
     ///
     /// # Errors
     /// The disk's, or the rule that a record breaks.
-    pub fn write(&mut self, group: &[Record]) -> Result<(), StoreError> {
-        match self.scribe.write(group) {
+    pub fn write(&mut self, group: Vec<Record>) -> Result<(), StoreError> {
+        let group: Vec<Queued> = group.into_iter().map(Queued::new).collect();
+        match self.scribe.write(&group) {
             Ok(refused) => refused.map_or(Ok(()), |why| Err(StoreError(why))),
             Err(error) => Err(fault::explain(&self.path, &error)),
         }
@@ -117,12 +120,12 @@ impl JournalFile {
 
 impl Journal for SqliteJournal {
     fn record(&self, record: Record) -> BoxFuture<'static, ()> {
-        let inner = self.0.clone();
+        let (inner, queued) = (self.0.clone(), Queued::new(record));
         async move {
             // Counted before it is in the line, so that a flush never waits for too few.
             if let Ok(place) = inner.records().reserve().await {
                 inner.shared.handed.fetch_add(1, Ordering::SeqCst);
-                place.send(record);
+                place.send(queued);
             }
         }
         .boxed()
@@ -184,7 +187,7 @@ impl Journal for SqliteJournal {
 
 /// What a journal holds until its last user, a waiting call included, has gone.
 struct Inner {
-    records: Option<mpsc::Sender<Record>>,
+    records: Option<mpsc::Sender<Queued>>,
     questions: Option<mpsc::Sender<Question>>,
     writer: Option<JoinHandle<()>>,
     reader: Option<JoinHandle<()>>,
@@ -194,7 +197,7 @@ struct Inner {
 }
 
 impl Inner {
-    fn records(&self) -> &mpsc::Sender<Record> {
+    fn records(&self) -> &mpsc::Sender<Queued> {
         self.records.as_ref().expect("there until drop")
     }
 
@@ -245,7 +248,7 @@ impl Default for Shared {
     }
 }
 
-/// Records in line before [`Journal::record`] waits; some 10 KiB each.
+/// Records in line before [`Journal::record`] waits; some 4 KiB each.
 const WAITING_RECORDS: usize = 4_096;
 const WAITING_QUESTIONS: usize = 64;
 const NONE_WAITING: i64 = i64::MAX;

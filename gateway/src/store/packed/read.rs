@@ -1,12 +1,13 @@
 //! Reading: JSON text, without a look at what the values mean.
 
-use super::tag;
+use super::{Named, names, tag};
 use serde::Serialize;
 
 /// The JSON of these bytes; `None` when they don't hold one whole value and nothing else.
-pub(super) fn json(bytes: &[u8]) -> Option<String> {
-    // JSON is some three times as long.
-    let mut reader = Reader { rest: bytes, shapes: Vec::new(), out: Vec::with_capacity(bytes.len() * 3) };
+pub(super) fn json(bytes: &[u8], named: Named) -> Option<String> {
+    // JSON is some six times as long.
+    let mut reader =
+        Reader { rest: bytes, shapes: Vec::new(), out: Vec::with_capacity(bytes.len() * 6), named };
     reader.value(DEEPEST)?;
     if reader.rest.is_empty() { String::from_utf8(reader.out).ok() } else { None }
 }
@@ -16,6 +17,7 @@ struct Reader<'a> {
     /// The fields of each struct that was named, as JSON with the colon.
     shapes: Vec<Vec<Vec<u8>>>,
     out: Vec<u8>,
+    named: Named,
 }
 
 impl<'a> Reader<'a> {
@@ -71,7 +73,7 @@ impl<'a> Reader<'a> {
     fn first(&mut self, depth: u8) -> Option<()> {
         let mut shape = Vec::new();
         for _ in 0..self.count()? {
-            let mut shown = serde_json::to_vec(self.text()?).ok()?;
+            let mut shown = serde_json::to_vec(self.name()?).ok()?;
             shown.push(b':');
             shape.push(shown);
         }
@@ -139,6 +141,16 @@ impl<'a> Reader<'a> {
             }
         }
         None
+    }
+
+    fn name(&mut self) -> Option<&'a str> {
+        if self.named == Named::InFull {
+            return self.text();
+        }
+        match self.count()? {
+            0 => self.text(),
+            number => names::name(number),
+        }
     }
 
     fn text(&mut self) -> Option<&'a str> {

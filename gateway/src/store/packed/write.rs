@@ -1,6 +1,6 @@
 //! Writing: a serializer that knows which structs it has met.
 
-use super::tag;
+use super::{names, tag};
 use serde::ser::{
     Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
     SerializeTuple, SerializeTupleStruct, Serializer,
@@ -113,6 +113,16 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(text.as_bytes());
     }
 
+    fn name(&mut self, name: &str) {
+        match names::number(name) {
+            Some(number) => self.count(number),
+            None => {
+                self.count(0);
+                self.text(name);
+            }
+        }
+    }
+
     fn open_list(&mut self, len: Option<usize>) -> Result<&mut Writer<'a>, Unknown> {
         self.out.push(tag::LIST);
         self.count(len.ok_or(Unknown)? as u64);
@@ -184,7 +194,7 @@ fn head(fields: &[&'static str]) -> Vec<u8> {
     let (mut out, mut shapes) = (vec![tag::STRUCT], Shapes::default());
     let mut writer = Writer::new(&mut out, &mut shapes);
     writer.count(fields.len() as u64);
-    fields.iter().for_each(|field| writer.text(field));
+    fields.iter().for_each(|field| writer.name(field));
     out
 }
 

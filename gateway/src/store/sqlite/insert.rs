@@ -2,9 +2,10 @@
 
 mod settled;
 
+use super::queued::{Decision, Queued};
 use crate::invariants;
 use crate::record::{Charge, Closing, Held, Minute, Record, Settled};
-use crate::store::packed::Packer;
+use crate::store::packed;
 use rusqlite::{Connection, params};
 use settled::Rows;
 use std::collections::BTreeMap;
@@ -46,10 +47,9 @@ impl<'a> Inserter<'a> {
         writer: i64,
         state: State,
         charging: Charging,
-        packer: &'a mut Packer,
     ) -> rusqlite::Result<Inserter<'a>> {
         let sums = (charging == Charging::AtTheEnd).then(BTreeMap::new);
-        let rows = Rows::new(connection, packer)?;
+        let rows = Rows::new(connection)?;
         Ok(Inserter { connection, writer, state, rows, number: None, sums })
     }
 
@@ -72,9 +72,10 @@ impl<'a> Inserter<'a> {
     }
 
     /// Writes the rows of a record, unless it is stored already; the rule that it breaks, if it was refused.
-    pub(super) fn record(&mut self, record: &Record) -> rusqlite::Result<Option<String>> {
+    pub(super) fn record(&mut self, queued: &Queued) -> rusqlite::Result<Option<String>> {
+        let record = &queued.record;
         if let Record::Settled(settled) = record {
-            return self.checked(record, settled);
+            return self.checked(queued, settled);
         }
         // It may go out too, by a trigger that draws the number.
         self.number = None;
@@ -92,19 +93,20 @@ impl<'a> Inserter<'a> {
         }
     }
 
-    fn checked(&mut self, record: &Record, settled: &Settled) -> rusqlite::Result<Option<String>> {
+    fn checked(&mut self, queued: &Queued, settled: &Settled) -> rusqlite::Result<Option<String>> {
         match invariants::check_settled(settled) {
-            Ok(()) => self.settled(settled).map(|()| None),
+            Ok(()) => self.settled(settled, queued.decision.as_ref()).map(|()| None),
             Err(breach) => {
-                self.refuse(record, &breach.to_string())?;
+                self.refuse(queued, &breach.to_string())?;
                 Ok(Some(breach.to_string()))
             }
         }
     }
 
     /// Keeps a record that breaks a rule where it is in nobody's sums.
-    pub(super) fn refuse(&mut self, record: &Record, why: &str) -> rusqlite::Result<()> {
+    pub(super) fn refuse(&mut self, queued: &Queued, why: &str) -> rusqlite::Result<()> {
         self.number = None;
+        let record = &queued.record;
         let id = match record {
             Record::Settled(settled) => settled.request_id.to_string(),
             Record::Snapshot { config, .. } => config.clone(),
@@ -115,7 +117,7 @@ impl<'a> Inserter<'a> {
             Record::Minute(minute) => self.minute_id(minute),
         };
         let sql = "INSERT INTO refused (request_id, why, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-        self.execute(sql, params![id, why, format!("{record:?}")]).map(drop)
+        self.execute(sql, params![id, why, shown(queued)]).map(drop)
     }
 
     fn charge(&mut self, of: &Charge) -> rusqlite::Result<()> {
@@ -201,4 +203,11 @@ impl<'a> Inserter<'a> {
     fn execute(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<usize> {
         self.connection.prepare_cached(sql)?.execute(values)
     }
+}
+
+/// A record for people, with its decision as JSON.
+fn shown(queued: &Queued) -> String {
+    let packed = queued.decision.as_ref().and_then(|Decision { packed, .. }| packed.as_deref().ok());
+    let receipt = packed.and_then(packed::json).unwrap_or_default();
+    format!("{:?} {receipt}", queued.record)
 }

@@ -128,7 +128,7 @@ const LATEST: i64 = VERSIONS.len() as i64;
 const BUSY: Duration = Duration::from_secs(2);
 /// A group and the pages that it changes stay in memory until it is written (KiB), and a page that many groups change goes
 /// to the file once for many (pages of log). What a statement may have to undo stays in memory too.
-const SIZES: &str = "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
+const SIZES: &str = "PRAGMA cache_size = -2048; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY";
 /// A file up to this size is read through at start: some 70 ms for 60 MB that are in the page cache.
 const CHECKED_BYTES: u64 = 64 << 20;
 

@@ -1,8 +1,7 @@
 //! A group of records as one transaction.
 
 use super::insert::{Charging, Inserter, State};
-use crate::record::Record;
-use crate::store::packed::Packer;
+use super::queued::Queued;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 /// Writes to the file for one start of the gateway.
@@ -10,7 +9,6 @@ pub(super) struct Scribe {
     connection: Connection,
     writer: i64,
     state: State,
-    packer: Packer,
 }
 
 impl Scribe {
@@ -19,7 +17,7 @@ impl Scribe {
         let held = connection.query_row("SELECT EXISTS (SELECT 1 FROM holds)", [], |row| row.get(0));
         // If that can't be told now, it is looked for with each request.
         let state = State { sequence: 1, has_holds: held.unwrap_or(true) };
-        Scribe { connection, writer, state, packer: Packer::default() }
+        Scribe { connection, writer, state }
     }
 
     /// The group in one transaction; the reason of the first refused record.
@@ -27,16 +25,16 @@ impl Scribe {
     /// Where a record breaks a rule of the tables, which is a bug, the group is written once more with a savepoint
     /// around each record, so that this one can be set aside. Having them always would double the work: SQLite keeps a
     /// copy of each page that changes within one.
-    pub(super) fn write(&mut self, group: &[Record]) -> rusqlite::Result<Option<String>> {
+    pub(super) fn write(&mut self, group: &[Queued]) -> rusqlite::Result<Option<String>> {
         match self.commit(group, Apart::No) {
             Err(error) if breaks_a_rule(&error) => self.commit(group, Apart::Each),
             done => done,
         }
     }
 
-    fn commit(&mut self, group: &[Record], apart: Apart) -> rusqlite::Result<Option<String>> {
+    fn commit(&mut self, group: &[Queued], apart: Apart) -> rusqlite::Result<Option<String>> {
         let work = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut inserter = Inserter::new(&work, self.writer, self.state, apart.charging(), &mut self.packer)?;
+        let mut inserter = Inserter::new(&work, self.writer, self.state, apart.charging())?;
         let mut refused = None;
         for record in group {
             let before = inserter.state();

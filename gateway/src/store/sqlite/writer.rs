@@ -1,5 +1,6 @@
 //! The writer thread: takes as many records as are waiting, commits them as one transaction, and keeps at it.
 
+use super::queued::Queued;
 use super::scribe::Scribe;
 use super::{NONE_WAITING, Shared, fault};
 use crate::record::Record;
@@ -31,7 +32,7 @@ pub(super) struct State {
 pub(super) fn spawn(
     path: &Path,
     file: Scribe,
-    inbox: mpsc::Receiver<Record>,
+    inbox: mpsc::Receiver<Queued>,
     shared: Arc<Shared>,
 ) -> Result<JoinHandle<()>, StoreError> {
     let path = path.to_owned();
@@ -43,9 +44,9 @@ pub(super) fn spawn(
 struct Writer {
     path: PathBuf,
     file: Scribe,
-    inbox: mpsc::Receiver<Record>,
+    inbox: mpsc::Receiver<Queued>,
     shared: Arc<Shared>,
-    group: Vec<Record>,
+    group: Vec<Queued>,
 }
 
 impl Writer {
@@ -63,7 +64,7 @@ impl Writer {
     /// Whoever hands a record over to a thread that sleeps in the channel must wake it, which is a system call in the
     /// path of a request. So under load the thread looks by itself, once a millisecond, and nobody wakes it but
     /// [`super::SqliteJournal::flush`]. It goes to sleep in the channel when nothing has come for a while.
-    fn next(&mut self) -> Option<Record> {
+    fn next(&mut self) -> Option<Queued> {
         for _ in 0..LOOKS {
             match self.inbox.try_recv() {
                 Ok(record) => return Some(record),
@@ -76,7 +77,7 @@ impl Writer {
 
     /// The first record and whatever comes soon after it, unless somebody waits for them to be durable. A group costs a
     /// sync, and each page that it touches is written once, so few large ones cost far less than many small ones.
-    fn gather(&mut self, first: Record) {
+    fn gather(&mut self, first: Queued) {
         self.group.push(first);
         if !self.shared.is_awaited.load(Ordering::SeqCst) {
             std::thread::park_timeout(GATHERING); // a flush ends it early
@@ -87,7 +88,7 @@ impl Writer {
             let Ok(record) = self.inbox.try_recv() else { break };
             self.group.push(record);
         }
-        let made = self.group.iter().find_map(|record| match record {
+        let made = self.group.iter().find_map(|queued| match &queued.record {
             Record::Settled(settled) => Some(settled.at_unix_ms),
             _ => None,
         });

@@ -1,8 +1,7 @@
 //! A request that has ended as one row, with its first attempt and that one's settlement; see `schema/v4.sql`.
 
-use super::Inserter;
+use super::{Decision, Inserter};
 use crate::record::{Account, AttemptRecord, LedgerEntry, Phase, Settled};
-use crate::store::packed::Packer;
 use rusqlite::{CachedStatement, Connection, ToSql, params};
 use serde::Serializer as _;
 
@@ -11,7 +10,6 @@ pub(super) struct Rows<'a> {
     statement: CachedStatement<'a>,
     /// A column's place.
     at: usize,
-    packer: &'a mut Packer,
 }
 
 const ROW: &str =
@@ -25,19 +23,25 @@ const ROW: &str =
      ON CONFLICT (request_id) DO NOTHING";
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(connection: &'a Connection, packer: &'a mut Packer) -> rusqlite::Result<Rows<'a>> {
-        Ok(Rows { statement: connection.prepare_cached(ROW)?, at: 0, packer })
+    pub(super) fn new(connection: &'a Connection) -> rusqlite::Result<Rows<'a>> {
+        Ok(Rows { statement: connection.prepare_cached(ROW)?, at: 0 })
     }
 
     /// Whether the request was added: not when it is there already.
-    fn add(&mut self, of: &Settled, id: &str, place: &Place) -> rusqlite::Result<bool> {
+    fn add(
+        &mut self,
+        of: &Settled,
+        decision: Option<&Decision>,
+        id: &str,
+        place: &Place,
+    ) -> rusqlite::Result<bool> {
         self.at = 0;
         self.put(place.seq)?;
         self.request(of, id)?;
-        self.decision(of, id)?;
+        self.decision(decision, id)?;
         self.put(place.writer)?;
         self.attempt(of.attempts.first(), &of.expert)?;
-        self.entry(of, place)?;
+        self.entry(of, decision, place)?;
         Ok(self.statement.raw_execute()? > 0)
     }
 
@@ -65,14 +69,14 @@ impl<'a> Rows<'a> {
         self.put(tags(&of.tags).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?)
     }
 
-    fn decision(&mut self, of: &Settled, id: &str) -> rusqlite::Result<()> {
-        let Some(receipt) = &of.receipt else { return self.nothing(3) };
-        self.put(if receipt.id == id { "" } else { receipt.id.as_str() })?;
-        self.put(receipt.versions.config.as_str())?;
-        let packed = self.packer.pack(receipt);
-        let packed = packed.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        self.at += 1;
-        self.statement.raw_bind_parameter(self.at, packed)
+    fn decision(&mut self, of: Option<&Decision>, id: &str) -> rusqlite::Result<()> {
+        let Some(decision) = of else { return self.nothing(3) };
+        self.put(if decision.id == id { "" } else { decision.id.as_str() })?;
+        self.put(decision.config.as_str())?;
+        match &decision.packed {
+            Ok(packed) => self.put(packed.as_slice()),
+            Err(why) => Err(rusqlite::Error::ToSqlConversionFailure(why.as_str().into())),
+        }
     }
 
     fn attempt(&mut self, of: Option<&AttemptRecord>, answered: &str) -> rusqlite::Result<()> {
@@ -91,13 +95,13 @@ impl<'a> Rows<'a> {
         self.put(of.total_ms)
     }
 
-    fn entry(&mut self, of: &Settled, place: &Place) -> rusqlite::Result<()> {
+    fn entry(&mut self, of: &Settled, decision: Option<&Decision>, place: &Place) -> rusqlite::Result<()> {
         let Some(at) = place.entry else { return self.nothing(4) };
         let entry = &of.entries[at];
         self.put(place.sequence + at as i64)?;
         self.put(account_name(entry.debit))?;
         self.put(entry.amount.0)?;
-        let decided_by = of.receipt.as_ref().map(|receipt| &receipt.versions.config);
+        let decided_by = decision.map(|decision| &decision.config);
         self.put((Some(&entry.price_version) != decided_by).then_some(&entry.price_version))
     }
 
@@ -118,12 +122,12 @@ struct Place {
 
 impl Inserter<'_> {
     /// Writes a request, unless it is there already.
-    pub(super) fn settled(&mut self, of: &Settled) -> rusqlite::Result<()> {
+    pub(super) fn settled(&mut self, of: &Settled, decision: Option<&Decision>) -> rusqlite::Result<()> {
         let mut buffer = uuid::Uuid::encode_buffer();
         let id: &str = of.request_id.hyphenated().encode_lower(&mut buffer);
         let (seq, sequence) = (self.next_number()?, self.state.sequence);
         let place = Place { seq, writer: self.writer, sequence, entry: settlement(of) };
-        if !self.rows.add(of, id, &place)? {
+        if !self.rows.add(of, decision, id, &place)? {
             return Ok(());
         }
         self.number = Some(seq + 1);
