@@ -10,11 +10,13 @@ mod counted;
 mod door;
 mod peer;
 mod records;
+mod wide;
 mod world;
 
 pub use cases::{CASES, Case, case, prepare};
 pub use counted::Bench;
 pub use records::Records;
+pub use wide::{ASKED, REPLICAS, Wide};
 pub use world::{EXPERTS, experts, fleet, prompt, trained};
 
 use sluice_lab::Stopwatch;

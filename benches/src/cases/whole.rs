@@ -90,7 +90,7 @@ pub(super) fn enqueue(bench: &Bench) {
     runtime.block_on(journal.flush()).expect("durable");
 }
 
-/// Records as the journal's thread writes them, in groups as they gather under load.
+/// Records packed where they are made, and written as the journal's thread does, in groups as they gather under load.
 pub(super) fn write(bench: &Bench) {
     let folder = folder(bench);
     let mut file = JournalFile::open(&folder.path().join("sluice.db")).expect("opens");
@@ -102,8 +102,8 @@ pub(super) fn write(bench: &Bench) {
             let rest = ready.len() - left.min(GROUP);
             // The last ones are the oldest.
             let group: Vec<Record> = ready.drain(rest..).rev().collect();
-            file.write(&group).expect("durable");
             left -= group.len();
+            file.write(group).expect("durable");
         }
     });
 }
