@@ -9,6 +9,10 @@ mod watch;
 use clap::Parser as _;
 use std::process::ExitCode;
 
+/// Requests allocate on one thread what the journal's frees on another, which is what this one is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match cmd::Cli::try_parse() {
         Ok(cli) => cmd::run(cli),
