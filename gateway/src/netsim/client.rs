@@ -69,9 +69,9 @@ pub(super) struct Told {
 /// What the clients saw, in the order of the ends.
 pub(super) type Tales = Arc<Mutex<Vec<Told>>>;
 
-/// Longest that a client waits: for two engines, one after the other, that live and have lost an answer on its way. Such an
-/// answer of 100 tokens is waited for for some 15 s.
-const PATIENCE: Duration = Duration::from_secs(45);
+/// Longest that a client waits, within the calm after the faults: for two engines, one after the other, that live and have
+/// lost an answer of 100 tokens on its way, which each is given some 15 s for.
+const PATIENCE: Duration = Duration::from_secs(28);
 
 /// The wishes of one client, in the order of their times.
 pub(super) fn wishes(seed: u64, client: usize, count: usize, until: Duration) -> Vec<Wish> {
