@@ -27,6 +27,10 @@ pub struct Share {
     largest: Largest,
     /// The most that was held at once, of late: it will be again.
     busiest: Largest,
+    /// What was used when the last mark was set.
+    used_then: NanoUsd,
+    /// The most that was used while a mark became durable, of late.
+    meanwhile: Largest,
     /// What could not be held for want of it.
     need: NanoUsd,
     /// What waits for a higher mark.
@@ -99,6 +103,8 @@ impl Share {
             spent: zero,
             largest: Largest::of_last(RECENT_HOLDS),
             busiest: Largest::of_last(MANY_HOLDS),
+            used_then: zero,
+            meanwhile: Largest::of_last(RECENT_MARKS),
             need: zero,
             awaited: zero,
             woken: zero,
@@ -146,6 +152,7 @@ impl Share {
             return None;
         }
         let wanted = self.used() + self.awaited.max(amount);
+        self.used_then = self.used();
         Some(self.marks.set((wanted + self.ahead(2)).min(self.most())))
     }
 
@@ -157,9 +164,11 @@ impl Share {
     }
 
     /// How far a mark may run ahead of what is held and waits to be: [`WINDOW`] of the largest hold of late, and twice
-    /// what was held at once, so that the coming and going of many requests moves no mark.
+    /// what was held at once, so that the coming and going of many requests moves no mark; and [`WINDOW`] times what is used
+    /// while a mark becomes durable, of which a quarter is left when the next one is due, so that nobody waits for it.
     pub fn window(&self) -> NanoUsd {
-        self.largest.times(WINDOW).max(self.busiest.times(2))
+        let of_holds = self.largest.times(WINDOW).max(self.busiest.times(2));
+        of_holds.max(self.meanwhile.times(WINDOW))
     }
 
     /// How far a mark is to run ahead: this fraction of the window, and at most a like one of an eighth of what is left of
@@ -186,6 +195,7 @@ impl Share {
             return None;
         }
         let ahead = if is_over { NanoUsd::ZERO } else { self.ahead(2) };
+        self.used_then = self.used();
         Some(self.marks.set(self.used() + self.waiting() + ahead))
     }
 
@@ -199,6 +209,7 @@ impl Share {
     /// A mark is durable, and with it all before it. Whoever waits for one tries again.
     pub fn marked(&mut self, mark: Mark) {
         self.woken = std::mem::take(&mut self.awaited);
+        self.meanwhile.add((self.used() - self.used_then).max(NanoUsd::ZERO));
         self.marks.reached(mark);
     }
 
@@ -310,11 +321,13 @@ impl Share {
 
 /// Holds until a large one is forgotten.
 const RECENT_HOLDS: u32 = 256;
+/// Marks until it is forgotten how much was used while one became durable.
+const RECENT_MARKS: u32 = 256;
 /// Holds until it is forgotten how much was held at once: many, since moving a mark back and forth with each lull makes
 /// the requests after it wait for the disk.
 pub(super) const MANY_HOLDS: u32 = 16_384;
-/// A mark may run ahead by so many of the largest hold of late: what a crash may leave unattributed beside what was
-/// held. Half of it is aimed at, and it is raised when a quarter of it is left.
+/// A mark may run ahead by so many of the largest hold of late, and as many times what is used while one becomes durable:
+/// what a crash may leave unattributed beside what was held. Half of it is aimed at, and it is raised when a quarter of it is left.
 pub const WINDOW: i64 = 16;
 /// A mark is raised by at most half of such a part of what is left of the budget, and again when half of that is used.
 const PARTS_LEFT: i64 = 8;

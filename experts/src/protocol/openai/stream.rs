@@ -40,7 +40,8 @@ pub(super) async fn open(
             format!("the engine answered with {}", scrub.clean(kind)),
         ));
     }
-    let mut reading = Reading {
+    // In a box, as the stream hands it on from event to event.
+    let mut reading = Box::new(Reading {
         body: response.body,
         parser: SseParser::new(),
         records: VecDeque::new(),
@@ -49,7 +50,7 @@ pub(super) async fn open(
         patience,
         begun: false,
         ended: false,
-    };
+    });
     let first = if is_json { reading.whole().await? } else { reading.next().await? };
     let Some(first) = first else { return Err(truncated("before its first event")) };
     reading.begun = true;
