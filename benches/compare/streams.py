@@ -7,7 +7,7 @@ Quiet: so many streams are opened whose engine sends one event and nothing more;
 them, less that without, is what a stream costs. Then the same again, with the memory that the first ones have left.
 Stalled: so many streams are open, each with an event every few seconds, and in every second turn one more client whose
 engine sends as fast as it may and which reads nothing. How late an event comes is its distance from the one before less
-the engine's. A listener holds 8,192 connections, and a stream takes two descriptors: `ulimit -n` must allow for both.
+the engine's. A listener holds 16,384 connections, and a stream takes two descriptors: `ulimit -n` must allow for both.
 """
 import argparse, asyncio, multiprocessing as mp, random, socket, sys, tempfile, time
 
