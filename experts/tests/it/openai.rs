@@ -281,6 +281,19 @@ async fn a_connection_that_was_closed_while_idle_is_replaced() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_is_closed_before_engines_close_theirs() {
+    let mut script = streamed(&format!("{HI}{STOP}{DONE}"));
+    script.extend([Do::Write(b"0\r\n\r\n".to_vec()), Do::AwaitClose]);
+    let mut peer = Peer::start(script).await;
+    let engine = engine("openai", endpoint(peer.addr));
+    read(engine.generate(call("question", 9)).await.unwrap()).await;
+    // Nobody uses the engine meanwhile.
+    let closed = tokio::time::timeout(Duration::from_millis(4_900), peer.closes.recv()).await;
+    assert_eq!(closed, Ok(Some(())));
+    drop(engine);
+}
+
+#[tokio::test]
 async fn probes_ask_health_and_else_the_model_list() {
     let not_found = response("404 Not Found", "", "");
     let ok = response("200 OK", "", "{}");
