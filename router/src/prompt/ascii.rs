@@ -56,9 +56,9 @@ impl Tokens {
         let before = rows.len();
         rows.resize(before + self.padded.len(), 0);
         let (room, mut count) = (&mut rows[before..], 0);
-        for bytes in self.padded.array_windows::<4>() {
+        for bytes in self.padded.windows(4) {
             // Written in any case, and kept if it is one.
-            room[count] = hash::ascii_window(u32::from_le_bytes(*bytes));
+            room[count] = hash::ascii_window(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
             count += usize::from((bytes[1] != b' ') & (bytes[2] != b' '));
         }
         rows.truncate(before + count);
@@ -69,7 +69,7 @@ impl Tokens {
 
     /// How often a byte that `is_end` comes before a blank or the end.
     pub(super) fn ends(&self, is_end: impl Fn(u8) -> bool) -> u32 {
-        let pairs = self.padded.array_windows::<2>();
+        let pairs = self.padded.windows(2);
         pairs.map(|pair| u32::from(is_end(pair[0]) & (pair[1] == b' '))).sum()
     }
 }
