@@ -1,10 +1,11 @@
 //! Requests as they are recorded: a decision between four experts, and a booking for each try.
 
+use crate::world::route;
 use crate::{experts, fleet, prompt, trained};
 use sluice_gateway::{Account, AttemptRecord, Charge, LedgerEntry, Phase, Record, Settled};
 use sluice_router::{
-    Ask, NanoUsd, Needs, Objective, Params, PoolState, Receipt, Route, Tick, Tokens, Versions, WhenNone,
-    classify, decide, estimate_tokens,
+    Ask, NanoUsd, Needs, Params, PoolState, Receipt, Tick, Tokens, Versions, classify, decide,
+    estimate_tokens,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -100,7 +101,7 @@ fn receipt(params: &Params) -> Receipt {
     let text = prompt(7, 2_048);
     let ask = Ask {
         fleet: Arc::new(fleet),
-        route: Arc::new(route()),
+        route: Arc::new(route(ASKED)),
         signals: classify(params, &text, &binding),
         needs: Needs { prompt_tokens: estimate_tokens(&text), prompt_bytes: 2_048, ..Needs::default() },
         pools: vec![PoolState { replicas_up: 2, limit: 64, ..PoolState::default() }; ASKED],
@@ -116,25 +117,6 @@ fn receipt(params: &Params) -> Receipt {
         now: Tick(0),
         decision,
         versions: Versions { model: version.clone(), config: version },
-    }
-}
-
-fn route() -> Route {
-    Route {
-        name: "auto".to_owned(),
-        experts: (0..ASKED).collect(),
-        reference: ASKED - 1,
-        quality_floor: 0.95,
-        confidence: 0.95,
-        objective: Objective::Joint,
-        latency_per_s: NanoUsd(100_000),
-        slo: None,
-        max_cost: None,
-        when_none: WhenNone::Degrade,
-        explore: 0.0,
-        pinned: false,
-        certificate: None,
-        domain_promises: vec![],
     }
 }
 

@@ -1,9 +1,9 @@
 //! A fleet as large as one gateway has to choose from: experts with pools of many replicas.
 
+use crate::world::route;
 use crate::{fleet, prompt};
 use sluice_router::{
-    Ask, Certificate, Fleet, NanoUsd, Needs, Objective, PoolState, ReplicaState, Route, Signals, WhenNone,
-    estimate_tokens,
+    Ask, Certificate, Fleet, Needs, PoolState, ReplicaState, Route, Signals, estimate_tokens,
 };
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ impl Wide {
         fleet.experts.truncate(ASKED);
         fleet.pools.truncate(ASKED);
         let pools = (0..ASKED).map(pool).collect();
-        Wide { fleet: Arc::new(fleet), route: Arc::new(route()), pools, text: prompt(7, bytes) }
+        let route = Route { explore: 0.01, certificate: Some(certificate()), ..route(ASKED) };
+        Wide { fleet: Arc::new(fleet), route: Arc::new(route), pools, text: prompt(7, bytes) }
     }
 
     /// What there is to decide for a prompt with these signals.
@@ -62,25 +63,6 @@ fn pool(number: usize) -> PoolState {
         service_ms: 2_000.0,
         replicas,
         ..PoolState::default()
-    }
-}
-
-fn route() -> Route {
-    Route {
-        name: "auto".to_owned(),
-        experts: (0..ASKED).collect(),
-        reference: ASKED - 1,
-        quality_floor: 0.95,
-        confidence: 0.95,
-        objective: Objective::Joint,
-        latency_per_s: NanoUsd(100_000),
-        slo: None,
-        max_cost: None,
-        when_none: WhenNone::Degrade,
-        explore: 0.01,
-        pinned: false,
-        certificate: Some(certificate()),
-        domain_promises: vec![],
     }
 }
 

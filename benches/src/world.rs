@@ -2,7 +2,9 @@
 
 use sluice_lab::corpus::{Outcome, Row};
 use sluice_lab::train;
-use sluice_router::{Expert, Fleet, Kind, OutOfDomain, Params, Pool, Price, Privacy};
+use sluice_router::{
+    Expert, Fleet, Kind, NanoUsd, Objective, OutOfDomain, Params, Pool, Price, Privacy, Route, WhenNone,
+};
 
 /// As many as the largest public set of graded outcomes has.
 pub const EXPERTS: usize = 14;
@@ -84,6 +86,26 @@ pub fn fleet() -> Fleet {
     Fleet {
         experts: experts().into_iter().enumerate().map(expert).collect(),
         pools: (0..EXPERTS).map(pool).collect(),
+    }
+}
+
+/// A route over the first so many experts, without a certificate.
+pub(crate) fn route(asked: usize) -> Route {
+    Route {
+        name: "auto".to_owned(),
+        experts: (0..asked).collect(),
+        reference: asked - 1,
+        quality_floor: 0.95,
+        confidence: 0.95,
+        objective: Objective::Joint,
+        latency_per_s: NanoUsd(100_000),
+        slo: None,
+        max_cost: None,
+        when_none: WhenNone::Degrade,
+        explore: 0.0,
+        pinned: false,
+        certificate: None,
+        domain_promises: vec![],
     }
 }
 
