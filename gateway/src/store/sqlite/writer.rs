@@ -165,7 +165,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// How long a group gathers that nobody waits for. Each group takes a core for a moment, and who is being served there waits
 /// for that, however few records it has.
 const GATHERING: Duration = Duration::from_millis(25);
-/// Most records of one transaction: some 3 MB of log, synced in one go.
+/// Most records of one transaction: 1.5 to 3 MB of log, synced in one go.
 const MOST_RECORDS: usize = 1_024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
